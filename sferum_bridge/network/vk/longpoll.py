@@ -1,0 +1,350 @@
+"""The event stream of one account: VK's user long poll.
+
+Theory of operation. A `Listener` is one run of `Connector.listen`; it is used by one task and holds
+three things between batches: the position (`ts` of the stream, `pts` of the persistent history), the
+server with its key, and whether it is behind.
+
+    no server ──enter──► behind? ──yes──► catch_up (getLongPollHistory by pts) ──┐
+        ▲                  │ no                              ▲    more pages     │
+        │                  ▼                                 └───────────────────┤
+        └──failed 2, 3── poll ◄──────────────────────────────────────────────────┘
+                           └──failed 1──► catch_up
+
+`pts` is what makes it lossless: it numbers every persistent event of the account, so on entering and
+after every loss the stored `pts` is compared with the server's and the difference is fetched. The `ts`
+to go on with is taken before the difference is fetched; what happens in between comes twice, and is
+recognised by its ids. Only when VK has forgotten the stored `pts` itself (907, 908, 990) does the
+stream begin anew at the newest position, and the log says how much lies between.
+
+The position moves only when the whole batch is read. Nothing is open while a batch is out, so a
+listener may be dropped or cancelled at any point; the next one begins at the last stored cursor.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+from sferum_bridge.network.base import Batch, NetworkError, RemoteMessage, Unavailable
+from sferum_bridge.network.vk.errors import POSITION_LOST, VkRefused
+from sferum_bridge.network.vk.parse import (
+    Missing,
+    Parsed,
+    parse_history,
+    parse_message,
+    parse_updates,
+)
+from sferum_bridge.network.vk.settings import MIN_LP_VERSION, VkSettings, is_loopback
+from sferum_bridge.network.vk.transport import Outage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sferum_bridge.network.vk.api import VkApi
+    from sferum_bridge.network.vk.transport import Transport
+
+log = logging.getLogger(__name__)
+
+MODE = 2 + 8 + 32 + 64 + 128
+"""Attachments and authors (2), extended events (8), `pts` (32), 64 as every client, `random_id` (128)."""
+
+_MAX_FAILURES = 3
+_HISTORY_MESSAGES = 200
+_HISTORY_EVENTS = 1000
+_LOOKUP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the stream; `pts` is 0 when VK gave none. As text it is the cursor."""
+
+    ts: int
+    pts: int
+
+    def dump(self) -> str:
+        """Return the cursor."""
+        return json.dumps({"ts": self.ts, "pts": self.pts}, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, cursor: str) -> Position | None:
+        """Return the position in a cursor, `None` for one that was never ours."""
+        try:
+            data = json.loads(cursor)
+            return cls(int(data["ts"]), int(data["pts"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to poll, and the key to it, good for about an hour."""
+
+    url: str
+    key: str
+
+    def __repr__(self) -> str:
+        """Leave the key out."""
+        return f"Server(url={self.url!r})"
+
+
+def server_url(server: str, settings: VkSettings) -> str:
+    """Return the address in a `server` field, which VK writes with and without a scheme.
+
+    Raises:
+        Unavailable: If it would be spoken to without TLS and is not on this machine.
+    """
+    scheme = "http" if settings.plain_http else "https"
+    try:
+        url = URL(server if "://" in server else f"{scheme}://{server}")
+    except ValueError:
+        raise Unavailable("long poll: the server's address cannot be read") from None
+    plain = url.scheme == "http" and settings.plain_http and is_loopback(url.host)
+    if not url.host or not (url.scheme == "https" or plain):
+        raise Unavailable("long poll: the server is not reached by https")
+    return str(url)
+
+
+class Listener:
+    """One run of `Connector.listen`, beginning at `cursor`."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        api: VkApi,
+        settings: VkSettings,
+        account_id: str,
+        outage: Outage,
+        cursor: str,
+    ) -> None:
+        self._transport = transport
+        self._api = api
+        self._settings = settings
+        self._account_id = account_id
+        self._outage = outage
+        self._position = Position.load(cursor) if cursor else None
+        if cursor and self._position is None:
+            log.warning("the stored position of account %s cannot be read", account_id)
+        self._version = settings.lp_version
+        self._server: Server | None = None
+        self._keep_ts = False
+        self._behind = False
+        self._failures = 0
+        self._told: set[str] = set()
+
+    async def next_batch(self) -> Batch:
+        """Wait for the next batch. Raises `NetworkError`."""
+        while True:
+            if self._server is None:
+                batch = await self._enter()
+            elif self._behind:
+                batch = await self._catch_up(self._known)
+            else:
+                batch = await self._poll(self._server, self._known)
+            if batch is not None:
+                return batch
+
+    @property
+    def _known(self) -> Position:
+        """Return the position, which is known once a server is."""
+        if self._position is None:
+            raise AssertionError("a listener with a server has a position")
+        return self._position
+
+    async def _enter(self) -> Batch | None:
+        """Get a server, and find out whether we are behind it."""
+        reply = await self._api.call(
+            "messages.getLongPollServer", {"need_pts": 1, "lp_version": self._version}
+        )
+        server, fresh = self._read_server(reply)
+        old, keep_ts = self._position, self._keep_ts
+        self._server, self._keep_ts = server, False
+        if old is None:
+            self._position = fresh
+            return Batch((), fresh.dump())
+        if keep_ts or not old.pts or not fresh.pts:
+            # Without pts the old ts is all we have: VK says failed 1 if it is too old.
+            return None
+        self._position = Position(fresh.ts, old.pts)
+        self._behind = fresh.pts != old.pts
+        return None
+
+    async def _catch_up(self, position: Position) -> Batch | None:
+        """Fetch one page of what happened between the position and now."""
+        try:
+            page = await self._api.call(
+                "messages.getLongPollHistory",
+                {
+                    "pts": position.pts,
+                    "lp_version": self._version,
+                    "msgs_limit": _HISTORY_MESSAGES,
+                    "events_limit": _HISTORY_EVENTS,
+                },
+            )
+        except VkRefused as error:
+            if error.code not in POSITION_LOST:
+                raise
+            return await self._start_afresh(position, error.code)
+        page = page if isinstance(page, dict) else {}
+        new_pts = _number(page.get("new_pts"))
+        if not new_pts:
+            raise Unavailable("messages.getLongPollHistory: no position in the reply")
+        messages = page.get("messages")
+        items = messages.get("items") if isinstance(messages, dict) else None
+        parsed = parse_history(page.get("history"), items, self._account_id)
+        events = await self._contents(parsed)
+        self._behind = bool(page.get("more")) and new_pts > position.pts
+        self._position = replace(position, pts=new_pts)
+        return Batch(events, self._position.dump())
+
+    async def _start_afresh(self, lost: Position, code: int) -> Batch | None:
+        self._server, self._position, self._behind = None, None, False
+        batch = await self._enter()
+        log.warning(
+            "VK has forgotten the position of account %s (error %d): everything between pts %d and "
+            "%d is lost to the bridge, %d events at most",
+            self._account_id,
+            code,
+            lost.pts,
+            self._known.pts,
+            max(0, self._known.pts - lost.pts),
+        )
+        return batch
+
+    async def _poll(self, server: Server, position: Position) -> Batch | None:
+        try:
+            reply = await self._ask(server, position)
+        except NetworkError as error:
+            self._outage.failed(error)
+            raise
+        self._outage.worked()
+        if "failed" in reply:
+            self._recover(reply, position)
+            return None
+        ts, updates = _number(reply.get("ts")), reply.get("updates")
+        if ts is None or not isinstance(updates, list):
+            raise Unavailable("long poll: a reply without a position or updates")
+        self._failures = 0
+        parsed = parse_updates(updates, self._account_id)
+        events = await self._contents(parsed)
+        self._position = Position(ts, _number(reply.get("pts")) or position.pts)
+        # Typing and presence move only ts, which nobody needs to store as long as there is a pts.
+        moved = self._position.pts != position.pts if position.pts else ts != position.ts
+        return Batch(events, self._position.dump()) if events or moved else None
+
+    async def _ask(self, server: Server, position: Position) -> dict[str, Any]:
+        reply = await self._transport.get(
+            server.url,
+            {
+                "act": "a_check",
+                "key": server.key,
+                "ts": str(position.ts),
+                "wait": str(self._settings.wait),
+                "mode": str(MODE),
+                "version": str(self._version),
+            },
+            what="long poll",
+            extra_time=self._settings.wait,
+        )
+        if not isinstance(reply.body, dict):
+            raise Unavailable(f"long poll: HTTP {reply.status} with something else than a reply")
+        return reply.body
+
+    def _recover(self, reply: dict[str, Any], position: Position) -> None:
+        """Do what a `failed` reply asks for. Raises `Unavailable` when it does not help."""
+        self._failures += 1
+        failed = reply["failed"]
+        if self._failures > _MAX_FAILURES:
+            self._failures = 0
+            raise Unavailable(f"long poll: failed {_number(failed)} again and again")
+        ts = _number(reply.get("ts"))
+        if failed == 1 and ts is not None:
+            self._position = replace(position, ts=ts)
+            self._behind = position.pts > 0
+        elif failed == 4:  # noqa: PLR2004 - VK's number, like the others here
+            self._settle_version(reply)
+        else:
+            self._server = None
+            self._keep_ts = failed == 2  # noqa: PLR2004 - 2: only the key is lost
+        lost_ts = not (self._keep_ts or position.pts) and failed != 4  # noqa: PLR2004 - see above
+        if lost_ts:
+            if self._server is None:
+                self._position = None
+            log.warning(
+                "account %s: VK lost our place in its events and gave no pts: what happened after "
+                "ts %d and before now is lost to the bridge",
+                self._account_id,
+                position.ts,
+            )
+
+    def _settle_version(self, reply: dict[str, Any]) -> None:
+        least = _number(reply.get("min_version")) or MIN_LP_VERSION
+        most = _number(reply.get("max_version")) or MIN_LP_VERSION
+        version = max(MIN_LP_VERSION, least, min(self._version, most))
+        log.warning("long poll: VK refuses version %d, trying %d", self._version, version)
+        self._version = version
+        self._server, self._keep_ts = None, True
+
+    async def _contents(self, parsed: Parsed) -> Sequence[RemoteMessage]:
+        """Return the messages in order, fetching those that came without contents."""
+        for code in parsed.malformed:
+            if code not in self._told:
+                self._told.add(code)
+                log.warning("an update with code %s cannot be read; it is passed by", code)
+        missing = [entry for entry in parsed.entries if isinstance(entry, Missing)]
+        if not missing:
+            return [entry for entry in parsed.entries if isinstance(entry, RemoteMessage)]
+        found = await self._fetch(missing)
+        events = []
+        for entry in parsed.entries:
+            message = found.get(entry) if isinstance(entry, Missing) else entry
+            if message is not None:
+                events.append(message)
+        return events
+
+    async def _fetch(self, missing: list[Missing]) -> dict[Missing, RemoteMessage]:
+        found: dict[Missing, RemoteMessage] = {}
+        by_peer: dict[int, list[int]] = {}
+        for entry in missing:
+            by_peer.setdefault(entry.peer_id, []).append(entry.cmid or entry.message_id)
+        for peer_id, numbers in by_peer.items():
+            for part in _parts(numbers, _LOOKUP):
+                listed = ",".join(str(number) for number in part)
+                asked: dict[str, str | int] = (
+                    {"peer_id": peer_id, "cmids": listed} if peer_id else {"message_ids": listed}
+                )
+                reply = await self._api.call("messages.getById", asked)
+                items = reply.get("items") if isinstance(reply, dict) else None
+                for item in items if isinstance(items, list) else []:
+                    message = parse_message(item, self._account_id)
+                    if message is None:
+                        continue
+                    if peer_id:
+                        found[Missing(peer_id=peer_id, cmid=int(message.message_id))] = message
+                    elif type(item.get("id")) is int:
+                        found[Missing(message_id=item["id"])] = message
+        return found
+
+    def _read_server(self, reply: Any) -> tuple[Server, Position]:
+        data = reply if isinstance(reply, dict) else {}
+        server, key, ts = data.get("server"), data.get("key"), _number(data.get("ts"))
+        if not isinstance(server, str) or not isinstance(key, str) or ts is None:
+            raise Unavailable("messages.getLongPollServer: a reply that names no server")
+        return (
+            Server(server_url(server, self._settings), key),
+            Position(ts, _number(data.get("pts")) or 0),
+        )
+
+
+def _number(value: Any) -> int | None:
+    """Return a number of VK's, which it writes as text at times."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:19])
+    return value if type(value) is int and value >= 0 else None
+
+
+def _parts(numbers: list[int], size: int) -> Iterable[list[int]]:
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))

@@ -1,0 +1,158 @@
+"""One HTTP exchange with VK, and the memory of whether the last one worked."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from sferum_bridge.network.base import LoginExpired, NetworkError, TooFast, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sferum_bridge.network.vk.settings import VkSettings
+
+log = logging.getLogger(__name__)
+
+DEFAULT_RETRY_AFTER = 5.0
+MAX_RETRY_AFTER = 3600.0
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer below 500: its status and its JSON, `None` when the body was no JSON."""
+
+    status: int
+    body: Any
+
+
+class Transport:
+    """Speaks HTTP to VK for all accounts. Make it inside a running event loop.
+
+    Cookies are never kept: the pool is shared, and one account's cookie must not reach another's
+    request. Redirects are not followed: they would carry tokens elsewhere.
+    """
+
+    def __init__(self, settings: VkSettings) -> None:
+        self._settings = settings
+        # Every account holds one connection for its long poll, so the pool has no upper limit.
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+        )
+
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str],
+        *,
+        what: str,
+        headers: Mapping[str, str] | None = None,
+        extra_time: float = 0.0,
+    ) -> Reply:
+        """GET `url`. `what` names the request in errors, `extra_time` lengthens its timeout.
+
+        Raises:
+            Unavailable: No usable answer.
+            TooFast: The server said 429.
+        """
+        return await self._exchange(
+            "GET", url, what, extra_time, params=params, headers=headers, data=None
+        )
+
+    async def post(self, url: str, form: Mapping[str, str], *, what: str) -> Reply:
+        """POST a form to `url`; the same errors as `get`."""
+        return await self._exchange("POST", url, what, 0.0, params=None, headers=None, data=form)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.close()
+
+    async def _exchange(
+        self,
+        verb: str,
+        url: str,
+        what: str,
+        extra_time: float,
+        *,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        data: Mapping[str, str] | None,
+    ) -> Reply:
+        timeout = aiohttp.ClientTimeout(
+            total=self._settings.request_timeout + extra_time,
+            sock_connect=self._settings.connect_timeout,
+        )
+        try:
+            async with self._http.request(
+                verb,
+                url,
+                params=params,
+                headers=headers,
+                data=data,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    raise TooFast(f"{what}: HTTP 429", _retry_after(response))
+                if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise Unavailable(f"{what}: HTTP {response.status}")
+                raw = await self._read(response, what)
+                return Reply(response.status, _json(raw))
+        except TimeoutError:
+            raise Unavailable(f"{what}: no answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            # aiohttp writes whole addresses into some errors, and ours hold keys: the kind only.
+            raise Unavailable(f"{what}: {type(error).__name__}") from None
+
+    async def _read(self, response: aiohttp.ClientResponse, what: str) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.content.iter_chunked(_CHUNK):
+            size += len(part)
+            if size > self._settings.max_reply_bytes:
+                raise Unavailable(f"{what}: the answer is too big")
+            parts.append(part)
+        return b"".join(parts)
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float:
+    said = response.headers.get("Retry-After", "")
+    return min(float(said), MAX_RETRY_AFTER) if said.isdecimal() else DEFAULT_RETRY_AFTER
+
+
+class Outage:
+    """Logs the first failure of a row and the first success after it, nothing in between.
+
+    A request that VK understood (refused, too fast) is a success here: VK is there.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._failing = False
+
+    def failed(self, error: NetworkError) -> None:
+        """Note that a request raised `error`."""
+        if not isinstance(error, Unavailable | LoginExpired):
+            self.worked()
+        elif not self._failing:
+            self._failing = True
+            log.warning("%s does not work: %s", self._what, error.detail)
+
+    def worked(self) -> None:
+        """Note that a request was answered."""
+        if self._failing:
+            self._failing = False
+            log.info("%s works again", self._what)

@@ -1,0 +1,223 @@
+"""Files to grids of cells: an XLSX, a folder of CSV files, or a zip of them.
+
+What a file is is told by its content, never by its name alone. Everything is bounded: the size as
+it comes, the size unpacked, the rows, and (for XLSX, see `xlsx_worker`) memory and time.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import unicodedata
+import zipfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import charset_normalizer
+
+from sferum_bridge.roster import columns
+from sferum_bridge.roster.values import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_WORKER = Path(__file__).with_name("xlsx_worker.py")
+_MIB = 1024 * 1024
+_ZIP = b"PK\x03\x04"
+_OLE = b"\xd0\xcf\x11\xe0"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a roster may be: bytes as it comes and unpacked, rows a sheet, bytes and seconds
+    of the process that reads a workbook. The largest school known fits three times over.
+    """
+
+    file_bytes: int = 16 * _MIB
+    unpacked_bytes: int = 128 * _MIB
+    rows: int = 50_000
+    memory_bytes: int = 1024 * _MIB
+    seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells of a sheet from its very first row and column on, and where formulas stand."""
+
+    name: str
+    rows: Sequence[Sequence[Cell]]
+    formulas: frozenset[tuple[int, int]] = frozenset()
+
+
+class FileError(Exception):
+    """A file is nothing that can be read. `code` names the text, `params` fill it."""
+
+    def __init__(self, code: str, **params: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
+
+
+def load(path: Path, limits: Limits) -> list[Grid]:
+    """Return the sheets of a workbook, a folder of CSV files or a zip of them.
+
+    Blocks for up to `limits.seconds`: call it in a thread.
+
+    Raises:
+        FileError: there is nothing to read, or it is too much, or dangerous.
+    """
+    try:
+        if path.is_dir():
+            return _csv_grids(_folder(path, limits), limits)
+        data = _bounded(path, limits)
+    except OSError as error:
+        raise FileError("file_missing", error=error.strerror or "") from None
+    if path.suffix.lower() in (".xlsm", ".xltm", ".xlsb", ".xlam"):
+        raise FileError("file_macros")
+    if not data:
+        raise FileError("file_empty")
+    if data.startswith(_OLE):
+        raise FileError("file_old")
+    if data.startswith(_ZIP):
+        return _archive(data, limits)
+    raise FileError("file_lone_csv" if path.suffix.lower() == ".csv" else "file_no_sheet")
+
+
+def _bounded(path: Path, limits: Limits) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(limits.file_bytes + 1)
+    if len(data) > limits.file_bytes:
+        raise FileError("file_big", limit=str(limits.file_bytes // _MIB))
+    return data
+
+
+def _folder(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(path.iterdir()):
+        if file.suffix.lower() == ".csv" and file.is_file():
+            yield file.name, _bounded(file, limits)
+
+
+def _archive(data: bytes, limits: Limits) -> list[Grid]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > limits.unpacked_bytes:
+                raise FileError("file_big", limit=str(limits.unpacked_bytes // _MIB))
+            names = {member.filename.lower() for member in members}
+            if any(name.endswith("vbaproject.bin") for name in names):
+                raise FileError("file_macros")
+            if "xl/workbook.bin" in names:
+                raise FileError("file_macros")
+            if "xl/workbook.xml" in names:
+                return _workbook(data, limits)
+            if "content.xml" in names:
+                raise FileError("file_old")
+            return _csv_grids(_zipped(archive, members), limits)
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError):
+        # RuntimeError: a member is encrypted; NotImplementedError: packed in an unknown way.
+        raise FileError("file_damaged") from None
+
+
+def _zipped(
+    archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]
+) -> Iterator[tuple[str, bytes]]:
+    for member in members:
+        name = member.filename
+        if not member.flag_bits & 0x800:  # Windows packs Cyrillic names in its old code page
+            name = name.encode("cp437", "replace").decode("cp866", "replace")
+        inner = PurePosixPath(name)
+        if inner.suffix.lower() == ".csv" and not inner.parts[0].startswith(("__MACOSX", ".")):
+            # A member never gives more than the size it declares, and those were summed up.
+            yield inner.name, archive.read(member)
+
+
+def _workbook(data: bytes, limits: Limits) -> list[Grid]:
+    arguments = [str(limits.memory_bytes), str(limits.seconds), str(limits.rows + 1)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program, and arguments that are numbers
+            [sys.executable, "-I", str(_WORKER), *arguments],
+            input=data,
+            capture_output=True,
+            timeout=limits.seconds * 2,
+            check=True,
+        )
+        found = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError):
+        raise FileError("file_damaged") from None
+    grids = [
+        Grid(
+            name=sheet["name"],
+            rows=[[_cell(cell) for cell in line] for line in sheet["rows"]],
+            formulas=frozenset((row, column) for row, column in sheet["formulas"]),
+        )
+        for sheet in found
+    ]
+    return [_checked(grid, limits) for grid in grids]
+
+
+def _cell(plain: str | float | dict[str, str]) -> Cell:
+    return date.fromisoformat(plain["date"]) if isinstance(plain, dict) else plain
+
+
+def _checked(grid: Grid, limits: Limits) -> Grid:
+    if len(grid.rows) > limits.rows and columns.sheet_named(grid.name) is not None:
+        raise FileError("rows_many", limit=str(limits.rows), sheet=grid.name)
+    return grid
+
+
+def _csv_grids(files: Iterator[tuple[str, bytes]], limits: Limits) -> list[Grid]:
+    grids = []
+    for name, data in files:
+        stem = unicodedata.normalize("NFC", PurePosixPath(name).stem)
+        grids.append(_checked(Grid(stem, _csv_rows(data, stem)), limits))
+    if not grids:
+        raise FileError("file_no_sheet")
+    return grids
+
+
+def _csv_rows(data: bytes, sheet: str) -> list[list[str]]:
+    """Try what the encoding may be and the delimiters, and take what shows the most titles."""
+    best: list[list[str]] = []
+    most = -1
+    for encoding in _encodings(data):
+        try:
+            written = data.decode(encoding)
+        except UnicodeError:
+            continue
+        for delimiter in ";,\t":
+            rows = _parsed(written, delimiter)
+            titles = max((columns.count_titles(row) for row in rows[:20]), default=0)
+            if titles > most:
+                best, most = rows, titles
+        if most > 1:
+            return best
+    if most < 0 or b"\0" in data:
+        raise FileError("encoding_unknown", sheet=sheet)
+    return best
+
+
+def _encodings(data: bytes) -> Iterator[str]:
+    if data.startswith(_UTF16):
+        yield "utf-16"
+    yield "utf-8-sig"
+    guess = charset_normalizer.from_bytes(data[:_MIB]).best()
+    if guess is not None:
+        yield guess.encoding
+    yield "cp1251"
+
+
+def _parsed(written: str, delimiter: str) -> list[list[str]]:
+    # Each cell is bounded by the file, which is: the module's own limit would only raise.
+    reader = csv.reader(io.StringIO(written, newline=""), delimiter=delimiter)
+    rows: list[list[str]] = []
+    try:
+        rows.extend(reader)
+    except csv.Error:
+        return rows
+    return rows

@@ -1,0 +1,105 @@
+"""Who is in which group, and why.
+
+A *group* is everybody with the same tie to the same class or school; rooms admit groups (`layout`).
+A person is in a group for one or more reasons, and stays while one of them is left: access is a
+union, recomputed whole, never patched (S-56, I-7). The reasons are kept because people may ask for
+them (`!почему`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from sferum_bridge.school.people import LinkState, Post
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from sferum_bridge.school.people import School
+
+
+class Role(StrEnum):
+    """The tie that puts a person into a group."""
+
+    ADMINISTRATOR = "administrators"
+    STAFF = "staff"
+    CLASS_TEACHER = "leaders"
+    TEACHER = "teachers"
+    PUPIL = "pupils"
+    PARENT = "parents"
+
+
+SCHOOL_ROLES = frozenset({Role.ADMINISTRATOR, Role.STAFF})
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One tie of one person: the role, where, and through whom or what."""
+
+    role: Role
+    class_id: str = ""
+    """Empty for the roles of the whole school."""
+    subject: str = ""
+    child_id: str = ""
+
+
+def group(role: Role, place: str) -> str:
+    """Return the key of the group that `role` makes at `place` (a class's id or the school's)."""
+    scope = "school" if role in SCHOOL_ROLES else "class"
+    return f"{scope}/{place}/{role.value}"
+
+
+def reasons(school: School, day: date) -> Mapping[str, Sequence[Reason]]:
+    """Return person → every reason active on `day` in this school.
+
+    A pupil's class follows the child, so a parent's reasons come from the classes in which the
+    child is enrolled on that day (scenario 34). A link that waits for approval gives none (D-1).
+    """
+    found: dict[str, list[Reason]] = defaultdict(list)
+    for person_id, reason in chain(_as_pupil(school, day), _as_staff(school, day)):
+        found[person_id].append(reason)
+    classes_of = {
+        person_id: [r.class_id for r in why if r.role is Role.PUPIL]
+        for person_id, why in found.items()
+    }
+    for link in school.parent_links:
+        if link.state is LinkState.ACTIVE:
+            found[link.parent_id] += [
+                Reason(Role.PARENT, class_id, child_id=link.child_id)
+                for class_id in classes_of.get(link.child_id, ())
+            ]
+    return {person_id: why for person_id, why in found.items() if why}
+
+
+def _as_pupil(school: School, day: date) -> Iterator[tuple[str, Reason]]:
+    for enrolment in school.enrolments:
+        if enrolment.term.covers(day):
+            yield enrolment.person_id, Reason(Role.PUPIL, enrolment.class_id)
+
+
+def _as_staff(school: School, day: date) -> Iterator[tuple[str, Reason]]:
+    for appointment in school.appointments:
+        if appointment.term.covers(day):
+            yield appointment.person_id, Reason(Role.STAFF)
+            if appointment.post is Post.ADMINISTRATOR:
+                yield appointment.person_id, Reason(Role.ADMINISTRATOR)
+    for lead in school.leaderships:
+        if lead.term.covers(day):
+            yield lead.person_id, Reason(Role.CLASS_TEACHER, lead.class_id)
+    for teaching in school.teachings:
+        if teaching.term.covers(day):
+            reason = Reason(Role.TEACHER, teaching.class_id, subject=teaching.subject)
+            yield teaching.person_id, reason
+
+
+def groups(school: School, day: date) -> Mapping[str, frozenset[str]]:
+    """Return person → the groups they are in on `day`."""
+    return {
+        person_id: frozenset(group(r.role, r.class_id or school.id) for r in why)
+        for person_id, why in reasons(school, day).items()
+    }

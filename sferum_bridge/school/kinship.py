@@ -1,0 +1,168 @@
+"""How somebody becomes a child's parent: invites, their codes, and the rules of confirming.
+
+The rules only answer; the store carries the answer out in one transaction, where the two slots of a
+child are unique by constraint (I-2), so a race is decided there and nowhere else.
+
+A code is 140 random bits in seven groups of four. People pass it on by voice, on paper and through
+messengers that autocorrect, so reading one back forgives case, spaces, line wraps, dashes, a
+Cyrillic keyboard (С for C) and the letters people see in digits (S-30).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sferum_bridge.school.people import LinkState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sferum_bridge.school.people import ParentLink
+
+# --- codes ----------------------------------------------------------------------------------
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""32 symbols: no I, L, O, U, so nothing is read as 1 or 0, and no code spells a word."""
+
+CODE_BYTES = 18
+_GROUPS, _GROUP = 7, 4
+_SYMBOLS = _GROUPS * _GROUP
+
+_LOOK_ALIKES = str.maketrans(
+    "OILАВСЕНКМОРТХУЗІЛ",
+    "011ABCEHKM0PTXY311",
+)
+_LINK = re.compile(r"/i/([^/?#]+)", re.IGNORECASE)
+_GAP = r"[\s\-\u2010-\u2015\u00ad\u200b_.]"
+_IN_TEXT = re.compile(
+    rf"(?<![{ALPHABET}])(?:[{ALPHABET}]{{{_GROUP}}}{_GAP}{{0,3}}){{{_GROUPS}}}(?![{ALPHABET}])"
+)
+
+
+def write_code(random: bytes) -> str:
+    """Return the code for `CODE_BYTES` random bytes as people see it, XXXX-XXXX and so on."""
+    if len(random) != CODE_BYTES:
+        raise ValueError(f"a code is made of {CODE_BYTES} bytes")
+    number = int.from_bytes(random, "big")
+    symbols = "".join(ALPHABET[number >> 5 * i & 31] for i in range(_SYMBOLS))
+    return "-".join(symbols[i : i + _GROUP] for i in range(0, _SYMBOLS, _GROUP))
+
+
+def read_code(text: str) -> str | None:
+    """Find a code in what somebody sent; return it without dashes, or `None` if there is none.
+
+    Understands the bare code however it was wrapped, a link that ends in it, and a code inside a
+    sentence. That it is a real code is for the database to say.
+    """
+    link = _LINK.search(text)
+    symbols = _symbols(link.group(1) if link else text)
+    if len(symbols) == _SYMBOLS and set(symbols) <= set(ALPHABET):
+        return symbols
+    inside = _IN_TEXT.search(text.upper().translate(_LOOK_ALIKES))
+    return _symbols(inside.group()) if inside else None
+
+
+def _symbols(text: str) -> str:
+    return re.sub(rf"{_GAP}+", "", text).upper().translate(_LOOK_ALIKES)
+
+
+# --- rules ----------------------------------------------------------------------------------
+
+MOST_PARENTS = 2
+
+
+class Answer(StrEnum):
+    """What a rule of this module answers; each has a text under the same name (§1.8)."""
+
+    SELF = "E-SELF"
+    PUPIL = "E-PUPIL"
+    FULL = "E-FULL"
+    EXPIRED = "E-EXPIRED"
+    UNKNOWN = "E-UNKNOWN"
+    ALREADY = "I-ALREADY"
+    PENDING = "I-PENDING"
+    RIGHT = "E-RIGHT"
+
+
+class AccessPolicy(StrEnum):
+    """When a confirmed parent gets the rooms (D-1)."""
+
+    IMMEDIATE = "immediate"
+    ROSTER_OR_APPROVAL = "roster_or_approval"
+    ALWAYS_APPROVAL = "always_approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """An issued parent invite. Times are milliseconds since the epoch, UTC."""
+
+    id: str
+    school_id: str
+    child_id: str
+    issued_by: str
+    expires_at: int
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemer:
+    """Who gave a code: the authenticated sender (S-34), never something in the link."""
+
+    person_id: str
+    """Empty for somebody the school does not know yet."""
+    is_pupil: bool
+
+
+def may_issue(child_id: str, links: Sequence[ParentLink]) -> Answer | None:
+    """Tell why no further parent can be invited for the child; `None` when one can (S-53)."""
+    held = sum(link.child_id == child_id for link in links)
+    return Answer.FULL if held >= MOST_PARENTS else None
+
+
+def may_redeem(
+    invite: Invite | None,
+    redeemer: Redeemer,
+    links: Sequence[ParentLink],
+    *,
+    child_is_pupil: bool,
+    now: int,
+    grace: int = 0,
+) -> Answer | None:
+    """Tell why `redeemer` cannot confirm the child of `invite`; `None` when they can.
+
+    Asked when the code is given and again inside the transaction that confirms (S-53). `links` are
+    the child's live links. Every refusal leaves the invite as it was (I-5). What must not be told
+    apart answers alike: never issued, revoked, child gone (E-UNKNOWN). `grace` milliseconds are
+    added to the invite's life for a dialogue that was opened in time (scenario 09).
+    """
+    if invite is None or invite.revoked or not child_is_pupil:
+        return Answer.UNKNOWN
+    if any(link.parent_id == redeemer.person_id for link in links):
+        return Answer.ALREADY
+    if now >= invite.expires_at + grace:
+        return Answer.EXPIRED
+    if redeemer.person_id == invite.child_id:
+        return Answer.SELF
+    if redeemer.is_pupil:
+        return Answer.PUPIL
+    return may_issue(invite.child_id, links)
+
+
+def state_after_confirming(policy: AccessPolicy, *, expected: bool) -> LinkState:
+    """Return how far a link comes by confirmation alone (D-1).
+
+    `expected` is true when the roster names this person as a guardian with access.
+    """
+    if policy is AccessPolicy.IMMEDIATE:
+        return LinkState.ACTIVE
+    if policy is AccessPolicy.ROSTER_OR_APPROVAL and expected:
+        return LinkState.ACTIVE
+    return LinkState.PENDING
+
+
+def free_slot(taken: Sequence[int]) -> int | None:
+    """Return the lowest free slot of a child, `None` when both are taken."""
+    return next((slot for slot in range(1, MOST_PARENTS + 1) if slot not in taken), None)

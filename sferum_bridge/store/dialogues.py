@@ -1,0 +1,102 @@
+"""Direct chats with the bot: which rooms they are, what was asked, what a reaction means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sferum_bridge.store.tables import attempts, dialogues, direct_rooms, offers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sferum_bridge.store.database import Tx
+
+
+def _insert(tx: Tx) -> Any:
+    return sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
+
+
+async def add_room(tx: Tx, room_id: str, mxid: str) -> None:
+    """Remember a direct chat of the bot with somebody."""
+    await tx.run(
+        _insert(tx)(direct_rooms)
+        .values(room_id=room_id, mxid=mxid, at=tx.now)
+        .on_conflict_do_update(index_elements=["room_id"], set_={"mxid": mxid, "at": tx.now})
+    )
+
+
+async def drop_room(tx: Tx, room_id: str) -> None:
+    """Forget a direct chat that its person left."""
+    await tx.run(delete(direct_rooms).where(direct_rooms.c.room_id == room_id))
+
+
+async def room_with(tx: Tx, mxid: str) -> str:
+    """Return the latest direct chat with somebody, empty when there is none."""
+    c = direct_rooms.c
+    query = select(c.room_id).where(c.mxid == mxid).order_by(c.at.desc()).limit(1)
+    return str(await tx.value(query) or "")
+
+
+async def rooms(tx: Tx) -> Mapping[str, str]:
+    """Return room id → Matrix id of every direct chat."""
+    return {row.room_id: row.mxid for row in await tx.all(select(direct_rooms))}
+
+
+async def open_dialogue(tx: Tx, mxid: str, state: Any) -> None:
+    """Remember what is being asked of somebody; it replaces an earlier question."""
+    values = {"sealed": tx.sealer.seal(state, "dialogue"), "opened_at": tx.now}
+    await tx.run(
+        _insert(tx)(dialogues)
+        .values(mxid=mxid, **values)
+        .on_conflict_do_update(index_elements=["mxid"], set_=values)
+    )
+
+
+async def dialogue(tx: Tx, mxid: str) -> tuple[Any, int] | None:
+    """Return what is being asked of somebody and since when (milliseconds)."""
+    row = await tx.first(select(dialogues).where(dialogues.c.mxid == mxid))
+    return (tx.sealer.unseal(row.sealed, "dialogue"), row.opened_at) if row else None
+
+
+async def close_dialogue(tx: Tx, mxid: str) -> None:
+    """Forget what was being asked."""
+    await tx.run(delete(dialogues).where(dialogues.c.mxid == mxid))
+
+
+async def add_offer(tx: Tx, event_id: str, reaction: str, mxid: str, command: str) -> None:
+    """Remember that tapping `reaction` under a message of the bot means `command`."""
+    await tx.run(
+        _insert(tx)(offers)
+        .values(event_id=event_id, reaction=reaction, mxid=mxid, command=command, at=tx.now)
+        .on_conflict_do_nothing()
+    )
+
+
+async def offer(tx: Tx, event_id: str, reaction: str, mxid: str) -> str:
+    """Return the command a person's reaction means, empty when none was offered to them."""
+    c = offers.c
+    query = select(c.command).where(c.event_id == event_id, c.reaction == reaction, c.mxid == mxid)
+    return str(await tx.value(query) or "")
+
+
+async def note_attempt(tx: Tx, mxid: str) -> None:
+    """Count a failed try of a code."""
+    await tx.run(_insert(tx)(attempts).values(mxid=mxid, at=tx.now).on_conflict_do_nothing())
+
+
+async def attempts_since(tx: Tx, mxid: str, since: int) -> tuple[int, int]:
+    """Return how many tries failed since a time, and when the first of them was (milliseconds)."""
+    c = attempts.c
+    query = select(c.at).where(c.mxid == mxid, c.at >= since).order_by(c.at)
+    times = [row.at for row in await tx.all(query)]
+    return len(times), times[0] if times else 0
+
+
+async def prune(tx: Tx, before: int) -> None:
+    """Forget questions, offers and tries older than a time (milliseconds)."""
+    await tx.run(delete(dialogues).where(dialogues.c.opened_at < before))
+    await tx.run(delete(offers).where(offers.c.at < before))
+    await tx.run(delete(attempts).where(attempts.c.at < before))

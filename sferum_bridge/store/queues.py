@@ -1,0 +1,104 @@
+"""The two durable queues: what came from Matrix, and what has to be sent into Matrix.
+
+Both are ordered within a lane (a room). A row is done when `done_at` is set; its content is wiped
+at that moment, the row itself stays for a while so that a repeated delivery is recognised. Content
+is sealed: messages of children do not lie readable in a queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sferum_bridge.store.tables import inbox, outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Table
+
+    from sferum_bridge.store.database import Tx
+
+INBOX_BELL = "inbox"
+OUTBOX_BELL = "outbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One waiting row. `name` is the event id (inbox) or the transaction id (outbox)."""
+
+    id: int
+    lane: str
+    name: str
+    content: Any
+    since: int
+    """When it was queued, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Which table, which column names a row, and who is woken."""
+
+    table: Table
+    name_column: str
+    since_column: str
+    bell: str
+
+
+INBOX = Queue(inbox, "event_id", "received_at", INBOX_BELL)
+OUTBOX = Queue(outbox, "txn_id", "queued_at", OUTBOX_BELL)
+
+
+async def put(tx: Tx, queue: Queue, lane: str, name: str, content: Any) -> bool:
+    """Queue something under a name; false when that name was queued before."""
+    table = queue.table
+    values = {
+        queue.name_column: name,
+        "lane": lane,
+        "sealed": tx.sealer.seal(content, queue.bell),
+        queue.since_column: tx.now,
+    }
+    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
+    added = await tx.run(build(table).values(values).on_conflict_do_nothing())
+    if added:
+        tx.wake(queue.bell, lane)
+    return bool(added)
+
+
+async def lanes(tx: Tx, queue: Queue) -> Sequence[str]:
+    """Return every lane in which something waits."""
+    table = queue.table
+    query = select(table.c.lane).where(table.c.done_at.is_(None)).distinct()
+    return [row.lane for row in await tx.all(query)]
+
+
+async def waiting(tx: Tx, queue: Queue, lane: str, limit: int) -> Sequence[Item]:
+    """Return the first `limit` rows that wait in a lane, in order."""
+    table = queue.table
+    query = select(table).where(table.c.lane == lane, table.c.done_at.is_(None))
+    rows = await tx.all(query.order_by(table.c.id).limit(limit))
+    return [
+        Item(
+            id=row.id,
+            lane=row.lane,
+            name=getattr(row, queue.name_column),
+            content=tx.sealer.unseal(row.sealed, queue.bell),
+            since=getattr(row, queue.since_column),
+        )
+        for row in rows
+    ]
+
+
+async def done(tx: Tx, queue: Queue, item_id: int) -> None:
+    """Say that a row has had its effect; wipe what it held."""
+    table = queue.table
+    await tx.run(update(table).where(table.c.id == item_id).values(done_at=tx.now, sealed=None))
+
+
+async def prune(tx: Tx, queue: Queue, before: int) -> int:
+    """Forget rows done before a time (milliseconds); return how many."""
+    table = queue.table
+    return await tx.run(delete(table).where(table.c.done_at < before))

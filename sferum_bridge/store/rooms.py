@@ -1,0 +1,102 @@
+"""Rooms: intents, what is known to exist, who is known to be in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sferum_bridge.store.tables import room_members, rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from sferum_bridge.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecord:
+    """A room as last known. `room_id` is empty while its creation is only intended."""
+
+    key: str
+    school_id: str
+    kind: str
+    room_id: str
+    actual: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def of_school(tx: Tx, school_id: str) -> dict[str, RoomRecord]:
+    """Return key → room of a school."""
+    rows = await tx.all(select(rooms).where(rooms.c.school_id == school_id))
+    return {
+        r.key: RoomRecord(r.key, r.school_id, r.kind, r.room_id or "", json.loads(r.actual))
+        for r in rows
+    }
+
+
+async def by_room_id(tx: Tx, room_id: str) -> RoomRecord | None:
+    """Return the school room behind a room id, `None` when it is none of ours."""
+    r = await tx.first(select(rooms).where(rooms.c.room_id == room_id))
+    return RoomRecord(r.key, r.school_id, r.kind, room_id, json.loads(r.actual)) if r else None
+
+
+async def ids(tx: Tx) -> Sequence[str]:
+    """Return the ids of every school room."""
+    query = select(rooms.c.room_id).where(rooms.c.room_id.is_not(None))
+    return [row.room_id for row in await tx.all(query)]
+
+
+async def intend(tx: Tx, key: str, school_id: str, kind: str) -> None:
+    """Note that a room is about to be created."""
+    await tx.run(insert(rooms).values(key=key, school_id=school_id, kind=kind))
+
+
+async def created(tx: Tx, key: str, room_id: str) -> None:
+    """Note that an intended room exists."""
+    await tx.run(update(rooms).where(rooms.c.key == key).values(room_id=room_id))
+
+
+async def set_actual(tx: Tx, key: str, actual: Mapping[str, Any]) -> None:
+    """Note the shape a room now has."""
+    text = json.dumps(actual, ensure_ascii=False, sort_keys=True)
+    await tx.run(update(rooms).where(rooms.c.key == key).values(actual=text))
+
+
+async def members(tx: Tx, room_id: str) -> dict[str, str]:
+    """Return Matrix id → last known membership (`invite` or `join`) in a room."""
+    rows = await tx.all(select(room_members).where(room_members.c.room_id == room_id))
+    return {row.mxid: row.membership for row in rows}
+
+
+async def members_of_school(tx: Tx, school_id: str) -> dict[str, dict[str, str]]:
+    """Return room id → Matrix id → membership, for every room of a school."""
+    query = (
+        select(room_members)
+        .join(rooms, rooms.c.room_id == room_members.c.room_id)
+        .where(rooms.c.school_id == school_id)
+    )
+    found: dict[str, dict[str, str]] = {}
+    for row in await tx.all(query):
+        found.setdefault(row.room_id, {})[row.mxid] = row.membership
+    return found
+
+
+async def set_member(tx: Tx, room_id: str, mxid: str, membership: str) -> None:
+    """Note somebody's membership; anything but `invite` and `join` means they are not in."""
+    if membership not in {"invite", "join"}:
+        await tx.run(
+            delete(room_members).where(
+                room_members.c.room_id == room_id, room_members.c.mxid == mxid
+            )
+        )
+        return
+    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
+    await tx.run(
+        build(room_members)
+        .values(room_id=room_id, mxid=mxid, membership=membership)
+        .on_conflict_do_update(index_elements=["room_id", "mxid"], set_={"membership": membership})
+    )

@@ -1,0 +1,367 @@
+"""The tables, once, for SQLAlchemy and Alembic alike.
+
+Times are integers: milliseconds since the epoch, UTC. Days are calendar days in the school's zone.
+Columns named `sealed` hold ciphertext (see `sealing`); `digest` columns hold keyed hashes.
+Empty text stands for "none" where a column is part of a unique key, since NULLs never collide.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts rows only in an INTEGER primary key, PostgreSQL wants 64 bits.
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[str]:
+    return Column("id", Text, primary_key=True)
+
+
+def _ref(name: str, target: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, ForeignKey(target), nullable=nullable)
+
+
+# --- the school -----------------------------------------------------------------------------
+
+schools = Table(
+    "schools",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    # What the school's rooms should be changes by `wanted`; `applied` follows when they are so.
+    Column("wanted", BigInteger, nullable=False, server_default=text("1")),
+    Column("applied", BigInteger, nullable=False, server_default=text("0")),
+)
+
+classes = Table(
+    "classes",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    Column("name", Text, nullable=False),
+    Column("year", Text, nullable=False),
+    UniqueConstraint("school_id", "name", "year"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    _id(),
+    Column("family_name", Text, nullable=False),
+    Column("given_name", Text, nullable=False),
+    Column("middle_name", Text, nullable=False, server_default=""),
+    Column("birth_date", Date),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# A person stands above schools (S-55); what one school's own system calls them is kept here.
+roster_ids = Table(
+    "roster_ids",
+    metadata,
+    Column("school_id", Text, ForeignKey("schools.id"), primary_key=True),
+    Column("roster_id", Text, primary_key=True),
+    _ref("person_id", "people.id"),
+    Index("ix_roster_ids_person_id", "person_id"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("person_id", Text, ForeignKey("people.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    CheckConstraint("kind IN ('email', 'phone')", name="kind"),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    _ref("person_id", "people.id"),
+    Column("kind", Text, nullable=False),
+    Column("class_id", Text, ForeignKey("classes.id")),
+    Column("post", Text, nullable=False, server_default=""),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("since", Date),
+    Column("until", Date),
+    CheckConstraint("kind IN ('enrolment', 'appointment', 'leadership', 'teaching')", name="kind"),
+    CheckConstraint("(kind = 'appointment') = (class_id IS NULL)", name="class"),
+    Index("ix_assignments_school_id", "school_id"),
+    Index("ix_assignments_person_id", "person_id"),
+)
+
+expected_parents = Table(
+    "expected_parents",
+    metadata,
+    Column("school_id", Text, ForeignKey("schools.id"), primary_key=True),
+    Column("child_id", Text, ForeignKey("people.id"), primary_key=True),
+    Column("parent_id", Text, ForeignKey("people.id"), primary_key=True),
+    Column("relation", Text, nullable=False, server_default=""),
+    Column("access", Boolean, nullable=False),
+)
+
+parent_links = Table(
+    "parent_links",
+    metadata,
+    _id(),
+    _ref("child_id", "people.id"),
+    _ref("parent_id", "people.id"),
+    # A live link holds slot 1 or 2 of its child; an ended one holds none.
+    Column("slot", SmallInteger),
+    Column("state", Text, nullable=False),
+    Column("confirmed_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    CheckConstraint("child_id <> parent_id", name="no_self_parent"),
+    CheckConstraint("slot IN (1, 2)", name="two_slots"),
+    CheckConstraint("state IN ('pending', 'active', 'ended')", name="state"),
+    CheckConstraint("(state = 'ended') = (slot IS NULL)", name="ended_frees_the_slot"),
+    Index("uq_parent_links_child_id_slot", "child_id", "slot", unique=True),
+    Index(
+        "uq_parent_links_child_id_parent_id",
+        "child_id",
+        "parent_id",
+        unique=True,
+        sqlite_where=text("slot IS NOT NULL"),
+        postgresql_where=text("slot IS NOT NULL"),
+    ),
+    Index("ix_parent_links_parent_id", "parent_id"),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    _ref("child_id", "people.id"),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("issued_by", Text, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Index("ix_invites_child_id", "child_id"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    _ref("person_id", "people.id"),
+    Column("created_at", BigInteger, nullable=False),
+    Index("ix_accounts_person_id", "person_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("previous", LargeBinary, nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# --- rooms ----------------------------------------------------------------------------------
+
+rooms = Table(
+    "rooms",
+    metadata,
+    # The layout's key of the room. A row without a room id is an intent: the creation may or may
+    # not have reached the homeserver, and is looked for before it is repeated.
+    Column("key", Text, primary_key=True),
+    _ref("school_id", "schools.id"),
+    Column("kind", Text, nullable=False),
+    Column("room_id", Text, unique=True),
+    # Last known actual shape, JSON: {"name": ..., "users": {mxid: power}, "children": [...]}
+    Column("actual", Text, nullable=False, server_default="{}"),
+    Index("ix_rooms_school_id", "school_id"),
+)
+
+room_members = Table(
+    "room_members",
+    metadata,
+    Column("room_id", Text, primary_key=True),
+    Column("mxid", Text, primary_key=True),
+    Column("membership", Text, nullable=False),
+    CheckConstraint("membership IN ('invite', 'join')", name="membership"),
+)
+
+# --- the other network ----------------------------------------------------------------------
+
+logins = Table(
+    "logins",
+    metadata,
+    _id(),
+    Column("network", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("mxid", Text, nullable=False, server_default=""),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("cursor", Text, nullable=False, server_default=""),
+    Column("expired_at", BigInteger),
+    UniqueConstraint("network", "account_id"),
+)
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("chat_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False, unique=True),
+    # The login through which members without one of their own are heard; none: they are not.
+    _ref("relay_login_id", "logins.id", nullable=True),
+    Column("linked_at", BigInteger, nullable=False),
+)
+
+ghosts = Table(
+    "ghosts",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("avatar_url", Text, nullable=False, server_default=""),
+)
+
+# --- delivery -------------------------------------------------------------------------------
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("lane", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("received_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Index(
+        "ix_inbox_waiting",
+        "lane",
+        "id",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    # Doubles as the Matrix transaction id, so it is the same after every crash.
+    Column("txn_id", Text, nullable=False, unique=True),
+    Column("lane", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Index(
+        "ix_outbox_waiting",
+        "lane",
+        "id",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+message_map = Table(
+    "message_map",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("chat_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("part", SmallInteger, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("from_matrix", Boolean, nullable=False),
+    Column("mapped_at", BigInteger, nullable=False),
+    Index("ix_message_map_event_id", "event_id"),
+)
+
+# What we are about to send to the network, noted before it goes, so that its echo is known even
+# when the answer never came.
+sending = Table(
+    "sending",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("chat_id", Text, primary_key=True),
+    Column("random_id", Integer, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("part", SmallInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# --- dialogues ------------------------------------------------------------------------------
+
+direct_rooms = Table(
+    "direct_rooms",
+    metadata,
+    Column("room_id", Text, primary_key=True),
+    Column("mxid", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_direct_rooms_mxid", "mxid"),
+)
+
+dialogues = Table(
+    "dialogues",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+)
+
+# A reaction the bot put under its own message, and the command that tapping it gives.
+offers = Table(
+    "offers",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("reaction", Text, primary_key=True),
+    Column("mxid", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+)
+
+bridge_state = Table(
+    "bridge_state",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
