@@ -6,15 +6,21 @@ goes to a file, never to a pipe: nobody has to drain it. The object belongs to n
 looks at the process instead of being called back), so one that a long-lived fixture or an earlier
 `asyncio.run` started can be stopped by a later one. Cancellation of `wait_until` or `stop` leaves
 the child as it is; whoever started it still has to `stop` or `kill` it, usually in a `finally`.
+
+A parent that is killed leaves its children behind. Where a lock file is named, the child holds an
+flock on it through an inherited descriptor for as long as it lives, so the next parent knows for
+sure that the process whose number stands in the file is that child, and `end_leftover` ends it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -59,6 +65,7 @@ class ChildProcess:
         user: System user it runs as (only root may choose one); `None` is ours.
         stop_signal: What asks it to end.
         stop_timeout: Seconds it has for that before SIGKILL.
+        lock_path: Locked while it lives; `None` where two at a time do no harm.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class ChildProcess:
         user: int | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         stop_timeout: float = 15.0,
+        lock_path: Path | None = None,
     ) -> None:
         self.name = name
         self.log_path = log_path
@@ -81,7 +89,9 @@ class ChildProcess:
         self._user = user
         self._stop_signal = stop_signal
         self._stop_timeout = stop_timeout
+        self._lock_path = lock_path
         self._process: subprocess.Popen[bytes] | None = None
+        self._cleared = False
 
     @property
     def pid(self) -> int | None:
@@ -102,11 +112,12 @@ class ChildProcess:
         """Start it; it may need time until it is ready, see `wait_until`.
 
         Raises:
-            ChildFailedError: It runs already.
+            ChildFailedError: It runs already, here or left over by an earlier parent.
             OSError: The program cannot be started.
         """
         if self.running:
             raise ChildFailedError(f"{self.name} runs already (process {self.pid})")
+        lock = self._take_lock()
         log = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = subprocess.Popen(  # noqa: S603 — the command is our own list, no shell
@@ -120,11 +131,18 @@ class ChildProcess:
                 user=self._user,
                 group=self._user,
                 extra_groups=None if self._user is None else [],
+                pass_fds=() if lock is None else (lock,),
             )
+            if lock is not None:
+                os.truncate(lock, 0)
+                os.write(lock, str(self._process.pid).encode())
         finally:
             os.close(log)
+            if lock is not None:
+                os.close(lock)
+        self._cleared = False
 
-    async def wait_until(self, ready: Callable[[], Awaitable[bool]], *, timeout: float) -> None:  # noqa: ASYNC109 — the message needs the bound and the log, which a caller's scope has not
+    async def wait_until(self, ready: Callable[[], Awaitable[bool]], *, timeout: float) -> None:
         """Return as soon as `ready` says so; it is asked every 50 ms.
 
         Args:
@@ -151,23 +169,40 @@ class ChildProcess:
         """Ask it to end and wait; after the bound it is killed. Harmless if it does not run."""
         if self._process is not None and self.running:
             self._process.send_signal(self._stop_signal)
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._stop_timeout):
                     await self._ended()
-            except TimeoutError:
-                pass
         await self.kill()
 
     async def kill(self) -> None:
         """End it and whatever it started at once, as a power cut would. Harmless if it is gone."""
-        if self._process is None:
+        if self._process is None or self._cleared:
             return
-        try:
+        # Nobody may be left in its group (macOS says "not permitted" to that).
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            # Nobody is left in its group (macOS says "not permitted" to that).
-            pass
+        # From here on the number may become somebody else's.
+        self._cleared = True
         await self._ended()
+
+    async def end_leftover(self) -> None:
+        """End a child that an earlier, killed parent left behind. Harmless if there is none.
+
+        Raises:
+            ChildFailedError: It cannot be ended.
+        """
+        for number in (self._stop_signal, signal.SIGKILL):
+            if not self._is_locked():
+                return
+            assert self._lock_path is not None
+            with suppress(ProcessLookupError, ValueError):
+                os.killpg(int(self._lock_path.read_text("ascii")), number)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._stop_timeout):
+                    while self._is_locked():  # noqa: ASYNC110 — a stranger's child tells nobody
+                        await asyncio.sleep(POLL_SECONDS)
+        if self._is_locked():
+            raise ChildFailedError(f"{self.name} of an earlier run does not end")
 
     def log_tail(self, lines: int = 30) -> str:
         """Return the last `lines` lines it wrote, or an empty text."""
@@ -190,8 +225,29 @@ class ChildProcess:
         await self.stop()
 
     async def _ended(self) -> None:
-        while self.running:
+        while self.running:  # noqa: ASYNC110 — no loop of ours is told, see the theory above
             await asyncio.sleep(POLL_SECONDS)
+
+    def _take_lock(self) -> int | None:
+        """Return a descriptor that holds the lock, `None` where there is nothing to lock."""
+        if self._lock_path is None:
+            return None
+        lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise ChildFailedError(f"{self.name} of an earlier run is still alive") from None
+        return lock
+
+    def _is_locked(self) -> bool:
+        try:
+            lock = self._take_lock()
+        except ChildFailedError:
+            return True
+        if lock is not None:
+            os.close(lock)
+        return False
 
     def _log_story(self) -> str:
         tail = self.log_tail()

@@ -16,6 +16,7 @@ import os
 import secrets
 import sys
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -93,7 +94,8 @@ class SynapseSettings:
     """Settings of our module; `None` starts Synapse without it."""
     modules: tuple[Mapping[str, Any], ...] = ()
     """Further modules, loaded before ours: {"module": ..., "config": {...}}."""
-    rate_limits: Mapping[str, Any] = field(default_factory=lambda: RATE_LIMITS)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Further settings of homeserver.yaml; they give way to `PRIVACY` only."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the process on top of ours."""
     log_level: str = "WARNING"
@@ -119,6 +121,8 @@ class SynapseProcess:
             cwd=settings.folder,
             environment=settings.environment,
             stop_timeout=settings.stop_timeout,
+            # Two on one SQLite would ruin it.
+            lock_path=settings.folder / "synapse.lock",
         )
 
     @property
@@ -179,6 +183,8 @@ class SynapseProcess:
         Raises:
             ChildFailedError: It ended or stayed silent; the message has the end of its log.
         """
+        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._child.end_leftover()
         self.prepare()
         self._child.start()
         try:
@@ -208,7 +214,7 @@ class SynapseProcess:
     async def _healthy(self, session: aiohttp.ClientSession) -> bool:
         try:
             async with session.get(f"{self.url}/health") as answer:
-                return answer.status == aiohttp.http.HTTPStatus.OK
+                return answer.status == HTTPStatus.OK
         except (aiohttp.ClientError, TimeoutError):
             return False
 
@@ -246,7 +252,8 @@ class SynapseProcess:
             # Hashing at full strength costs a third of a second of CPU a login: too much for a
             # machine that makes hundreds of demo accounts, whose passwords guard nothing.
             "bcrypt_rounds": 4,
-            **settings.rate_limits,
+            **RATE_LIMITS,
+            **settings.overrides,
             **PRIVACY,
         }
 

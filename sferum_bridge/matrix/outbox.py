@@ -16,15 +16,27 @@ dropped, and the lane goes on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.store import queues
+from mautrix.errors import MatrixRequestError
+
+from sferum_bridge.matrix.ghosts import DEVICE, Sender
+from sferum_bridge.store import chats, dialogues, queues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sferum_bridge.store.database import Tx
+    from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.matrix.creation import RoomMaker
+    from sferum_bridge.matrix.ghosts import Ghosts
+    from sferum_bridge.store.database import Database, Tx
+    from sferum_bridge.store.queues import Item
+
+log = logging.getLogger(__name__)
+
+BOT = Sender()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,16 @@ class Offer:
 
     reaction: str
     command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The part of a remote message that an event shows."""
+
+    login_id: str
+    chat_id: str
+    message_id: str
+    part: int = 0
 
 
 async def say(
@@ -57,3 +79,131 @@ async def say(
         "offers": [[o.reaction, o.command] for o in offers],
     }
     await queues.put(tx, queues.OUTBOX, room_id or f"dm/{to}", txn_id, row)
+
+
+async def relay(
+    tx: Tx,
+    txn_id: str,
+    room_id: str,
+    sender: Sender,
+    content: Mapping[str, Any],
+    origin: Origin,
+    *,
+    ts: int,
+) -> bool:
+    """Have `sender` say what came from the other network; false when it was queued before.
+
+    `ts` is when it was written there, in milliseconds.
+    """
+    row = {
+        "room": room_id,
+        "type": "m.room.message",
+        "content": content,
+        "as": asdict(sender),
+        "origin": asdict(origin),
+        "ts": ts,
+    }
+    return await queues.put(tx, queues.OUTBOX, room_id, txn_id, row)
+
+
+class Outbox:
+    """Carries outbox rows to the homeserver; `handle` is the handler of its lanes."""
+
+    def __init__(
+        self, db: Database, homeserver: Homeserver, ghosts: Ghosts, maker: RoomMaker
+    ) -> None:
+        self._db = db
+        self._homeserver = homeserver
+        self._ghosts = ghosts
+        self._maker = maker
+
+    async def handle(self, item: Item) -> None:
+        """Send one row and mark it done."""
+        row = item.content
+        sender = Sender(**row["as"]) if "as" in row else BOT
+        room_id = row.get("room") or await self._direct_room(row["to"])
+        try:
+            event_id = await self._send(item.name, room_id, sender, row)
+        except MatrixRequestError as e:
+            code = getattr(e, "errcode", None) or e.http_status
+            log.warning("The homeserver refused %s in %s: %s", item.name, room_id, code)
+            async with self._db.write() as tx:
+                await queues.done(tx, queues.OUTBOX, item.id)
+            return
+        offers = row.get("offers") or ()
+        if offers:
+            # Before the reactions can be seen: whoever taps one must find it known.
+            async with self._db.write() as tx:
+                for reaction, command in offers:
+                    await dialogues.add_offer(tx, event_id, reaction, row["to"], command)
+            for number, (reaction, _) in enumerate(offers):
+                await self._react(f"{item.name}.r{number}", room_id, event_id, reaction)
+        async with self._db.write() as tx:
+            if "origin" in row:
+                await _map(tx, Origin(**row["origin"]), room_id, event_id)
+            await queues.done(tx, queues.OUTBOX, item.id)
+
+    async def _send(self, txn_id: str, room_id: str, sender: Sender, row: Mapping[str, Any]) -> str:
+        async def once() -> str:
+            await self._ghosts.ready(sender, room_id)
+            return await self._homeserver.send(
+                room_id,
+                row["type"],
+                txn_id,
+                row["content"],
+                user=sender.mxid or self._homeserver.bot_mxid,
+                device=DEVICE,
+                puppet=sender.puppet,
+                ts=int(row.get("ts", 0)),
+            )
+
+        try:
+            return await once()
+        except MatrixRequestError as e:
+            if getattr(e, "errcode", "") != "M_FORBIDDEN" or sender.puppet or not sender.mxid:
+                raise
+            # Somebody removed the ghost; what it has to say still belongs here.
+            self._ghosts.forget(sender, room_id)
+            return await once()
+
+    async def _react(self, txn_id: str, room_id: str, event_id: str, reaction: str) -> None:
+        relation = {"rel_type": "m.annotation", "event_id": event_id, "key": reaction}
+        await self._homeserver.send(
+            room_id,
+            "m.reaction",
+            txn_id,
+            {"m.relates_to": relation},
+            user=self._homeserver.bot_mxid,
+            device=DEVICE,
+        )
+
+    async def _direct_room(self, mxid: str) -> str:
+        async with self._db.read() as tx:
+            room_id = await dialogues.room_with(tx, mxid)
+        if room_id:
+            return room_id
+        content = {
+            "preset": "trusted_private_chat",
+            "is_direct": True,
+            "invite": [mxid],
+            "creation_content": {"m.federate": False},
+        }
+        room_id = (await self._maker.make(f"direct/{mxid}", "", "direct", content)).room_id
+        async with self._db.write() as tx:
+            await dialogues.add_room(tx, room_id, mxid)
+        return room_id
+
+
+async def _map(tx: Tx, origin: Origin, room_id: str, event_id: str) -> None:
+    await chats.map_message(
+        tx,
+        origin.login_id,
+        chats.Mapped(
+            origin.chat_id,
+            origin.message_id,
+            origin.part,
+            room_id,
+            event_id,
+            from_matrix=False,
+        ),
+    )

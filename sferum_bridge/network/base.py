@@ -17,7 +17,7 @@ Every error is a `NetworkError` value that says what to do about it:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ class RemoteChat:
 class RemoteMessage:
     """A message written in the messenger.
 
-    `chat_id` and `message_id` together name it for good and are the same for every member of the
-    chat. `random_id` comes back on messages that this very account sent through `send`, which is
-    how an echo is known. `sent_at` is unix time in seconds.
+    `chat_id` and `message_id` together name it for good, to this login: another account may know
+    the same chat by another id. `random_id` comes back on messages that this very account sent
+    through `send`, which is how an echo is known. `sent_at` is unix time in seconds.
     """
 
     chat_id: str
@@ -141,7 +141,7 @@ class Session:
 
     account_id: str
     name: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 class Connector(Protocol):

@@ -1,4 +1,4 @@
-"""The «Школьный шаблон»: its sheets and columns, the one table for reader and template alike (§4.3).
+"""The «Школьный шаблон» (§4.3): its sheets and columns, one table for reader and template.
 
 A column's `field` is the name of the field of the row (see `rows`) that it fills.
 """
@@ -54,7 +54,10 @@ class Sheet:
     required: bool = False
 
 
-_ID = "Номер в учётной системе школы, текст с нулями впереди. Очень желателен: по нему человек узнаётся при следующей загрузке."
+_ID = (
+    "Номер в учётной системе школы, текст с нулями впереди. Очень желателен: по нему человек "
+    "узнаётся при следующей загрузке."
+)
 _MIDDLE = Column("middle_name", "Отчество", Kind.NAME, "Если есть.", "Лунович")
 _EMAIL = Column("email", "Эл. почта", Kind.EMAIL, "Личная, не общая с другими.", "kto@example.org")
 _PHONE = Column("phone", "Телефон", Kind.PHONE, "Личный, не общий.", "+7 000 000-00-01")
@@ -101,9 +104,7 @@ PUPILS = Sheet(
 PARENTS = Sheet(
     "Родители",
     (
-        Column(
-            "child_id", "Ид ребёнка", Kind.ID, "Ид с листа «Ученики».", "0001", required=True
-        ),
+        Column("child_id", "Ид ребёнка", Kind.ID, "Ид с листа «Ученики».", "0001", required=True),
         _family("Облачкова"),
         _given("Ольга"),
         _MIDDLE,
@@ -142,9 +143,7 @@ STAFF = Sheet(
             "учитель",
             required=True,
         ),
-        Column(
-            "leads", "Классное руководство", Kind.CLASSES, "Классы через «;».", "5А; 7Б"
-        ),
+        Column("leads", "Классное руководство", Kind.CLASSES, "Классы через «;».", "5А; 7Б"),
         Column(
             "teaches",
             "Преподаёт",
@@ -171,7 +170,9 @@ CLASSES = Sheet(
             "Ид или фамилия, имя и отчество с листа «Сотрудники».",
             "С-01",
         ),
-        Column("kind", "Тип", Kind.CLASS_KIND, "класс (если пусто), комплект, группа СПО.", "класс"),
+        Column(
+            "kind", "Тип", Kind.CLASS_KIND, "класс (если пусто), комплект, группа СПО.", "класс"
+        ),
         Column("next_name", "Следующий класс", Kind.CLASS, "Куда класс перейдёт.", "6А"),
     ),
     required=True,

@@ -21,29 +21,34 @@ from typing import TYPE_CHECKING
 import charset_normalizer
 
 from sferum_bridge.roster import columns
-from sferum_bridge.roster.values import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from sferum_bridge.roster.values import Cell
 
 _WORKER = Path(__file__).with_name("xlsx_worker.py")
 _MIB = 1024 * 1024
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0"
+_TITLES_ENOUGH = 2
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a roster may be: bytes as it comes and unpacked, rows a sheet, bytes and seconds
-    of the process that reads a workbook. The largest school known fits three times over.
-    """
+    """How much a roster may be. The largest school known fits three times over."""
 
     file_bytes: int = 16 * _MIB
+    """Bytes of the file as it comes; of each file of a folder."""
     unpacked_bytes: int = 128 * _MIB
+    """Bytes of everything in a zip or workbook, unpacked."""
     rows: int = 50_000
+    """Rows of one sheet."""
     memory_bytes: int = 1024 * _MIB
+    """Address space of the process that reads a workbook."""
     seconds: int = 30
+    """Processor time of that process; it gets twice as long on the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,10 @@ class Grid:
 class FileError(Exception):
     """A file is nothing that can be read. `code` names the text, `params` fill it."""
 
-    def __init__(self, code: str, **params: str) -> None:
+    def __init__(self, code: str, sheet: str = "", **params: str) -> None:
         super().__init__(code)
         self.code = code
+        self.sheet = sheet
         self.params = params
 
 
@@ -183,21 +189,30 @@ def _csv_grids(files: Iterator[tuple[str, bytes]], limits: Limits) -> list[Grid]
 
 def _csv_rows(data: bytes, sheet: str) -> list[list[str]]:
     """Try what the encoding may be and the delimiters, and take what shows the most titles."""
-    best: list[list[str]] = []
+    best: list[list[str]] | None = None
     most = -1
+    broken: FileError | None = None
     for encoding in _encodings(data):
         try:
             written = data.decode(encoding)
         except UnicodeError:
             continue
         for delimiter in ";,\t":
-            rows = _parsed(written, delimiter)
+            reader = csv.reader(io.StringIO(written, newline=""), delimiter=delimiter, strict=True)
+            try:
+                rows = list(reader)
+            except csv.Error:
+                # An open quotation mark would swallow the rows behind it.
+                broken = FileError("csv_broken", sheet=sheet, line=str(reader.line_num))
+                continue
             titles = max((columns.count_titles(row) for row in rows[:20]), default=0)
             if titles > most:
                 best, most = rows, titles
-        if most > 1:
-            return best
-    if most < 0 or b"\0" in data:
+        if most >= _TITLES_ENOUGH:
+            break
+    if broken is not None and most < _TITLES_ENOUGH:
+        raise broken
+    if best is None:
         raise FileError("encoding_unknown", sheet=sheet)
     return best
 
@@ -210,14 +225,3 @@ def _encodings(data: bytes) -> Iterator[str]:
     if guess is not None:
         yield guess.encoding
     yield "cp1251"
-
-
-def _parsed(written: str, delimiter: str) -> list[list[str]]:
-    # Each cell is bounded by the file, which is: the module's own limit would only raise.
-    reader = csv.reader(io.StringIO(written, newline=""), delimiter=delimiter)
-    rows: list[list[str]] = []
-    try:
-        rows.extend(reader)
-    except csv.Error:
-        return rows
-    return rows

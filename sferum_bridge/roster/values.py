@@ -33,6 +33,7 @@ _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:\s*г\.?)?")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ][\d:.]*)?")
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+")
 _PHONE = re.compile(r"\+?[\d\s().-]+")
+_DISARMED = re.compile(r"'[=+\-@]")
 _PHONE_DIGITS = range(8, 16)
 _RUSSIAN_LOCAL, _RUSSIAN_FULL = 10, 11
 
@@ -92,6 +93,8 @@ def text(cell: Cell) -> str:
         whole = math.isfinite(cell) and cell.is_integer()
         return str(int(cell)) if whole else f"{cell:.15g}"
     written = classes.clean(str(cell))
+    if _DISARMED.match(written):
+        written = written[1:]
     if len(written) > MAX_TEXT:
         raise CellError("text_long", limit=str(MAX_TEXT))
     return written

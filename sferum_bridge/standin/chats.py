@@ -112,7 +112,9 @@ class Chats:
 
     def member_by_peer(self, user_id: int, peer_id: int) -> Member | None:
         """Return a user's part in the conversation that the user calls `peer_id`."""
-        return next(iter(self._members("WHERE user_id = ? AND peer_id = ?", user_id, peer_id)), None)
+        return next(
+            iter(self._members("WHERE user_id = ? AND peer_id = ?", user_id, peer_id)), None
+        )
 
     def members(self, conversation_id: int) -> list[Member]:
         """Return the members who are in a conversation now, in the order of their joining."""

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
     from sferum_bridge.standin.database import Database
 
+VISIBLE = (
+    "SELECT m.* FROM copies c JOIN messages m USING (conversation_id, cmid)"
+    " WHERE c.user_id = ? AND c.conversation_id = ? AND NOT c.hidden AND NOT m.deleted"
+)
+OLDEST_FIRST = VISIBLE + " ORDER BY c.cmid LIMIT ? OFFSET ?"
+NEWEST_FIRST = VISIBLE + " ORDER BY c.cmid DESC LIMIT ? OFFSET ?"
+
 
 class Messages:
     """The messages in the state file. Knows no rule: `messenger` asks before it changes."""
@@ -153,16 +160,8 @@ class Messages:
         self, user_id: int, conversation_id: int, offset: int, count: int, *, oldest_first: bool
     ) -> list[Message]:
         """Return a stretch of what an account sees of a conversation."""
-        order = "ASC" if oldest_first else "DESC"
-        rows = self._db.all(
-            "SELECT m.* FROM copies c JOIN messages m USING (conversation_id, cmid)"
-            " WHERE c.user_id = ? AND c.conversation_id = ? AND NOT c.hidden AND NOT m.deleted"
-            f" ORDER BY c.cmid {order} LIMIT ? OFFSET ?",  # noqa: S608 - one of two words
-            user_id,
-            conversation_id,
-            count,
-            offset,
-        )
+        query = OLDEST_FIRST if oldest_first else NEWEST_FIRST
+        rows = self._db.all(query, user_id, conversation_id, count, offset)
         return [_message(row) for row in rows]
 
     def count_visible(
@@ -179,16 +178,17 @@ class Messages:
             last,
         )
 
-    def count_unread(self, user_id: int, conversation_id: int, read_cmid: int) -> int:
-        """Count the messages of others that an account sees after its read mark."""
+    def count_after(self, user_id: int, conversation_id: int, cmid: int, *, own: bool) -> int:
+        """Count what an account sees after `cmid`: its own messages, or those of others."""
         return self._db.number(
             "SELECT count(*) FROM copies c JOIN messages m USING (conversation_id, cmid)"
-            " WHERE c.user_id = ? AND c.conversation_id = ? AND c.cmid > ? AND m.from_id != ?"
+            " WHERE c.user_id = ? AND c.conversation_id = ? AND c.cmid > ? AND (m.from_id = ?) = ?"
             " AND NOT c.hidden AND NOT m.deleted",
             user_id,
             conversation_id,
-            read_cmid,
+            cmid,
             user_id,
+            own,
         )
 
     def authors(self, conversation_id: int, first: int, last: int) -> list[int]:

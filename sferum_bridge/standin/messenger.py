@@ -234,7 +234,9 @@ class Messenger:
         return message.date < self._clock() - self._settings.change_seconds
 
 
-def rewritten(draft: Draft, text: str, *, keep_forwards: bool, keep_format: dict[str, Any]) -> Draft:
+def rewritten(
+    draft: Draft, text: str, *, keep_forwards: bool, keep_format: dict[str, Any]
+) -> Draft:
     """Return a message's content after an edit of its text."""
     forwards = draft.forwards if keep_forwards else ()
     return replace(draft, text=text, forwards=forwards, format_data=keep_format)

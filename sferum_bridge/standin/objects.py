@@ -134,7 +134,7 @@ class Objects:
             "can_write": self._can_write(chat, member),
             "version": OBJECT_VERSION + chat.last_cmid,
         }
-        unread = self._messages.count_unread(member.user_id, chat.id, member.read_cmid)
+        unread = self._messages.count_after(member.user_id, chat.id, member.read_cmid, own=False)
         if unread:
             shown["unread_count"] = unread
         if chat.is_chat:
@@ -163,7 +163,7 @@ class Objects:
             "owner_id": chat.owner_id,
             "members_count": len(members),
             "state": member.state,
-            "active_ids": [other.user_id for other in members if other is not member][:4],
+            "active_ids": [m.user_id for m in members if m.user_id != member.user_id][:4],
             "admin_ids": admins,
             "is_group_channel": False,
             "is_service": False,

@@ -65,9 +65,7 @@ class People:
                     FIRST_TS,
                     FIRST_PTS,
                 )
-            self._db.run(
-                "UPDATE profiles SET domain = 'id' || user_id WHERE person_id = ?", person
-            )
+            self._db.run("UPDATE profiles SET domain = 'id' || user_id WHERE person_id = ?", person)
             self._db.run("INSERT INTO cookies VALUES (?, ?)", digest(cookie), person)
         return self._profiles("person_id = ?", person)
 

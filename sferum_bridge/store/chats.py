@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 LOGINS_BELL = "logins"
+_LARGEST_RANDOM_ID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,18 @@ class Login:
     name: str
     mxid: str
     """The owner's Matrix account, whose messages are shown as their own; may be empty."""
-    cursor: str
     expired: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat of the other network linked to a room."""
+    """A chat of the other network linked to a room, as one login knows it."""
 
-    network: str
+    login_id: str
     chat_id: str
     room_id: str
-    relay_login_id: str
+    relay: bool
+    """Whether members without a login of their own are heard through this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def save_login(
 async def all_logins(tx: Tx) -> Sequence[Login]:
     """Return every stored login."""
     return [
-        Login(r.id, r.network, r.account_id, r.name, r.mxid, r.cursor, r.expired_at is not None)
+        Login(r.id, r.network, r.account_id, r.name, r.mxid, r.expired_at is not None)
         for r in await tx.all(select(logins).order_by(logins.c.id))
     ]
 
@@ -94,9 +96,14 @@ async def login_secret(tx: Tx, login_id: str) -> str:
     return str(tx.sealer.unseal(sealed, "login"))
 
 
-async def set_cursor(tx: Tx, login_id: str, cursor: str) -> None:
+async def cursor(tx: Tx, login_id: str) -> str:
+    """Return how far a login has listened, empty for a new one."""
+    return str(await tx.value(select(logins.c.cursor).where(logins.c.id == login_id)) or "")
+
+
+async def set_cursor(tx: Tx, login_id: str, position: str) -> None:
     """Remember how far a login has listened."""
-    await tx.run(update(logins).where(logins.c.id == login_id).values(cursor=cursor))
+    await tx.run(update(logins).where(logins.c.id == login_id).values(cursor=position))
 
 
 async def set_expired(tx: Tx, login_id: str) -> None:
@@ -107,35 +114,25 @@ async def set_expired(tx: Tx, login_id: str) -> None:
 # --- chats ----------------------------------------------------------------------------------
 
 
-async def link(tx: Tx, network: str, chat_id: str, room_id: str, relay_login_id: str) -> None:
+async def link(tx: Tx, chat: Chat) -> None:
     """Link a chat and a room, replacing what either was linked to."""
-    await tx.run(delete(chats).where(chats.c.room_id == room_id))
-    await tx.run(delete(chats).where(chats.c.network == network, chats.c.chat_id == chat_id))
-    await tx.run(
-        insert(chats).values(
-            network=network,
-            chat_id=chat_id,
-            room_id=room_id,
-            relay_login_id=relay_login_id or None,
-            linked_at=tx.now,
-        )
-    )
+    await tx.run(delete(chats).where(chats.c.room_id == chat.room_id))
+    same = (chats.c.login_id == chat.login_id, chats.c.chat_id == chat.chat_id)
+    await tx.run(delete(chats).where(*same))
+    await tx.run(insert(chats).values(linked_at=tx.now, **asdict(chat)))
     tx.wake(LOGINS_BELL)
     tx.wake(schools.ROOMS_BELL)
 
 
 async def all_chats(tx: Tx) -> Sequence[Chat]:
     """Return every linked chat."""
-    return [
-        Chat(r.network, r.chat_id, r.room_id, r.relay_login_id or "")
-        for r in await tx.all(select(chats))
-    ]
+    return [Chat(r.login_id, r.chat_id, r.room_id, r.relay) for r in await tx.all(select(chats))]
 
 
 async def chat_of_room(tx: Tx, room_id: str) -> Chat | None:
     """Return the chat linked to a room."""
     r = await tx.first(select(chats).where(chats.c.room_id == room_id))
-    return Chat(r.network, r.chat_id, r.room_id, r.relay_login_id or "") if r else None
+    return Chat(r.login_id, r.chat_id, r.room_id, r.relay) if r else None
 
 
 # --- ghosts ---------------------------------------------------------------------------------
@@ -159,12 +156,12 @@ async def save_ghost(tx: Tx, mxid: str, name: str) -> None:
 # --- messages -------------------------------------------------------------------------------
 
 
-async def map_message(tx: Tx, network: str, m: Mapped) -> None:
+async def map_message(tx: Tx, login_id: str, m: Mapped) -> None:
     """Remember which event a part of a message is; a second time changes nothing."""
     await tx.run(
         _insert(tx)(message_map)
         .values(
-            network=network,
+            login_id=login_id,
             chat_id=m.chat_id,
             message_id=m.message_id,
             part=m.part,
@@ -177,11 +174,11 @@ async def map_message(tx: Tx, network: str, m: Mapped) -> None:
     )
 
 
-async def is_mapped(tx: Tx, network: str, chat_id: str, message_id: str) -> bool:
+async def is_mapped(tx: Tx, login_id: str, chat_id: str, message_id: str) -> bool:
     """Tell whether a message is on both sides already."""
     c = message_map.c
     query = select(c.part).where(
-        c.network == network, c.chat_id == chat_id, c.message_id == message_id
+        c.login_id == login_id, c.chat_id == chat_id, c.message_id == message_id
     )
     return await tx.value(query.limit(1)) is not None
 
@@ -195,38 +192,48 @@ async def by_event(tx: Tx, event_id: str) -> Sequence[Mapped]:
     ]
 
 
-async def event_of(tx: Tx, network: str, chat_id: str, message_id: str) -> str:
+async def event_of(tx: Tx, login_id: str, chat_id: str, message_id: str) -> str:
     """Return the event that the first part of a message became, empty when there is none."""
     c = message_map.c
     query = select(c.event_id).where(
-        c.network == network, c.chat_id == chat_id, c.message_id == message_id
+        c.login_id == login_id, c.chat_id == chat_id, c.message_id == message_id
     )
     return str(await tx.value(query.order_by(c.part).limit(1)) or "")
 
 
-async def about_to_send(
-    tx: Tx, network: str, chat_id: str, random_id: int, event_id: str, part: int
-) -> None:
-    """Note a message before it goes out, so that its echo is known whatever happens next."""
+async def about_to_send(tx: Tx, login_id: str, chat_id: str, event_id: str, part: int) -> int:
+    """Note a part before it goes out, so that its echo is known; return its random id.
+
+    The id is the same whenever the part is sent again, and no other part of the chat has it: the
+    network would take the second for a repetition of the first and swallow it.
+    """
+    c = sending.c
+    query = select(c.random_id).where(c.event_id == event_id, c.part == part)
+    known = await tx.value(query)
+    if known is not None:
+        return int(known)
+    seed = blake2b(f"{event_id}/{part}".encode(), digest_size=4).digest()
+    random_id = int.from_bytes(seed, "big") & _LARGEST_RANDOM_ID or 1
+    while await echo_of(tx, login_id, chat_id, random_id) is not None:
+        random_id = random_id % _LARGEST_RANDOM_ID + 1
     await tx.run(
-        _insert(tx)(sending)
-        .values(
-            network=network,
+        insert(sending).values(
+            login_id=login_id,
             chat_id=chat_id,
             random_id=random_id,
             event_id=event_id,
             part=part,
             at=tx.now,
         )
-        .on_conflict_do_nothing()
     )
+    return random_id
 
 
-async def echo_of(tx: Tx, network: str, chat_id: str, random_id: int) -> tuple[str, int] | None:
+async def echo_of(tx: Tx, login_id: str, chat_id: str, random_id: int) -> tuple[str, int] | None:
     """Return (event id, part) that we sent under a random id, `None` when it was not us."""
     c = sending.c
     query = select(c.event_id, c.part).where(
-        c.network == network, c.chat_id == chat_id, c.random_id == random_id
+        c.login_id == login_id, c.chat_id == chat_id, c.random_id == random_id
     )
     row = await tx.first(query)
     return (row.event_id, row.part) if row else None

@@ -14,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
@@ -113,14 +113,16 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
         """Open a transaction; commit at the end, roll back on any exception."""
-        if self._one_writer is None:
-            async with self._transaction() as tx:
+        woken: dict[str, set[str]] = {}
+        try:
+            async with self._one_writer or nullcontext(), self._transaction() as tx:
                 yield tx
-        else:
-            async with self._one_writer, self._transaction() as tx:
-                yield tx
-        for bell, lanes in tx.woken.items():
-            self._bells[bell].ring(lanes)
+                woken = tx.woken
+        finally:
+            # Also when cancelled behind the last statement: the commit may have been made, and
+            # nobody would come to look until the next one.
+            for bell, lanes in woken.items():
+                self._bells[bell].ring(lanes)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
@@ -149,15 +151,15 @@ def open_database(
     pool_size: int = 8,
 ) -> Database:
     """Open a database by URL: `sqlite:///path` or `postgresql://user:password@host/name`."""
-    if url.startswith("sqlite:"):
-        url = url.replace("sqlite:", "sqlite+aiosqlite:", 1)
-        engine = create_async_engine(url, pool_size=pool_size, connect_args={"timeout": 30})
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        address = address.set(drivername="sqlite+aiosqlite")
+        engine = create_async_engine(address, pool_size=pool_size, connect_args={"timeout": 30})
         event.listen(engine.sync_engine, "connect", _sqlite_connected)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
     else:
-        url = url.replace("postgresql:", "postgresql+asyncpg:", 1)
-        url = url.replace("postgres:", "postgresql+asyncpg:", 1)
-        engine = create_async_engine(url, pool_size=pool_size, pool_pre_ping=True)
+        address = address.set(drivername="postgresql+asyncpg")
+        engine = create_async_engine(address, pool_size=pool_size, pool_pre_ping=True)
     return Database(engine, sealer, clock)
 
 

@@ -100,3 +100,10 @@ async def prune(tx: Tx, before: int) -> None:
     await tx.run(delete(dialogues).where(dialogues.c.opened_at < before))
     await tx.run(delete(offers).where(offers.c.at < before))
     await tx.run(delete(attempts).where(attempts.c.at < before))
+
+
+async def person_in(tx: Tx, room_id: str) -> str:
+    """Return the Matrix id whose direct chat a room is, empty when it is none."""
+    return str(
+        await tx.value(select(direct_rooms.c.mxid).where(direct_rooms.c.room_id == room_id)) or ""
+    )

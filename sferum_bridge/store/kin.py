@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.school import kinship
 from sferum_bridge.school.people import LinkState, ParentLink
@@ -45,8 +45,12 @@ async def issue(tx: Tx, child_id: str, school_id: str, issuer: str, seed: str, l
     The child's earlier invites end: one link a child is open at a time. The same `seed` (the event
     that asked) gives the same code, so a command carried out again after a crash tells the truth.
     """
-    await revoke(tx, child_id, issuer, "a newer invite")
+    # One at a time a child: two at once would each end the earlier invites and both stay open.
+    await tx.run(select(people.c.id).where(people.c.id == child_id).with_for_update(key_share=True))
     code = kinship.write_code(tx.sealer.token(f"invite/{seed}", kinship.CODE_BYTES))
+    if await find(tx, code.replace("-", "")) is not None:
+        return code
+    await revoke(tx, child_id, issuer, "a newer invite")
     await tx.run(
         insert(invites).values(
             id=schools.new_id(),
@@ -185,20 +189,21 @@ async def link(
 
     The database decides: each slot of a child, and each pair of child and parent, is unique.
     """
+    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
     for slot in range(1, kinship.MOST_PARENTS + 1):
-        try:
-            async with tx.attempt():
-                await tx.run(
-                    insert(parent_links).values(
-                        id=schools.new_id(),
-                        child_id=child_id,
-                        parent_id=parent_id,
-                        slot=slot,
-                        state=state.value,
-                        confirmed_at=tx.now,
-                    )
-                )
-        except IntegrityError:
+        added = await tx.run(
+            build(parent_links)
+            .values(
+                id=schools.new_id(),
+                child_id=child_id,
+                parent_id=parent_id,
+                slot=slot,
+                state=state.value,
+                confirmed_at=tx.now,
+            )
+            .on_conflict_do_nothing()
+        )
+        if not added:
             if any(held.parent_id == parent_id for held in await links_of_child(tx, child_id)):
                 return kinship.Answer.ALREADY
             continue

@@ -98,7 +98,20 @@ async def done(tx: Tx, queue: Queue, item_id: int) -> None:
     await tx.run(update(table).where(table.c.id == item_id).values(done_at=tx.now, sealed=None))
 
 
+async def pass_by(tx: Tx, queue: Queue, item_id: int) -> None:
+    """Give a row up without its effect; what it held stays until it is pruned."""
+    table = queue.table
+    await tx.run(update(table).where(table.c.id == item_id).values(done_at=tx.now))
+
+
 async def prune(tx: Tx, queue: Queue, before: int) -> int:
     """Forget rows done before a time (milliseconds); return how many."""
     table = queue.table
     return await tx.run(delete(table).where(table.c.done_at < before))
+
+
+async def is_waiting(tx: Tx, queue: Queue, item_id: int) -> bool:
+    """Tell whether a row has still to have its effect."""
+    table = queue.table
+    query = select(table.c.id).where(table.c.id == item_id, table.c.done_at.is_(None))
+    return await tx.value(query) is not None

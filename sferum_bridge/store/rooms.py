@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from sqlalchemy import Row
+
     from sferum_bridge.store.database import Tx
 
 
@@ -32,27 +34,34 @@ class RoomRecord:
 async def of_school(tx: Tx, school_id: str) -> dict[str, RoomRecord]:
     """Return key → room of a school."""
     rows = await tx.all(select(rooms).where(rooms.c.school_id == school_id))
-    return {
-        r.key: RoomRecord(r.key, r.school_id, r.kind, r.room_id or "", json.loads(r.actual))
-        for r in rows
-    }
+    return {r.key: _record(r) for r in rows}
+
+
+async def by_key(tx: Tx, key: str) -> RoomRecord | None:
+    """Return a room by its key, `None` when it was never intended."""
+    r = await tx.first(select(rooms).where(rooms.c.key == key))
+    return _record(r) if r else None
 
 
 async def by_room_id(tx: Tx, room_id: str) -> RoomRecord | None:
     """Return the school room behind a room id, `None` when it is none of ours."""
     r = await tx.first(select(rooms).where(rooms.c.room_id == room_id))
-    return RoomRecord(r.key, r.school_id, r.kind, room_id, json.loads(r.actual)) if r else None
+    return _record(r) if r else None
+
+
+def _record(r: Row[*tuple[Any, ...]]) -> RoomRecord:
+    return RoomRecord(r.key, r.school_id or "", r.kind, r.room_id or "", json.loads(r.actual))
 
 
 async def ids(tx: Tx) -> Sequence[str]:
-    """Return the ids of every school room."""
+    """Return the ids of every room the bridge made."""
     query = select(rooms.c.room_id).where(rooms.c.room_id.is_not(None))
     return [row.room_id for row in await tx.all(query)]
 
 
 async def intend(tx: Tx, key: str, school_id: str, kind: str) -> None:
-    """Note that a room is about to be created."""
-    await tx.run(insert(rooms).values(key=key, school_id=school_id, kind=kind))
+    """Note that a room is about to be created; `school_id` is empty for a direct chat."""
+    await tx.run(insert(rooms).values(key=key, school_id=school_id or None, kind=kind))
 
 
 async def created(tx: Tx, key: str, room_id: str) -> None:

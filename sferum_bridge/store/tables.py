@@ -129,6 +129,8 @@ expected_parents = Table(
     Column("parent_id", Text, ForeignKey("people.id"), primary_key=True),
     Column("relation", Text, nullable=False, server_default=""),
     Column("access", Boolean, nullable=False),
+    # The paper that denies access; never empty where access is denied.
+    Column("ground", Text, nullable=False, server_default=""),
 )
 
 parent_links = Table(
@@ -202,7 +204,8 @@ rooms = Table(
     # The layout's key of the room. A row without a room id is an intent: the creation may or may
     # not have reached the homeserver, and is looked for before it is repeated.
     Column("key", Text, primary_key=True),
-    _ref("school_id", "schools.id"),
+    # None for a direct chat of the bot, which stands above schools as people do.
+    _ref("school_id", "schools.id", nullable=True),
     Column("kind", Text, nullable=False),
     Column("room_id", Text, unique=True),
     # Last known actual shape, JSON: {"name": ..., "users": {mxid: power}, "children": [...]}
@@ -235,14 +238,16 @@ logins = Table(
     UniqueConstraint("network", "account_id"),
 )
 
+# A chat's id is the login's own: another account may know the same chat by another number. So a
+# chat is linked through one login, and what is known of its messages belongs to that login.
 chats = Table(
     "chats",
     metadata,
-    Column("network", Text, primary_key=True),
+    Column("login_id", Text, ForeignKey("logins.id"), primary_key=True),
     Column("chat_id", Text, primary_key=True),
     Column("room_id", Text, nullable=False, unique=True),
-    # The login through which members without one of their own are heard; none: they are not.
-    _ref("relay_login_id", "logins.id", nullable=True),
+    # Whether members without a login of their own are heard through this one.
+    Column("relay", Boolean, nullable=False),
     Column("linked_at", BigInteger, nullable=False),
 )
 
@@ -298,7 +303,7 @@ outbox = Table(
 message_map = Table(
     "message_map",
     metadata,
-    Column("network", Text, primary_key=True),
+    Column("login_id", Text, ForeignKey("logins.id"), primary_key=True),
     Column("chat_id", Text, primary_key=True),
     Column("message_id", Text, primary_key=True),
     Column("part", SmallInteger, primary_key=True),
@@ -314,12 +319,13 @@ message_map = Table(
 sending = Table(
     "sending",
     metadata,
-    Column("network", Text, primary_key=True),
+    Column("login_id", Text, ForeignKey("logins.id"), primary_key=True),
     Column("chat_id", Text, primary_key=True),
     Column("random_id", Integer, primary_key=True),
     Column("event_id", Text, nullable=False),
     Column("part", SmallInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+    UniqueConstraint("event_id", "part"),
 )
 
 # --- dialogues ------------------------------------------------------------------------------

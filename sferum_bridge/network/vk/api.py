@@ -1,7 +1,7 @@
 """Calls of VK's API methods for one account.
 
-Theory of operation. `Pace` lets at most n requests start in any second; waiters go in the order they
-came (asyncio locks are fair), and a waiter that is cancelled takes nothing with it. A call that VK
+Theory of operation. `Pace` lets at most n requests start in any second; waiters go in the order
+they came (asyncio locks are fair), and a cancelled one takes nothing with it. A call that VK
 answers with "the token is dead" renews the token and is repeated once, whoever else is doing the
 same (see `login`). Nothing else is repeated here: the caller knows what is worth repeating.
 """
@@ -79,7 +79,7 @@ class VkApi:
         try:
             return await self._once(method, params, fresh)
         except LoginExpired as error:
-            # A brand-new token is refused (VK binds tokens to addresses): asking for more is no use.
+            # A brand-new token is refused (VK binds tokens to addresses): more would be, too.
             self._login.give_up(error.detail)
             raise
 

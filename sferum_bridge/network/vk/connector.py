@@ -24,7 +24,7 @@ from sferum_bridge.network.vk.longpoll import Listener
 from sferum_bridge.network.vk.transport import Outage, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from sferum_bridge.network.vk.settings import VkSettings
 
@@ -71,7 +71,6 @@ class VkConnector:
     def __init__(self, transport: Transport, settings: VkSettings, login: WebLogin) -> None:
         self._transport = transport
         self._settings = settings
-        self._login = login
         self._account_id = login.account_id
         self._api = VkApi(transport, settings, login)
         self._outage = Outage(f"the Sferum event stream of account {login.account_id}")
@@ -136,17 +135,21 @@ class VkConnector:
             cmid = await self._cmid_of(reply)
         return Sent(chat_id, str(cmid))
 
-    async def listen(self, cursor: str) -> AsyncIterator[Batch]:
+    async def listen(self, cursor: str) -> AsyncGenerator[Batch, None]:
         """Yield batches for ever; see `network.base.Connector.listen` and `longpoll`."""
         listener = Listener(
-            self._transport, self._api, self._settings, self._account_id, self._outage, cursor
+            transport=self._transport,
+            api=self._api,
+            settings=self._settings,
+            account_id=self._account_id,
+            outage=self._outage,
+            cursor=cursor,
         )
         while True:
             yield await listener.next_batch()
 
     async def close(self) -> None:
-        """End the session; the connections are the network's and stay for other accounts."""
-        self._login.give_up("the connector is closed")
+        """End the session. It owns nothing: connections are the network's, for all accounts."""
 
     async def _chat_page(self, offset: int) -> dict[str, Any]:
         page = await self._api.call(

@@ -1,8 +1,8 @@
 """The login: a cookie, and the access token VK's web client gets for it.
 
 Theory of operation. One `WebLogin` owns the cookie and the current token of one account. `token`
-hands the token out, `renew` replaces one that VK called dead. Renewals are serialised by a lock; who
-comes second with the same dead token is given what the first one got, so a dozen calls failing
+hands the token out, `renew` replaces one that VK called dead. Renewals are serialised by a lock;
+who comes second with the same dead token is given what the first one got, so a dozen calls failing
 together cost one request. A login that VK has refused stays refused: it never asks again by itself,
 since repeated log-ins are what accounts are blocked for. A cancelled renewal changes nothing.
 """
@@ -30,7 +30,7 @@ EDUCATIONAL = 2
 _LEAST_UNIX_TIME = 1_000_000_000
 _EARLY = 30.0
 _COOKIE_NAME = "remixdsid"
-_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{8,4096}")
+_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,4096}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The event stream of one account: VK's user long poll.
 
-Theory of operation. A `Listener` is one run of `Connector.listen`; it is used by one task and holds
-three things between batches: the position (`ts` of the stream, `pts` of the persistent history), the
-server with its key, and whether it is behind.
+Theory of operation. A `Listener` is one run of `Connector.listen`, used by one task. It holds
+three things between batches: the position (`ts` of the stream, `pts` of the persistent history),
+the server with its key, and whether it is behind.
 
     no server ──enter──► behind? ──yes──► catch_up (getLongPollHistory by pts) ──┐
         ▲                  │ no                              ▲    more pages     │
@@ -10,11 +10,11 @@ server with its key, and whether it is behind.
         └──failed 2, 3── poll ◄──────────────────────────────────────────────────┘
                            └──failed 1──► catch_up
 
-`pts` is what makes it lossless: it numbers every persistent event of the account, so on entering and
-after every loss the stored `pts` is compared with the server's and the difference is fetched. The `ts`
-to go on with is taken before the difference is fetched; what happens in between comes twice, and is
-recognised by its ids. Only when VK has forgotten the stored `pts` itself (907, 908, 990) does the
-stream begin anew at the newest position, and the log says how much lies between.
+`pts` is what makes it lossless: it numbers every persistent event of the account, so on entering
+and after every loss the stored `pts` is compared with the server's and the difference is fetched.
+The `ts` to go on with is taken before the difference is fetched; what happens in between comes
+twice, and is recognised by its ids. Only when VK has forgotten the stored `pts` itself (907, 908,
+990) does the stream begin anew at the newest position, and the log says how much lies between.
 
 The position moves only when the whole batch is read. Nothing is open while a batch is out, so a
 listener may be dropped or cancelled at any point; the next one begins at the last stored cursor.
@@ -22,12 +22,9 @@ listener may be dropped or cancelled at any point; the next one begins at the la
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from yarl import URL
 
 from sferum_bridge.network.base import Batch, NetworkError, RemoteMessage, Unavailable
 from sferum_bridge.network.vk.errors import POSITION_LOST, VkRefused
@@ -38,74 +35,28 @@ from sferum_bridge.network.vk.parse import (
     parse_message,
     parse_updates,
 )
-from sferum_bridge.network.vk.settings import MIN_LP_VERSION, VkSettings, is_loopback
-from sferum_bridge.network.vk.transport import Outage
+from sferum_bridge.network.vk.position import Position, Server, number, read_server
+from sferum_bridge.network.vk.settings import MIN_LP_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sferum_bridge.network.vk.api import VkApi
-    from sferum_bridge.network.vk.transport import Transport
+    from sferum_bridge.network.vk.settings import VkSettings
+    from sferum_bridge.network.vk.transport import Outage, Transport
 
 log = logging.getLogger(__name__)
 
 MODE = 2 + 8 + 32 + 64 + 128
-"""Attachments and authors (2), extended events (8), `pts` (32), 64 as every client, `random_id` (128)."""
+"""Attachments and authors, fuller events, `pts`, online extras (as every client), `random_id`."""
 
+_LAGGING = 1
+_KEY_EXPIRED = 2
+_BAD_VERSION = 4
 _MAX_FAILURES = 3
 _HISTORY_MESSAGES = 200
 _HISTORY_EVENTS = 1000
 _LOOKUP = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in the stream; `pts` is 0 when VK gave none. As text it is the cursor."""
-
-    ts: int
-    pts: int
-
-    def dump(self) -> str:
-        """Return the cursor."""
-        return json.dumps({"ts": self.ts, "pts": self.pts}, separators=(",", ":"))
-
-    @classmethod
-    def load(cls, cursor: str) -> Position | None:
-        """Return the position in a cursor, `None` for one that was never ours."""
-        try:
-            data = json.loads(cursor)
-            return cls(int(data["ts"]), int(data["pts"]))
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where to poll, and the key to it, good for about an hour."""
-
-    url: str
-    key: str
-
-    def __repr__(self) -> str:
-        """Leave the key out."""
-        return f"Server(url={self.url!r})"
-
-
-def server_url(server: str, settings: VkSettings) -> str:
-    """Return the address in a `server` field, which VK writes with and without a scheme.
-
-    Raises:
-        Unavailable: If it would be spoken to without TLS and is not on this machine.
-    """
-    scheme = "http" if settings.plain_http else "https"
-    try:
-        url = URL(server if "://" in server else f"{scheme}://{server}")
-    except ValueError:
-        raise Unavailable("long poll: the server's address cannot be read") from None
-    plain = url.scheme == "http" and settings.plain_http and is_loopback(url.host)
-    if not url.host or not (url.scheme == "https" or plain):
-        raise Unavailable("long poll: the server is not reached by https")
-    return str(url)
 
 
 class Listener:
@@ -113,6 +64,7 @@ class Listener:
 
     def __init__(
         self,
+        *,
         transport: Transport,
         api: VkApi,
         settings: VkSettings,
@@ -159,7 +111,7 @@ class Listener:
         reply = await self._api.call(
             "messages.getLongPollServer", {"need_pts": 1, "lp_version": self._version}
         )
-        server, fresh = self._read_server(reply)
+        server, fresh = read_server(reply, self._settings)
         old, keep_ts = self._position, self._keep_ts
         self._server, self._keep_ts = server, False
         if old is None:
@@ -189,7 +141,7 @@ class Listener:
                 raise
             return await self._start_afresh(position, error.code)
         page = page if isinstance(page, dict) else {}
-        new_pts = _number(page.get("new_pts"))
+        new_pts = number(page.get("new_pts"))
         if not new_pts:
             raise Unavailable("messages.getLongPollHistory: no position in the reply")
         messages = page.get("messages")
@@ -217,20 +169,20 @@ class Listener:
     async def _poll(self, server: Server, position: Position) -> Batch | None:
         try:
             reply = await self._ask(server, position)
+            if "failed" in reply:
+                self._recover(reply, position)
+                return None
+            ts, updates = number(reply.get("ts")), reply.get("updates")
+            if ts is None or not isinstance(updates, list):
+                raise Unavailable("long poll: a reply without a position or updates")
         except NetworkError as error:
             self._outage.failed(error)
             raise
         self._outage.worked()
-        if "failed" in reply:
-            self._recover(reply, position)
-            return None
-        ts, updates = _number(reply.get("ts")), reply.get("updates")
-        if ts is None or not isinstance(updates, list):
-            raise Unavailable("long poll: a reply without a position or updates")
         self._failures = 0
         parsed = parse_updates(updates, self._account_id)
         events = await self._contents(parsed)
-        self._position = Position(ts, _number(reply.get("pts")) or position.pts)
+        self._position = Position(ts, number(reply.get("pts")) or position.pts)
         # Typing and presence move only ts, which nobody needs to store as long as there is a pts.
         moved = self._position.pts != position.pts if position.pts else ts != position.ts
         return Batch(events, self._position.dump()) if events or moved else None
@@ -256,33 +208,32 @@ class Listener:
     def _recover(self, reply: dict[str, Any], position: Position) -> None:
         """Do what a `failed` reply asks for. Raises `Unavailable` when it does not help."""
         self._failures += 1
-        failed = reply["failed"]
+        failed, ts = number(reply["failed"]), number(reply.get("ts"))
         if self._failures > _MAX_FAILURES:
-            self._failures = 0
-            raise Unavailable(f"long poll: failed {_number(failed)} again and again")
-        ts = _number(reply.get("ts"))
-        if failed == 1 and ts is not None:
+            raise Unavailable(f"long poll: failed {failed} again and again")
+        if failed == _BAD_VERSION:
+            self._settle_version(reply)
+            return
+        if failed == _KEY_EXPIRED:
+            self._server, self._keep_ts = None, True
+            return
+        if failed == _LAGGING and ts is not None:
             self._position = replace(position, ts=ts)
             self._behind = position.pts > 0
-        elif failed == 4:  # noqa: PLR2004 - VK's number, like the others here
-            self._settle_version(reply)
         else:
             self._server = None
-            self._keep_ts = failed == 2  # noqa: PLR2004 - 2: only the key is lost
-        lost_ts = not (self._keep_ts or position.pts) and failed != 4  # noqa: PLR2004 - see above
-        if lost_ts:
-            if self._server is None:
-                self._position = None
+            self._position = position if position.pts else None
+        if not position.pts:
             log.warning(
-                "account %s: VK lost our place in its events and gave no pts: what happened after "
-                "ts %d and before now is lost to the bridge",
+                "VK lost the place of account %s in its events and has given no pts before: what "
+                "happened between ts %d and now is lost to the bridge",
                 self._account_id,
                 position.ts,
             )
 
     def _settle_version(self, reply: dict[str, Any]) -> None:
-        least = _number(reply.get("min_version")) or MIN_LP_VERSION
-        most = _number(reply.get("max_version")) or MIN_LP_VERSION
+        least = number(reply.get("min_version")) or MIN_LP_VERSION
+        most = number(reply.get("max_version")) or MIN_LP_VERSION
         version = max(MIN_LP_VERSION, least, min(self._version, most))
         log.warning("long poll: VK refuses version %d, trying %d", self._version, version)
         self._version = version
@@ -327,23 +278,6 @@ class Listener:
                     elif type(item.get("id")) is int:
                         found[Missing(message_id=item["id"])] = message
         return found
-
-    def _read_server(self, reply: Any) -> tuple[Server, Position]:
-        data = reply if isinstance(reply, dict) else {}
-        server, key, ts = data.get("server"), data.get("key"), _number(data.get("ts"))
-        if not isinstance(server, str) or not isinstance(key, str) or ts is None:
-            raise Unavailable("messages.getLongPollServer: a reply that names no server")
-        return (
-            Server(server_url(server, self._settings), key),
-            Position(ts, _number(data.get("pts")) or 0),
-        )
-
-
-def _number(value: Any) -> int | None:
-    """Return a number of VK's, which it writes as text at times."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:19])
-    return value if type(value) is int and value >= 0 else None
 
 
 def _parts(numbers: list[int], size: int) -> Iterable[list[int]]:

@@ -40,7 +40,7 @@ class _MalformedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A new message whose contents have to be asked for: by `cmid` in `peer_id`, or by `message_id`."""
+    """A new message to be asked for: by `cmid` in `peer_id`, or by `message_id`."""
 
     peer_id: int = 0
     cmid: int = 0
@@ -127,18 +127,17 @@ def _update(update: Any, account_id: str) -> RemoteMessage | Missing | None:
             return None  # deleted for everybody before it was delivered
         _, cmid, flags, _, peer_id, sent_at, text, additional, attachments, random_id = update[:10]
     elif code == OLD_MESSAGE:
-        _, message_id, flags, peer_id, *rest = [*update, *[None] * 10][:10]
+        _, _, flags, peer_id, *rest = [*update, *[None] * 10][:10]
         sent_at, text, additional, attachments, random_id, cmid = rest
         if type(cmid) is not int or cmid <= 0:
-            if _integer(flags) & _FLAGS_DELETED:
-                return None
-            return Missing(message_id=_integer(message_id, at_least=1))
+            return _short_update(update[:4], account_id)
     else:
         return None
-    if _integer(flags) & _FLAGS_DELETED:
+    flagged = _integer(flags)
+    if flagged & _FLAGS_DELETED:
         return None
     peer = _integer(peer_id)
-    outgoing = bool(flags & _FLAG_OUTGOING)
+    outgoing = bool(flagged & _FLAG_OUTGOING)
     extra = _mapping(additional)
     attached = _mapping(attachments)
     service = extra.get("source_act")
@@ -157,7 +156,7 @@ def _update(update: Any, account_id: str) -> RemoteMessage | Missing | None:
 
 
 def _short_update(update: Any, account_id: str) -> RemoteMessage | Missing | None:
-    """Read an update of a history: `[4, message_id, flags, peer_id]`, `[10004, cmid, flags, peer_id]`."""
+    """Read an update of a history: `[4, message_id, …]` or `[10004, cmid, flags, peer_id]`."""
     code = _code(update)
     if code not in (OLD_MESSAGE, NEW_MESSAGE):
         return None
@@ -233,7 +232,7 @@ def _live_kinds(attached: dict[str, Any]) -> list[str]:
         kinds.append("forward")
     if "geo" in attached:
         kinds.append("geo")
-    if not kinds and str(attached.get("attachments_count", "0")) != "0":
+    if not kinds and attached.get("attachments_count") not in (None, 0, "0"):
         kinds.append("unknown")
     return kinds
 

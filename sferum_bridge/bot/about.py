@@ -1,0 +1,186 @@
+"""What people may ask about themselves: who they are here, their family, why they are in a room.
+
+Everybody learns about themselves alone, and a parent of a child only what the parent link shows
+(S-39). The answers go to the direct chat, wherever the question was asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sferum_bridge.bot import register
+from sferum_bridge.bot.texts import LANGUAGES, bullets, paragraphs
+from sferum_bridge.school.access import Role, group
+from sferum_bridge.school.layout import PLANS, Kind
+from sferum_bridge.school.people import LinkState
+from sferum_bridge.store import accounts, kin, rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sferum_bridge.bot.register import Ties
+    from sferum_bridge.bot.talk import Talk
+    from sferum_bridge.bot.texts import Text
+    from sferum_bridge.school.access import Reason
+    from sferum_bridge.school.people import School
+
+_HELP_OF = {
+    Role.PUPIL: "help-pupil",
+    Role.PARENT: "help-parent",
+    Role.CLASS_TEACHER: "help-class-teacher",
+    Role.ADMINISTRATOR: "help-administrator",
+    Role.TEACHER: "help-staff",
+    Role.STAFF: "help-staff",
+}
+
+
+def outsider(talk: Talk) -> Text:
+    """Return E-OUT: in every language, so that it is the same for everybody and whatever they say.
+
+    It is all that somebody without a tie to the school ever learns (S-44).
+    """
+    default = talk.settings.default_language
+    languages = [default, *(other for other in LANGUAGES if other != default)]
+    contact = talk.settings.support_contact
+    return paragraphs([talk.texts.text(one, "e-out", contact=contact) for one in languages])
+
+
+async def greet(talk: Talk) -> None:
+    """Say hello to somebody who opened a direct chat."""
+    if talk.person is None:
+        await talk.answer(outsider(talk))
+        return
+    is_pupil = bool(await register.enrolled(talk.tx, talk.person.id))
+    name = talk.person.given_name if is_pupil else talk.person.formal_name
+    hello = talk.text("hello", name=name)
+    await talk.answer(paragraphs([hello, *await _help(talk)]))
+
+
+async def help_(talk: Talk) -> None:
+    """Say what this person can do here, by role, with the words to write (S-41)."""
+    await talk.answer(paragraphs(await _help(talk)))
+
+
+async def _help(talk: Talk) -> Sequence[Text]:
+    ties = await register.ties(talk.tx, talk.person_id)
+    roles = {reason.role for tie in ties for reason in tie.reasons}
+    if await kin.children(talk.tx, talk.person_id):
+        # A parent who still waits for approval is one already in everything but rooms.
+        roles.add(Role.PARENT)
+    keys = list(dict.fromkeys(key for role, key in _HELP_OF.items() if role in roles))
+    keys = keys or ["help-newcomer"]
+    contact = talk.settings.support_contact
+    return [*(talk.text(key) for key in keys), talk.text("help-everybody", contact=contact)]
+
+
+async def who_am_i(talk: Talk) -> None:
+    """Say what this person is in each school, and under which account."""
+    name = talk.person.full_name if talk.person else talk.mxid
+    parts = [talk.text("who", name=name, account=talk.mxid)]
+    for tie in await register.ties(talk.tx, talk.person_id):
+        parts.append(talk.text("who-school", school=tie.school.name))
+        parts.append(_reasons(talk, tie.school, tie.reasons))
+    if len(parts) == 1:
+        parts.append(talk.text("who-nobody"))
+    await talk.answer(paragraphs(parts))
+
+
+async def my_children(talk: Talk) -> None:
+    """List this person's children with class and school (S-39, S-55)."""
+    lines = []
+    for child, state in await kin.children(talk.tx, talk.person_id):
+        places = [place for _, place in await register.enrolled(talk.tx, child.id)]
+        where = ", ".join(f"{p.class_name}, {p.school_name}" for p in places)
+        waits = state is LinkState.PENDING
+        key = "family-nowhere" if not where else "child-pending" if waits else "child"
+        lines.append(talk.text(key, name=child.full_name, where=where))
+    if not lines:
+        await talk.reply("children-none")
+        return
+    await talk.answer(paragraphs([talk.text("children"), bullets(lines)]))
+
+
+async def my_parents(talk: Talk) -> None:
+    """List this person's parents, and who still waits to be checked (S-39)."""
+    parents = await kin.parents(talk.tx, talk.person_id)
+    if not parents:
+        is_pupil = bool(await register.enrolled(talk.tx, talk.person_id))
+        await talk.reply("parents-none" if is_pupil else "parents-not-a-pupil")
+        return
+    lines = [
+        talk.text("parent-pending" if state is LinkState.PENDING else "parent", name=p.full_name)
+        for p, state in parents
+    ]
+    await talk.answer(paragraphs([talk.text("parents"), bullets(lines)]))
+
+
+async def why(talk: Talk, asked_in: str) -> None:
+    """Say why this person is in the room the question was asked in; else all their reasons (S-56).
+
+    `asked_in` is the room of several people it was asked in, empty for the direct chat.
+    """
+    ties = await register.ties(talk.tx, talk.person_id)
+    record = await rooms.by_room_id(talk.tx, asked_in) if asked_in else None
+    if record is None or record.kind not in set(Kind):
+        await _why_at_all(talk, ties)
+        return
+    kind, place = Kind(record.kind), record.key.partition("/")[2]
+    audience = {group(role, place) for role in PLANS[kind].audience | PLANS[kind].moderators}
+    here = next((tie for tie in ties if tie.school.id == record.school_id), None)
+    known = here.school.classes.get(place) if here else None
+    reasons = [
+        reason
+        for reason in (here.reasons if here else ())
+        if here and group(reason.role, reason.class_id or here.school.id) in audience
+    ]
+    if here is None or not reasons:
+        await talk.reply("why-not")
+        return
+    name = talk.texts.room_name(kind, known.name if known else "", here.school.name, talk.language)
+    head = talk.text("why-room", room=name)
+    await talk.answer(paragraphs([head, _reasons(talk, here.school, reasons)]))
+
+
+async def _why_at_all(talk: Talk, ties: Sequence[Ties]) -> None:
+    if not ties:
+        await talk.reply("who-nobody")
+        return
+    parts = [talk.text("why")]
+    for tie in ties:
+        parts.append(talk.text("who-school", school=tie.school.name))
+        parts.append(_reasons(talk, tie.school, tie.reasons))
+    await talk.answer(paragraphs(parts))
+
+
+def _reasons(talk: Talk, school: School, reasons: Sequence[Reason]) -> Text:
+    return bullets([_reason(talk, school, reason) for reason in reasons])
+
+
+def _reason(talk: Talk, school: School, reason: Reason) -> Text:
+    where = school.classes.get(reason.class_id)
+    child = school.people.get(reason.child_id)
+    return talk.text(
+        f"reason-{reason.role.value}",
+        **{"class": where.name if where else ""},
+        # An empty subject has a sentence of its own, so the text has to know that it is empty.
+        has_subject=int(bool(reason.subject)),
+        subject=reason.subject,
+        child=child.given_name if child else "",
+    )
+
+
+async def choose_language(talk: Talk, argument: str) -> None:
+    """Remember the language this person wants to read."""
+    wanted = next((name for name, words in _NAMES.items() if argument in words), None)
+    if wanted is None or talk.person is None:
+        await talk.reply("language-which")
+        return
+    await accounts.set_language(talk.tx, talk.person.id, wanted)
+    talk.language = wanted
+    await talk.reply("language-done")
+
+
+_NAMES = {
+    "ru": frozenset({"ru", "rus", "russian", "русский", "рус", "по-русски"}),
+    "en": frozenset({"en", "eng", "english", "английский", "англ", "по-английски"}),
+}

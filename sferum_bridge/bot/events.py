@@ -1,0 +1,113 @@
+"""Reading a Matrix event into what the bot can act on. Pure; whatever comes, it never raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class What(StrEnum):
+    """What happened, as far as the bot cares."""
+
+    MESSAGE = "message"
+    REACTION = "reaction"
+    MEMBERSHIP = "membership"
+    ENCRYPTED = "encrypted"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An event, each field a text; empty where the event has none."""
+
+    what: What
+    event_id: str
+    room_id: str = ""
+    sender: str = ""
+    text: str = ""
+    """Of a message: what was written; of an edit: what it was changed to."""
+    target: str = ""
+    """Of a reaction: the event it is under; of a membership: whose it is."""
+    value: str = ""
+    """Of a reaction: its emoji without variation selector; of a membership: the new one."""
+    direct: bool = False
+    """Of an invite: whether the inviter means it as a direct chat."""
+    encrypted: bool = False
+    """Of an invite: whether the room is encrypted."""
+
+
+_KINDS = {
+    "m.room.message": What.MESSAGE,
+    "m.reaction": What.REACTION,
+    "m.room.member": What.MEMBERSHIP,
+    "m.room.encrypted": What.ENCRYPTED,
+}
+_EMOJI_STYLE = "\ufe0f"
+
+
+def read(event: Any, event_id: str) -> Incoming:
+    """Return what an event says."""
+    event = _mapping(event)
+    content = _mapping(event.get("content"))
+    what = _KINDS.get(_text(event.get("type")), What.NOTHING)
+    room_id, sender = _text(event.get("room_id")), _text(event.get("sender"))
+    text = target = value = ""
+    direct = encrypted = False
+    match what:
+        case What.MESSAGE:
+            # Bots speak in notices; answering one could go on for ever.
+            if content.get("msgtype") == "m.notice":
+                what = What.NOTHING
+            text = _written(content)
+        case What.REACTION:
+            relation = _mapping(content.get("m.relates_to"))
+            target = _text(relation.get("event_id"))
+            value = _text(relation.get("key")).replace(_EMOJI_STYLE, "")
+        case What.MEMBERSHIP:
+            target, value = _text(event.get("state_key")), _text(content.get("membership"))
+            state = _stripped_state(event)
+            # Not every client marks a direct chat; a room without name or kind is one as well.
+            direct = content.get("is_direct") is True or not state & _OF_A_GROUP
+            encrypted = "m.room.encryption" in state
+    return Incoming(what, event_id, room_id, sender, text, target, value, direct, encrypted)
+
+
+_OF_A_GROUP = frozenset({"m.room.name", "m.room.canonical_alias", "a space"})
+
+
+def _stripped_state(event: Mapping[str, Any]) -> frozenset[str]:
+    state = _mapping(event.get("unsigned")).get("invite_room_state")
+    found = set()
+    for entry in map(_mapping, state if isinstance(state, list) else ()):
+        content = _mapping(entry.get("content"))
+        if entry.get("type") == "m.room.create" and content.get("type"):
+            found.add("a space")
+        elif content:
+            found.add(_text(entry.get("type")))
+    return frozenset(found)
+
+
+def _written(content: Mapping[str, Any]) -> str:
+    relation = _mapping(content.get("m.relates_to"))
+    if relation.get("rel_type") == "m.replace":
+        content = _mapping(content.get("m.new_content"))
+    if content.get("msgtype") not in {"m.text", "m.emote"}:
+        return ""
+    body = _text(content.get("body"))
+    if "m.in_reply_to" not in relation:
+        return body
+    # Older clients repeat the message they answer above the answer.
+    lines = body.splitlines()
+    while lines and lines[0].startswith(">"):
+        del lines[0]
+    return "\n".join(lines)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,102 @@
+# Inviting and confirming a parent.
+
+invite-code =
+    Done! Here is an invite for a parent. The code:
+
+    ```
+    { $code }
+    ```
+
+    or the link: { $link }
+
+    Pass it on as you like: in a message, on paper, by voice. The parent signs in with **their own** account and sends the code to me, { $bot }.
+
+    The invite is valid until { DATETIME($until, dateStyle: "long", timeStyle: "short") } (school time) and works for both parents. Any earlier invite has ended. Please do not post the code in group chats.
+
+confirm-ask =
+    Please check the child’s details:
+
+    Name: **{ $child }**
+    Class: { $class }
+    School: { $school }
+
+    By confirming you say that you are a parent or legal guardian, and agree that the school processes the child’s name and class and your name for talking in the school’s closed chats.
+
+    - ✅ or `confirm` — yes, this is my child
+    - ❌ or `not mine` — this is not my child
+    - `cancel` — decide later
+
+    Nothing changes until you answer. If a detail is wrong, confirm and write to the class teacher.
+
+confirmed =
+    Done, thank you! You now see **{ $child }** in your profile, and the child’s profile shows you.
+
+    Invitations to the chats “{ $class } · parents” and “{ $class } · materials” will arrive in a minute. To see the list: `children`
+
+i-pending =
+    Done: you see { $child } in your profile, and the child’s profile shows you. Access to the parents’ chat of { $class } opens once the class teacher has checked, usually within one or two working days. I will write when it does.
+i-already = You have already confirmed { $child }. There is nothing to do.
+
+e-self =
+    You opened the invite with the pupil’s own account — a child cannot become their own parent. What you can do:
+
+    1. open the link on another device, or in another app or browser, where you are signed in with **your own** account;
+    2. open it in a private (incognito) window and sign in with your own account;
+    3. ask the child to sign out on this device for a while.
+
+    The invite is not used up and is valid until { DATETIME($until, dateStyle: "long", timeStyle: "short") } (school time).
+e-pupil = This is a pupil’s account; a child cannot be confirmed with it. Sign in with an adult’s account or ask the school’s administrator. The invite is not used up.
+e-full = The child cannot be confirmed with this link: the profile already has two parents. If the legal guardians have changed, ask the class teacher or the school’s administrator.
+e-full-invite = No new invite is needed: the profile already has two parents. If something has changed, ask the class teacher. To see the list: `parents`
+e-expired = The invite has expired. Ask the child to make a new one (the command `invite`) or ask the class teacher.
+e-unknown = The invite was not found or is no longer valid. Check that the code is complete, or ask for a new one.
+e-rate =
+    Too many tries. Please try again in { $minutes } { $minutes ->
+        [one] minute
+       *[other] minutes
+    }.
+e-right =
+    { $action ->
+        [invite] You have no right to do this: an invite is made from the child’s profile. Who can: the pupil, by writing `invite` to me. Ask your child to send you the code.
+       *[approve] You have no right to do this. Who can: the child’s class teacher or the school’s administrator, but not the parent in question.
+    }
+
+code-needed = To confirm a child, send me the code of the invite or the link. The child makes it by writing `invite` to me
+cancelled = All right, nothing has changed. When you are ready, send the code again.
+not-mine = Thank you for telling us. The invite has ended; the child and the class teacher have been told. If you were waiting for another one, ask for a new code.
+not-mine-late = You have already confirmed { $child }. If that was a mistake, write to the class teacher or the school’s administrator, they will put it right.
+not-mine-child = Your invite reached the wrong person, so I have ended it. No harm done: to make a new one, write `invite`
+not-mine-teacher = An invite for a parent reached the wrong person and has ended. Pupil: { $child }. There is nothing to do, the pupil can make a new one.
+
+news-child = Your profile has a new parent: **{ $parent }**. If you do not know this person, tell your class teacher.
+news-child-pending = A parent is joining your profile: **{ $parent }**. The class teacher will check and open access. If you do not know this person, tell your class teacher.
+news-other-parent = The profile of your child ({ $child }) has a new parent: **{ $parent }**. If you do not know this person, write to the class teacher.
+news-teacher = A new parent in { $class }: **{ $parent }** (child: { $child }). There is nothing to do. If this is a mistake, tell the school’s administrator.
+
+approve-ask =
+    A new parent is waiting to be checked:
+
+    Parent: **{ $parent }**
+    Account: { $account }
+    Child: { $child }
+    Class: { $class }
+
+    The name is what the person calls themselves, so please make sure that this really is a parent. Until you answer they do not see the class’s chats.
+
+    ✅ — open access, ❌ — reject. Or by command:
+
+    ```
+    { $approve }
+    ```
+
+    ```
+    { $reject }
+    ```
+approve-done = Done: **{ $parent }** is a parent ({ $child }). The invitations to the chats go out by themselves.
+approve-gone = There is nothing left to decide here: the request was settled or withdrawn.
+approve-none = Nobody is waiting for you to check right now.
+approved-parent = The class teacher has opened access for you ({ $child }). Invitations to the class’s chats will arrive in a minute.
+approved-child = The class teacher has confirmed your parent: { $parent }.
+reject-done = The record is gone: { $parent } no longer shows as a parent ({ $child }). The earlier invite has ended, the pupil can make a new one.
+rejected-parent = The school did not confirm your request ({ $child }), and the record is gone. If this is a mistake, ask the class teacher or the school’s administrator.
+rejected-child = The school did not confirm a parent ({ $parent }), and the record is gone. If a new invite is needed, write `invite`

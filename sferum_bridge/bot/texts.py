@@ -1,0 +1,204 @@
+"""What people read: Fluent messages in light markdown, rendered for clients with and without HTML.
+
+A text is formatted with a stand-in character for every value that came from outside, then rendered,
+and only then are the values put in, escaped for where they land. So nothing in a name can become
+markup: there is no step at which it is read as any (hostile display names, invented links).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+from html import escape
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from fluent.runtime import FluentBundle
+from fluent.syntax import FluentParser
+from fluent.syntax.ast import Junk, Resource
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from markdown_it.token import Token
+
+    from sferum_bridge.school.layout import Kind
+
+LANGUAGES = ("ru", "en")
+_QUOTES = {"ru": "«»", "en": "“”"}
+
+# The private use area: no text of ours holds such a character, and markdown sees a plain letter.
+_FIRST_STAND_IN = 0xE000
+_STAND_IN = re.compile("[\ue000-\ue0ff]")
+_MOST_CHARACTERS = 300
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+class TextMissingError(LookupError):
+    """There is no such text, or it was not given everything it speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text as clients take it: `body` reads well without HTML, `html` is safe to show."""
+
+    body: str
+    html: str
+
+    def content(self, *, notice: bool = False) -> dict[str, Any]:
+        """Return the content of an `m.room.message`.
+
+        A notice rings no phone and is answered by no bot, which suits the answer to a command; news
+        that somebody did not ask for is an ordinary message. Empty mentions keep a name in the text
+        from ringing its bearer.
+        """
+        return {
+            "msgtype": "m.notice" if notice else "m.text",
+            "body": self.body,
+            "format": "org.matrix.custom.html",
+            "formatted_body": self.html,
+            "m.mentions": {},
+        }
+
+
+def harmless(value: str, most: int = _MOST_CHARACTERS) -> str:
+    """Return text from outside as one line without anything unseen: controls, text direction."""
+    seen = (" " if c.isspace() else c for c in value)
+    kept = "".join(c for c in seen if unicodedata.category(c) not in _UNSEEN)
+    line = " ".join(kept.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def paragraphs(parts: Sequence[Text]) -> Text:
+    """Put texts under each other."""
+    return Text(
+        "\n\n".join(p.body for p in parts),
+        "".join(p.html if p.html.startswith("<") else f"<p>{p.html}</p>" for p in parts),
+    )
+
+
+def bullets(lines: Sequence[Text]) -> Text:
+    """Make a list of texts of one line each."""
+    return Text(
+        "\n".join(f"• {line.body}" for line in lines),
+        "<ul>" + "".join(f"<li>{line.html}</li>" for line in lines) + "</ul>",
+    )
+
+
+class Texts:
+    """Every text of the bot, read once.
+
+    Raises `ValueError` when a file cannot be read as Fluent: a damaged installation must not start.
+    """
+
+    def __init__(self) -> None:
+        self._markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
+        self._bundles = {language: _bundle(language) for language in LANGUAGES}
+
+    def text(self, language: str, key: str, /, **values: Any) -> Text:
+        """Return the text `key`; raises `TextMissingError`.
+
+        Strings come from outside and are shown as they are; numbers, moments and enums belong to
+        the text's own grammar.
+        """
+        inside: dict[str, Any] = {}
+        shown: dict[str, str] = {}
+        for name, value in values.items():
+            if isinstance(value, str) and not isinstance(value, Enum):
+                stand_in = chr(_FIRST_STAND_IN + len(shown))
+                inside[name], shown[stand_in] = stand_in, harmless(value)
+            else:
+                inside[name] = value
+        tokens = self._markdown.parse(self._format(language, key, inside))
+        body = _plain(tokens, _QUOTES[language])
+        html = self._markdown.renderer.render(tokens, self._markdown.options, {}).strip()
+        return Text(
+            _put_in(body, shown, lambda value: value),
+            _put_in(_unwrapped(html), shown, escape),
+        )
+
+    def room_name(self, kind: Kind, class_name: str, school_name: str, language: str) -> str:
+        """Return what a room of `kind` is called."""
+        key = f"room-{kind.value}"
+        return self.text(language, key, **{"class": class_name}, school=school_name).body
+
+    def _format(self, language: str, key: str, values: Mapping[str, Any]) -> str:
+        bundle = self._bundles[language]
+        if not bundle.has_message(key):
+            raise TextMissingError(f"there is no text {key} in {language}")
+        text, errors = bundle.format_pattern(bundle.get_message(key).value, dict(values))
+        if errors:
+            raise TextMissingError(f"the text {key} in {language}: {errors[0]}")
+        return str(text)
+
+
+def sources(language: str) -> Mapping[str, Resource]:
+    """Return file name → parsed Fluent file of a language; `ValueError` for a damaged one."""
+    parser = FluentParser()
+    found: dict[str, Resource] = {}
+    folder = resources.files("sferum_bridge.bot").joinpath("locales", language)
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".ftl"):
+            parsed = parser.parse(file.read_text(encoding="utf-8"))
+            junk = next((e for e in parsed.body if isinstance(e, Junk)), None)
+            if junk is not None:
+                raise ValueError(f"{language}/{file.name} cannot be read: {junk.content[:60]!r}")
+            found[file.name] = parsed
+    return found
+
+
+def _bundle(language: str) -> FluentBundle:
+    # Isolation marks would stand around every value, in codes and links too.
+    bundle = FluentBundle([language], use_isolating=False)
+    for resource in sources(language).values():
+        bundle.add_resource(resource)
+    return bundle
+
+
+def _put_in(text: str, shown: Mapping[str, str], written: Callable[[str], str]) -> str:
+    return _STAND_IN.sub(lambda m: written(shown.get(m.group(), "")), text)
+
+
+def _unwrapped(html: str) -> str:
+    """Take the `<p>` off a text that is one paragraph."""
+    inner = html.removeprefix("<p>").removesuffix("</p>")
+    return inner if html.startswith("<p>") and "<p>" not in inner and "</p>" not in inner else html
+
+
+def _plain(tokens: Sequence[Token], quotes: str) -> str:
+    """Render markdown for clients that show no HTML: lists as lines, a code on its own line."""
+    blocks: list[str] = []
+    marker, number, tight = "", 0, False
+    for token in tokens:
+        match token.type:
+            case "ordered_list_open" | "bullet_list_open":
+                number, tight = 0, False
+            case "list_item_open":
+                number += 1
+                marker = f"{number}. " if token.info else "• "
+            case "inline":
+                line = marker + _inline(token.children or [], quotes)
+                if marker and tight:
+                    blocks[-1] += "\n" + line
+                else:
+                    blocks.append(line)
+                tight, marker = bool(marker), ""
+            case "fence" | "code_block":
+                blocks.append(token.content.strip())
+    return "\n\n".join(blocks)
+
+
+def _inline(tokens: Sequence[Token], quotes: str) -> str:
+    written = []
+    for token in tokens:
+        match token.type:
+            case "code_inline":
+                written.append(quotes[0] + token.content + quotes[1])
+            case "softbreak" | "hardbreak":
+                written.append("\n")
+            case _:
+                written.append(token.content)
+    return "".join(written)

@@ -1,0 +1,87 @@
+"""What the commands share: where the settings are, how errors end, how tables look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from sferum_bridge.config import Config, ConfigError, load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+
+    from sferum_bridge.store.database import Database
+
+T = TypeVar("T")
+
+config_option = click.option(
+    "--config",
+    "-c",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The settings file; relative paths in it are taken from its folder.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs to read.")
+
+
+def read_config(path: Path) -> Config:
+    """Read the settings, or end with what is wrong with them."""
+    try:
+        return load(path)
+    except ConfigError as e:
+        raise click.ClickException(str(e)) from e
+
+
+@asynccontextmanager
+async def database(path: Path) -> AsyncIterator[tuple[Config, Database]]:
+    """Open the database of the installation whose settings lie at `path`."""
+    from sferum_bridge.app import opened_database
+    from sferum_bridge.store.migrate import SchemaError
+
+    config = read_config(path)
+    try:
+        async with opened_database(config, path.parent) as db:
+            yield config, db
+    except (ConfigError, SchemaError) as e:
+        raise click.ClickException(str(e)) from e
+
+
+def carry_out(work: Coroutine[Any, Any, T]) -> T:
+    """Run an async command."""
+    return asyncio.run(work)
+
+
+def log_to_stderr(level: str) -> None:
+    """Log as the settings say. Other libraries speak from WARNING on only."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("sferum_bridge").setLevel(level)
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON for a program."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,44 @@
+"""`sferum-bridge run`: serve."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from sferum_bridge.cli.common import config_option, database, log_to_stderr, read_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@config_option
+def run(config_path: Path) -> None:
+    """Run the bridge until Ctrl-C or SIGTERM."""
+    log_to_stderr(read_config(config_path).logging.level)
+    asyncio.run(_run(config_path))
+
+
+async def _run(config_path: Path) -> None:
+    from sferum_bridge.app import built, opened_homeserver
+
+    async with (
+        database(config_path) as (config, db),
+        opened_homeserver(config) as homeserver,
+        built(config, db, homeserver) as bridge,
+    ):
+        serving = asyncio.ensure_future(bridge.run())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, serving.cancel)
+        try:
+            await serving
+        except asyncio.CancelledError:
+            # Asked to stop: everything unfinished is stored and goes on at the next start.
+            pass
+        except OSError as e:
+            address = f"{config.appservice.hostname}:{config.appservice.port}"
+            raise click.ClickException(f"The bridge cannot listen on {address}: {e}") from e

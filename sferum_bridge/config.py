@@ -1,0 +1,294 @@
+"""The settings: what they are, how a file of them is read, shown and brought up to date.
+
+The models below are the only description. The example file, the comments in it and the upgrade of
+an older file are made from them, so none of the four can drift from the others. An upgrade keeps
+what the owner wrote, values and comments, and only adds what is missing.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from sferum_bridge.school.kinship import AccessPolicy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GENERATE = "generate"
+"""Written where a secret belongs; the first command that needs it puts a random one there."""
+
+
+class ConfigError(Exception):
+    """The settings cannot be used. The text names each setting, what is wrong, and what to do."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HomeserverSettings(_Section):
+    """The Synapse this bridge belongs to."""
+
+    address: str = Field(
+        default="http://127.0.0.1:8008", description="Where the bridge reaches Synapse."
+    )
+    domain: str = Field(default="school.example", description="The server_name of that Synapse.")
+    extension_secret: str = Field(
+        default=GENERATE,
+        description="Shared with the homeserver extension (modules: in homeserver.yaml).\n"
+        "Empty: no extension; then nothing in the homeserver closes the school's rooms.",
+    )
+    registration_shared_secret: str = Field(
+        default="",
+        description="The secret of that name in homeserver.yaml; needed only to create accounts\n"
+        "with `sferum-bridge accounts create`.",
+    )
+
+
+class AppserviceSettings(_Section):
+    """How Synapse reaches the bridge, and what the bridge's accounts are called."""
+
+    address: str = Field(
+        default="http://127.0.0.1:29350", description="Where Synapse reaches the bridge."
+    )
+    hostname: str = Field(default="127.0.0.1", description="Where the bridge listens.")
+    port: int = Field(default=29350, ge=0, le=65535, description="On which port.")
+    bot: str = Field(
+        default="sferumbot", pattern=r"^[a-z0-9._=/-]+$", description="The bot's localpart."
+    )
+    bot_name: str = Field(default="Помощник школы", description="The name the bot is shown by.")
+    ghost_prefix: str = Field(
+        default="sferum_",
+        pattern=r"^[a-z0-9._=/-]+$",
+        description="Sferum users appear as @<this><their id>.",
+    )
+    ghost_name: str = Field(
+        default="{name} (Сферум)", description="Their name; {name} is what Sferum calls them."
+    )
+    accounts: str = Field(
+        default=".*",
+        description="Localparts (a regular expression) the bridge may act for: it lets people\n"
+        "into their rooms, and shows what they write in Sferum as their own.",
+    )
+    as_token: str = Field(default=GENERATE, description="Secrets between Synapse and the bridge.")
+    hs_token: str = Field(default=GENERATE)
+    double_puppet_token: str = Field(default=GENERATE)
+
+
+class DatabaseSettings(_Section):
+    """Where the bridge remembers things."""
+
+    url: str = Field(
+        default="sqlite:///sferum-bridge.db",
+        description="sqlite:///relative.db, sqlite:////absolute.db or\n"
+        "postgresql://user:password@host/name",
+    )
+    secret_key_file: str = Field(
+        default="sferum-bridge.key",
+        description="Holds the key that encrypts secrets in the database; made if it is missing.\n"
+        "Keep a copy apart from the database's backup: without it no secret can be read.",
+    )
+
+
+class SchoolSettings(_Section):
+    """How the school works."""
+
+    language: Literal["ru", "en"] = Field(
+        default="ru", description="For those who have not chosen one."
+    )
+    timezone: str = Field(
+        default="Europe/Moscow", description="Of schools whose roster does not say."
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:29350",
+        description="Where people reach the bridge: a parent invite's link is <this>/i/<code>.",
+    )
+    support: str = Field(
+        default="", description="Where people find help when the bot cannot: an e-mail."
+    )
+    invite_days: float = Field(default=7, gt=0, description="How long a parent invite lives.")
+    parent_access: AccessPolicy = Field(
+        default=AccessPolicy.ROSTER_OR_APPROVAL,
+        description="When a confirmed parent gets the rooms: immediate, roster_or_approval (at\n"
+        "once if the roster names them, else after the class teacher's word), always_approval.",
+    )
+    code_attempts: int = Field(default=10, ge=1, description="Wrong codes a person may try …")
+    code_attempts_minutes: float = Field(default=10, gt=0, description="… in so many minutes.")
+
+
+class RoomSettings(_Section):
+    """How rooms are made."""
+
+    version: str = Field(default="12", description="Room version of new rooms.")
+    at_once: int = Field(default=4, ge=1, le=64, description="Rooms worked on at the same time.")
+
+
+class SferumSettings(_Section):
+    """Where Sferum is. Only these hosts and the homeserver are ever connected to."""
+
+    enabled: bool = Field(
+        default=True, description="False: the school's order without Sferum's chats."
+    )
+    api_url: str = Field(default="https://api.vk.me", description="VK's API.")
+    web_url: str = Field(
+        default="https://web.vk.me", description="Where a login is turned into a token."
+    )
+    app_id: str = Field(
+        default="8202606", description="The id under which VK knows its web messenger."
+    )
+    api_version: str = Field(default="5.241", description="Version of VK's API.")
+    requests_per_second: int = Field(default=3, ge=1, description="VK allows 3 for each login.")
+
+
+class WebSettings(_Section):
+    """What the bridge shows over HTTP beside Matrix' own endpoints."""
+
+    status_token: str = Field(
+        default=GENERATE, description="Opens /status (Authorization: Bearer …)."
+    )
+
+
+class LogSettings(_Section):
+    """What is logged. Never messages, names, codes or secrets."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO")
+
+
+class Config(_Section):
+    """Everything."""
+
+    homeserver: HomeserverSettings = HomeserverSettings()
+    appservice: AppserviceSettings = AppserviceSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    school: SchoolSettings = SchoolSettings()
+    rooms: RoomSettings = RoomSettings()
+    sferum: SferumSettings = SferumSettings()
+    web: WebSettings = WebSettings()
+    logging: LogSettings = LogSettings()
+
+    @property
+    def bot_mxid(self) -> str:
+        """Return the Matrix id of the bot."""
+        return f"@{self.appservice.bot}:{self.homeserver.domain}"
+
+
+def load(path: Path) -> Config:
+    """Read settings from a file. Raises `ConfigError`."""
+    try:
+        data = _yaml().load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist. Write one with: sferum-bridge config --output {path}"
+        ) from None
+    except (OSError, UnicodeDecodeError, YAMLError) as e:
+        raise ConfigError(f"{path} cannot be read: {e}") from e
+    return check(data if data is not None else {}, str(path))
+
+
+def check(data: Any, where: str) -> Config:
+    """Check settings that were read. Raises `ConfigError` naming all that is wrong."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as e:
+        # pydantic's own text would repeat the values, secrets among them.
+        wrong = [f"  {'.'.join(map(str, p['loc'])) or 'file'}: {p['msg']}" for p in e.errors()]
+        raise ConfigError(
+            "\n".join([f"{where} has settings that cannot be used:", *wrong])
+        ) from None
+
+
+def example() -> str:
+    """Return the commented example file."""
+    return upgrade("")
+
+
+def upgrade(text: str, *, secret: Any = None) -> str:
+    """Return a settings file with every missing setting added, commented, at its default.
+
+    `secret`, if given, makes the value for each setting that still says `generate`.
+    """
+    yaml = _yaml()
+    data = yaml.load(text) if text.strip() else CommentedMap()
+    if not isinstance(data, CommentedMap):
+        raise ConfigError("The settings file is no list of sections.")
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            continue
+        if not isinstance(data.get(name), CommentedMap):
+            data[name] = CommentedMap()
+            data.yaml_set_comment_before_after_key(name, before=f"\n{section.__doc__}")
+        _fill(data[name], section, secret)
+    out = io.StringIO()
+    yaml.dump(data, out)
+    return re.sub(r"^# *$\n", "\n", out.getvalue(), flags=re.MULTILINE).lstrip("\n")
+
+
+def _fill(values: CommentedMap, section: type[BaseModel], secret: Any) -> None:
+    for key, field in section.model_fields.items():
+        if key not in values:
+            default = field.default
+            values[key] = str(default) if isinstance(default, AccessPolicy) else default
+            if field.description:
+                values.yaml_set_comment_before_after_key(key, before=field.description, indent=2)
+        if secret is not None and values[key] == GENERATE:
+            values[key] = secret()
+
+
+def ensure(path: Path) -> Config:
+    """Bring a settings file up to date, with random secrets where it says `generate`; read it.
+
+    The file is replaced in one step and stays readable by its owner only. Raises `ConfigError`.
+    """
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if text.strip():
+        load(path)
+    new = upgrade(text, secret=lambda: secrets.token_urlsafe(32))
+    if new != text:
+        write_private(path, new.encode())
+    return load(path)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file in one step, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary.touch(mode=0o600)
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def database_url(config: Config, folder: Path) -> str:
+    """Return the database's URL; a relative SQLite file lies in `folder`."""
+    url, relative = config.database.url, "sqlite:///"
+    if url.startswith(relative) and not url.startswith(relative + "/"):
+        return f"{relative}{folder.resolve() / url.removeprefix(relative)}"
+    return url
+
+
+def secret_key(path: Path) -> bytes:
+    """Return the key of the database's secrets, made at first. Raises `ConfigError`."""
+    try:
+        if not path.exists():
+            write_private(path, secrets.token_hex(32).encode())
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{path} holds no usable key: {type(e).__name__}") from e
+    if len(key) < 32:  # noqa: PLR2004 - 256 bits
+        raise ConfigError(f"{path} holds a key that is too short; it must have 64 hex digits.")
+    return key
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.width = 100
+    yaml.preserve_quotes = True
+    return yaml

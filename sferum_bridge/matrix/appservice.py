@@ -1,0 +1,98 @@
+"""Receiving the homeserver's transactions.
+
+    PUT /transactions/{id} ─► token ─► the door: whose is it? ─► inbox rows, one insert ─► 200
+                                         │ nobody's
+                                         └─► dropped, never stored
+
+The 200 is given only after the events are in the inbox, in one database transaction; a repeated
+transaction changes nothing, for a row is known by its event id. What nobody needs (the talk of
+rooms that are not linked) is dropped at the door. Handling happens later, in `lanes`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from sferum_bridge.store import queues
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from sferum_bridge.matrix.door import Door
+    from sferum_bridge.store.database import Database
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 32 * 1024 * 1024
+
+
+class Appservice:
+    """The endpoints the homeserver calls.
+
+    What is no event by its outer form is dropped like what is nobody's business.
+    """
+
+    def __init__(self, db: Database, hs_token: str, door: Door) -> None:
+        self._db = db
+        self._token = f"Bearer {hs_token}".encode()
+        self._door = door
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Return the routes to add to the web application."""
+        prefix = "/_matrix/app/v1"
+        return [
+            web.put(prefix + "/transactions/{txn_id}", self._guarded(self._transaction)),
+            web.post(prefix + "/ping", self._guarded(self._ping)),
+            web.get(prefix + "/users/{id}", self._guarded(self._unknown)),
+            web.get(prefix + "/rooms/{alias}", self._guarded(self._unknown)),
+        ]
+
+    def _guarded(
+        self, handler: Callable[[web.Request], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def guarded(request: web.Request) -> web.Response:
+            given = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(given, self._token):
+                return _error(403, "M_FORBIDDEN", "Wrong hs_token")
+            return await handler(request)
+
+        return guarded
+
+    async def _transaction(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.json()
+        except ValueError:
+            body = None
+        events = body.get("events") if isinstance(body, dict) else None
+        if not isinstance(events, list):
+            return _error(400, "M_BAD_JSON", "Not a transaction")
+        events = [event for event in events if _is_event(event)]
+        if events:
+            async with self._db.write() as tx:
+                lanes = await self._door.lanes(tx, events)
+                for lane, event in zip(lanes, events, strict=True):
+                    if lane:
+                        await queues.put(tx, queues.INBOX, lane, event["event_id"], event)
+        return web.json_response({})
+
+    async def _ping(self, _request: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def _unknown(self, _request: web.Request) -> web.Response:
+        # Ghosts are made by the bridge when they speak, never because somebody asks for one.
+        return _error(404, "M_NOT_FOUND", "Not here")
+
+
+def _is_event(event: Any) -> bool:
+    if not isinstance(event, dict) or not isinstance(event.get("content"), dict):
+        return False
+    texts = (event.get(key) for key in ("event_id", "room_id", "sender", "type"))
+    return all(isinstance(text, str) and text for text in texts)
+
+
+def _error(status: int, code: str, text: str) -> web.Response:
+    return web.json_response({"errcode": code, "error": text}, status=status)

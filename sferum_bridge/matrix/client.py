@@ -1,0 +1,290 @@
+"""The homeserver, as the bridge asks it.
+
+Every request waits out what time can mend: a homeserver that is away (said once in the log, and
+once when it is back), an overloaded one, a rate limit with the wait it names. What is left comes as
+`mautrix.errors.MatrixRequestError`. A request that must not be made twice (creating a room) is not
+repeated once it may have arrived: it raises `UnknownOutcome`, and the caller finds out.
+
+mautrix' own HTTP layer is not used: it drops the wait a rate limit names, repeats after a fixed
+time, and logs bodies. Its errors, types and formatter are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import aiohttp
+from mautrix.errors import MatrixRequestError, make_request_error
+from yarl import URL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+log = logging.getLogger(__name__)
+
+# No HTTP statuses of anybody's: what `_once` says when there was none.
+_NEVER_SENT, _NO_ANSWER = 598, 599
+_AWAY = frozenset({502, 503, 504, _NEVER_SENT, _NO_ANSWER})
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 15.0
+_TOO_MANY = 429
+
+
+class UnknownOutcome(Exception):
+    """A request that must not be repeated got no answer; it may or may not have had its effect."""
+
+
+def path(*segments: str, version: str = "v3") -> str:
+    """Return a client API path of quoted segments."""
+    return f"/_matrix/client/{version}/" + "/".join(quote(s, safe="") for s in segments)
+
+
+class Homeserver:
+    """One homeserver, spoken to as the bridge's appservice or, as `puppet`, for a local account."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        *,
+        as_token: str,
+        puppet_token: str,
+        bot_mxid: str,
+    ) -> None:
+        self._session = session
+        self._base = url.rstrip("/")
+        self._tokens = {False: as_token, True: puppet_token}
+        self.bot_mxid = bot_mxid
+        self.domain = bot_mxid.partition(":")[2]
+        self.away = False
+        self.sent: Counter[str] = Counter()
+        """How many requests of each kind went out: what the benchmarks count."""
+
+    async def request(
+        self,
+        method: str,
+        where: str,
+        *,
+        content: Any = None,
+        query: Mapping[str, str] | None = None,
+        user: str = "",
+        device: str = "",
+        puppet: bool = False,
+        repeatable: bool = True,
+        headers: Mapping[str, str] | None = None,
+        kind: str = "",
+    ) -> Any:
+        """Make one request and return the JSON answer.
+
+        `user` is played by the bridge's appservice, or by the double-puppet one with `puppet`.
+        Raises `MatrixRequestError` for a refusal and `UnknownOutcome` (see above).
+        """
+        parameters = dict(query or {})
+        if user:
+            parameters["user_id"] = user
+        if device:
+            parameters["device_id"] = device
+        url = URL(self._base + where, encoded=True).extend_query(parameters)
+        authorised = {"Authorization": f"Bearer {self._tokens[puppet]}", **(headers or {})}
+        body = content if isinstance(content, bytes) else json.dumps(content or {}).encode()
+        call = partial(
+            self._session.request,
+            method,
+            url,
+            data=None if method == "GET" else body,
+            headers={"Content-Type": "application/json", **authorised},
+        )
+        wait = _FIRST_WAIT
+        while True:
+            self.sent[kind or where] += 1
+            status, text, pause = await self._once(call)
+            if status == _TOO_MANY:
+                await asyncio.sleep(_named_wait(text, pause) or wait)
+            elif status not in _AWAY:
+                return _answer(status, text)
+            elif not repeatable and status != _NEVER_SENT:
+                raise UnknownOutcome(f"{method} {kind or where}: {text[:80]}")
+            await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads, hides nothing
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _once(self, call: Callable[[], Any]) -> tuple[int, str, str]:
+        """Return status, body and Retry-After of one try; 5xx also for no answer at all."""
+        try:
+            async with call() as answer:
+                status, text = answer.status, await answer.text()
+                pause = answer.headers.get("Retry-After", "")
+        except aiohttp.ClientConnectorError as e:
+            status, text, pause = _NEVER_SENT, type(e).__name__, ""
+        except (aiohttp.ClientError, TimeoutError) as e:
+            status, text, pause = _NO_ANSWER, type(e).__name__, ""
+        if status in _AWAY and not self.away:
+            self.away = True
+            log.warning("The homeserver does not answer (%s); waiting until it does", text[:80])
+        elif status not in _AWAY and self.away:
+            self.away = False
+            log.info("The homeserver answers again; going on")
+        return status, text, pause
+
+    # --- accounts ---------------------------------------------------------------------------
+
+    async def register(self, localpart: str) -> None:
+        """Make sure an account of the bridge's own namespace exists."""
+        content = {
+            "type": "m.login.application_service",
+            "username": localpart,
+            "inhibit_login": True,
+        }
+        try:
+            await self.request("POST", path("register"), content=content, kind="register")
+        except MatrixRequestError as e:
+            if getattr(e, "errcode", "") != "M_USER_IN_USE":
+                raise
+
+    async def put_device(self, mxid: str, device: str, name: str, *, puppet: bool = False) -> None:
+        """Give an account the device under which the bridge sends (MSC4190)."""
+        await self.request(
+            "PUT",
+            path("devices", device),
+            content={"display_name": name},
+            user=mxid,
+            puppet=puppet,
+            kind="device",
+        )
+
+    async def set_name(self, mxid: str, name: str, *, puppet: bool = False) -> None:
+        """Set the name an account is shown by."""
+        await self.request(
+            "PUT",
+            path("profile", mxid, "displayname"),
+            content={"displayname": name},
+            user=mxid,
+            puppet=puppet,
+            kind="name",
+        )
+
+    async def name_of(self, mxid: str) -> str:
+        """Return the name an account gives itself, empty when it gives none or is hidden."""
+        try:
+            profile = await self.request("GET", path("profile", mxid), kind="profile")
+        except MatrixRequestError:
+            return ""
+        name = profile.get("displayname")
+        return name if isinstance(name, str) else ""
+
+    # --- rooms ------------------------------------------------------------------------------
+
+    async def create_room(self, content: Mapping[str, Any]) -> str:
+        """Create a room as the bot; return its id. Raises `UnknownOutcome`."""
+        answer = await self.request(
+            "POST", path("createRoom"), content=content, repeatable=False, kind="createRoom"
+        )
+        return str(answer["room_id"])
+
+    async def joined_rooms(self) -> Sequence[str]:
+        """Return the ids of every room the bot is in."""
+        answer = await self.request("GET", path("joined_rooms"), kind="joined_rooms")
+        return [r for r in answer.get("joined_rooms", ()) if isinstance(r, str)]
+
+    async def state(self, room_id: str, event_type: str, state_key: str = "") -> Any:
+        """Return the content of a state event, `None` when there is none."""
+        try:
+            where = path("rooms", room_id, "state", event_type, state_key)
+            return await self.request("GET", where, kind="state")
+        except MatrixRequestError as e:
+            if getattr(e, "errcode", "") == "M_NOT_FOUND":
+                return None
+            raise
+
+    async def set_state(
+        self, room_id: str, event_type: str, content: Any, state_key: str = ""
+    ) -> None:
+        """Set a state event as the bot."""
+        where = path("rooms", room_id, "state", event_type, state_key)
+        await self.request("PUT", where, content=content, kind="set_state")
+
+    async def invite(self, room_id: str, mxid: str) -> None:
+        """Invite somebody as the bot."""
+        where = path("rooms", room_id, "invite")
+        await self.request("POST", where, content={"user_id": mxid}, kind="invite")
+
+    async def join(self, room_id: str, mxid: str = "", *, puppet: bool = False) -> None:
+        """Join as the bot, as a ghost, or as a local account with `puppet`."""
+        where = path("rooms", room_id, "join")
+        await self.request("POST", where, user=mxid, puppet=puppet, kind="join")
+
+    async def kick(self, room_id: str, mxid: str, reason: str = "") -> None:
+        """Remove somebody, or take an invite back, as the bot."""
+        where = path("rooms", room_id, "kick")
+        content = {"user_id": mxid, "reason": reason} if reason else {"user_id": mxid}
+        await self.request("POST", where, content=content, kind="kick")
+
+    async def membership(self, room_id: str, mxid: str) -> str:
+        """Return somebody's membership as the homeserver has it; `leave` for none."""
+        content = await self.state(room_id, "m.room.member", mxid)
+        return str((content or {}).get("membership", "leave"))
+
+    async def recent_events(self, room_id: str, limit: int) -> Sequence[Any]:
+        """Return the last `limit` events of a room the bot is in, the oldest first."""
+        answer = await self.request(
+            "GET",
+            path("rooms", room_id, "messages"),
+            query={"dir": "b", "limit": str(limit)},
+            kind="messages",
+        )
+        chunk = answer.get("chunk")
+        return chunk[::-1] if isinstance(chunk, list) else []
+
+    async def send(
+        self,
+        room_id: str,
+        event_type: str,
+        txn_id: str,
+        content: Mapping[str, Any],
+        *,
+        user: str = "",
+        device: str = "",
+        puppet: bool = False,
+        ts: int = 0,
+    ) -> str:
+        """Send an event once per `txn_id`; return its id. `ts`, in milliseconds, dates it."""
+        answer = await self.request(
+            "PUT",
+            path("rooms", room_id, "send", event_type, txn_id),
+            content=content,
+            query={"ts": str(ts)} if ts else None,
+            user=user,
+            device=device,
+            puppet=puppet,
+            kind="send",
+        )
+        return str(answer["event_id"])
+
+
+def _answer(status: int, text: str) -> Any:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        data = None
+    if status < 400:  # noqa: PLR2004 - HTTP's own border
+        return data if data is not None else {}
+    error = data if isinstance(data, dict) else {}
+    raise make_request_error(
+        http_status=status,
+        text=text[:200],
+        errcode=error.get("errcode"),
+        message=error.get("error"),
+    )
+
+
+def _named_wait(text: str, header: str) -> float:
+    """Return the seconds a rate limit asks for, 0 when it does not say."""
+    try:
+        return float(json.loads(text)["retry_after_ms"]) / 1000
+    except (ValueError, KeyError, TypeError):
+        return float(header) if header.isdigit() else 0.0

@@ -1,0 +1,97 @@
+"""Working through a durable queue: in order within a lane, in parallel across lanes.
+
+    bell rings for lane A ──► is A running? ── yes ──► it will look again before it stops
+                                   │ no
+                                   ▼
+                     task A: read the first rows ─► handle one ─► handle the next ─► … empty ─► end
+
+Invariants: one task a lane at a time, so a lane's rows are handled in the order of their ids and
+never twice at once. A row is handled until its handler has marked it done; a handler that raises is
+asked again after a growing wait, and the lane stands still meanwhile: order is worth more than
+haste. A row that fails every time is kept, reported and passed by, so that one broken event does
+not silence a chat for ever. Cancellation ends every lane between or inside handlers; what was not
+marked done is found again at the next start, so handlers are idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from sferum_bridge.store import queues
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.queues import Item, Queue
+
+log = logging.getLogger(__name__)
+
+_BATCH = 50
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
+
+
+class Lanes:
+    """Runs one queue. `handle` gets a row and marks it done in its own transaction."""
+
+    def __init__(
+        self,
+        db: Database,
+        queue: Queue,
+        handle: Callable[[Item], Awaitable[None]],
+        *,
+        most_tries: int = 6,
+    ) -> None:
+        self._db = db
+        self._queue = queue
+        self._handle = handle
+        self._most_tries = most_tries
+        self._running: set[str] = set()
+        self._again: set[str] = set()
+
+    def statistics(self) -> dict[str, int]:
+        """Return live numbers: how many lanes are being worked on."""
+        return {"lanes": len(self._running)}
+
+    async def run(self) -> None:
+        """Work for ever; whatever waited before the start comes first."""
+        bell = self._db.bell(self._queue.bell)
+        async with self._db.read() as tx:
+            bell.ring(set(await queues.lanes(tx, self._queue)))
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                for lane in await bell.wait():
+                    if lane in self._running:
+                        self._again.add(lane)
+                    else:
+                        self._running.add(lane)
+                        tasks.create_task(self._run_lane(lane))
+
+    async def _run_lane(self, lane: str) -> None:
+        while True:
+            self._again.discard(lane)
+            async with self._db.read() as tx:
+                items = await queues.waiting(tx, self._queue, lane, _BATCH)
+            for item in items:
+                await self._until_done(item)
+            if not items and lane not in self._again:
+                self._running.discard(lane)
+                return
+
+    async def _until_done(self, item: Item) -> None:
+        wait = _FIRST_WAIT
+        for _ in range(self._most_tries):
+            try:
+                await self._handle(item)
+            except Exception:
+                # Whatever it was, the row is still there, and the next try may know better.
+                log.exception("%s %s failed; trying again", self._queue.bell, item.name)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+            else:
+                return
+        log.error("%s %s failed every time; passing it by", self._queue.bell, item.name)
+        async with self._db.write() as tx:
+            await queues.pass_by(tx, self._queue, item.id)

@@ -1,0 +1,100 @@
+"""How a wanted room looks in Matrix: the request that creates it, its power levels (design §4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sferum_bridge.school.layout import MODERATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sferum_bridge.school.layout import Plan, WantedRoom
+
+_BOT_ONLY = 100
+# From this version on the creator stands above all power levels and may not be listed in them.
+_CREATORS_ABOVE = 12
+
+
+def creation(
+    wanted: WantedRoom,
+    *,
+    name: str,
+    gate: str,
+    bot: str,
+    version: str,
+    moderators: Mapping[str, int],
+    invite: Sequence[str],
+) -> dict[str, Any]:
+    """Return the body of createRoom for a wanted room.
+
+    `gate` is the id of the room from which the bot can authorise joins, empty for the gate itself.
+    """
+    plan = wanted.plan
+    kind: dict[str, Any] = {"type": "m.space"} if plan.is_space else {}
+    return {
+        "room_version": version,
+        "preset": "private_chat",
+        "visibility": "private",
+        "name": name,
+        "creation_content": {"m.federate": False, **kind},
+        "initial_state": [
+            _state("m.room.join_rules", join_rules(gate)),
+            _state(
+                "m.room.history_visibility",
+                {"history_visibility": "shared" if plan.history_for_newcomers else "joined"},
+            ),
+            _state("m.room.guest_access", {"guest_access": "forbidden"}),
+        ],
+        "power_level_content_override": power_levels(plan, moderators, bot=bot, version=version),
+        "invite": list(invite),
+    }
+
+
+def join_rules(gate: str) -> dict[str, Any]:
+    """Return the join rule: by invite, or from the gate, where nobody but the bot is."""
+    if not gate:
+        return {"join_rule": "invite"}
+    return {
+        "join_rule": "restricted",
+        "allow": [{"type": "m.room_membership", "room_id": gate}],
+    }
+
+
+def power_levels(
+    plan: Plan, moderators: Mapping[str, int], *, bot: str, version: str
+) -> dict[str, Any]:
+    """Return the power levels; `moderators` maps Matrix ids to theirs."""
+    users = dict(moderators)
+    if not version.isdigit() or int(version) < _CREATORS_ABOVE:
+        users[bot] = _BOT_ONLY
+    posting = MODERATOR if plan.only_moderators_post else 0
+    return {
+        "users": users,
+        "users_default": 0,
+        "events_default": _BOT_ONLY if plan.is_space else posting,
+        "state_default": _BOT_ONLY,
+        "invite": _BOT_ONLY,
+        "kick": _BOT_ONLY,
+        "ban": _BOT_ONLY,
+        "redact": MODERATOR,
+        "notifications": {"room": MODERATOR},
+        "events": {
+            "m.room.power_levels": _BOT_ONLY,
+            "m.room.history_visibility": _BOT_ONLY,
+            "m.room.join_rules": _BOT_ONLY,
+            "m.room.encryption": _BOT_ONLY,
+            "m.room.server_acl": _BOT_ONLY,
+            "m.room.tombstone": _BOT_ONLY + 50,
+            "m.space.child": _BOT_ONLY,
+            "m.room.pinned_events": MODERATOR,
+            "m.room.topic": MODERATOR,
+            # Where only teachers post, everybody may still tap a reaction and take it back.
+            "m.reaction": 0,
+            "m.room.redaction": 0,
+        },
+    }
+
+
+def _state(event_type: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": event_type, "state_key": "", "content": content}

@@ -1,0 +1,37 @@
+"""Reads a school's roster, says everything that is wrong with it, and plans what it changes.
+
+The way of a file: `sheets` (file → grids, with `xlsx_worker` as a process of its own) → `reader`
+(grids → rows, one cell at a time by `columns` and `values`) → `assemble` and `guardians` (rows held
+against each other → a `Roster`) → `planner` with
+`matching` (a roster against what is stored → a `Plan`; pure).
+`template` and `sample` write what `reader` reads. Whoever brings another format makes it a `Roster`
+and has the rest. Called by the command line, the demo and the bot; touches files, never the store.
+"""
+
+from sferum_bridge.roster.matching import Contacts, Known
+from sferum_bridge.roster.model import Problem, Reading, Roster, RosterKey, Severity
+from sferum_bridge.roster.plan import Plan
+from sferum_bridge.roster.planner import make_plan
+from sferum_bridge.roster.reader import read
+from sferum_bridge.roster.report import problems_json, problems_table
+from sferum_bridge.roster.sample import write as write_sample
+from sferum_bridge.roster.sheets import Limits
+from sferum_bridge.roster.template import write_template
+
+__all__ = [
+    "Contacts",
+    "Known",
+    "Limits",
+    "Plan",
+    "Problem",
+    "Reading",
+    "Roster",
+    "RosterKey",
+    "Severity",
+    "make_plan",
+    "problems_json",
+    "problems_table",
+    "read",
+    "write_sample",
+    "write_template",
+]

@@ -1,0 +1,49 @@
+"""Gathers what is found while a file is read, so that all of it is told at once."""
+
+from __future__ import annotations
+
+from sferum_bridge.roster.model import DroppedColumn, Problem, Reading, Roster, Severity
+from sferum_bridge.school import classes
+
+_VALUE_SHOWN = 60
+"""Characters of a cell that a problem shows."""
+
+
+class Findings:
+    """The problems and dropped columns of one reading."""
+
+    def __init__(self) -> None:
+        self._problems: list[Problem] = []
+        self._dropped: list[DroppedColumn] = []
+
+    @property
+    def fatal(self) -> bool:
+        """Tell whether nothing may be imported any more."""
+        return any(problem.severity is Severity.FATAL for problem in self._problems)
+
+    def add(
+        self,
+        code: str,
+        severity: Severity,
+        *,
+        sheet: str = "",
+        row: int = 0,
+        column: str = "",
+        value: str = "",
+        **params: str,
+    ) -> None:
+        """Note a problem; the value is cleaned and shortened, params are shown as they are."""
+        shown = classes.clean(value[: _VALUE_SHOWN * 4])
+        if len(shown) > _VALUE_SHOWN:
+            shown = shown[: _VALUE_SHOWN - 1] + "…"
+        filled = tuple(sorted(params.items()))
+        self._problems.append(Problem(code, severity, sheet, row, column, shown, filled))
+
+    def drop(self, sheet: str, title: str, *, personal: bool) -> None:
+        """Note a column of which nothing is kept."""
+        self._dropped.append(DroppedColumn(sheet, title, personal))
+
+    def reading(self, roster: Roster) -> Reading:
+        """Return the outcome; the roster is emptied when something fatal was found."""
+        kept = Roster() if self.fatal else roster
+        return Reading(kept, tuple(self._problems), tuple(self._dropped))

@@ -1,0 +1,212 @@
+"""Who of a roster is who in the store; pure (§4.3, scenarios 22 and 23).
+
+Three ways, in this order: the school's own id; full name and date of birth; full name and place in
+the school, where a place is a class of one year, the staff, or a child. Two people of whom anything
+known differs are never the same, and if two fit, none is taken.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sferum_bridge.school import classes
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from sferum_bridge.roster.model import Roster, RosterKey, RosterPerson
+    from sferum_bridge.school.people import Person, School
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """Contacts of a stored person, unsealed, as `RosterPerson` writes them."""
+
+    email: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of a school: the rules' own value, and what only rosters ask for."""
+
+    school: School
+    external_ids: Mapping[str, str] = field(default_factory=dict)
+    """Id in the school's own system → id of the person."""
+    contacts: Mapping[str, Contacts] | None = None
+    """Id of the person → contacts; `None` leaves contacts out of the comparison."""
+
+
+class Doubt(StrEnum):
+    """Why somebody has to look at a person of the roster."""
+
+    ID_REUSED = "id_reused"
+    """The id belongs to somebody of quite another name: nothing is planned for this person."""
+    AMBIGUOUS = "ambiguous"
+    """Several stored people fit: nothing is planned for this person."""
+    NAMESAKE = "namesake"
+    """A new person is planned, and somebody stored has the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """A person of the roster who may be one of `candidates` (ids of people), or may not."""
+
+    key: RosterKey
+    doubt: Doubt
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Who was recognised, and whom somebody has to look at."""
+
+    person_ids: Mapping[RosterKey, str]
+    doubts: Sequence[Namesake]
+
+    @property
+    def held(self) -> frozenset[RosterKey]:
+        """Return the people for whom nothing may be planned before somebody decided."""
+        return frozenset(d.key for d in self.doubts if d.doubt is not Doubt.NAMESAKE)
+
+
+def matching(roster: Roster, known: Known) -> Matching:
+    """Recognise the people of a roster."""
+    return _Matcher(roster, known).match()
+
+
+class _Matcher:
+    """Takes the people of one roster through the three ways, each stored person once."""
+
+    def __init__(self, roster: Roster, known: Known) -> None:
+        self._roster = roster
+        self._known = known
+        self._ids_by_person = {person: id_ for id_, person in known.external_ids.items()}
+        self._by_name: dict[str, list[Person]] = defaultdict(list)
+        for person in known.school.people.values():
+            self._by_name[_short_key(person)].append(person)
+        self._found: dict[RosterKey, str] = {}
+        self._taken: set[str] = set()
+        self._doubts: dict[RosterKey, Namesake] = {}
+
+    def match(self) -> Matching:
+        """Run every way over everybody not recognised yet, the surest way first."""
+        for person in self._roster.people:
+            self._by_id(person)
+        for person in self._open():
+            if person.birth_date is not None:
+                same_day = [k for k in self._alike(person) if k.birth_date == person.birth_date]
+                self._settle(person, same_day)
+        self._by_place(self._places_of_pupils_and_staff(), _stored_places(self._known.school))
+        # Guardians last: their place is a child, who has to be recognised before them.
+        self._by_place(self._places_of_guardians(), _stored_guardians(self._known.school))
+        for person in self._open():
+            namesakes = self._alike(person)
+            if namesakes:
+                self._doubt(person, Doubt.NAMESAKE, namesakes)
+        return Matching(self._found, tuple(self._doubts.values()))
+
+    def _open(self) -> list[RosterPerson]:
+        return [
+            person
+            for person in self._roster.people
+            if person.key not in self._found and person.key not in self._doubts
+        ]
+
+    def _by_id(self, person: RosterPerson) -> None:
+        stored_id = self._known.external_ids.get(person.external_id)
+        stored = self._known.school.people.get(stored_id or "")
+        if not person.external_id or stored is None:
+            return
+        if _quite_another(person, stored):
+            self._doubt(person, Doubt.ID_REUSED, [stored])
+        else:
+            self._settle(person, [stored])
+
+    def _by_place(
+        self,
+        places: Mapping[RosterKey, Iterable[Hashable]],
+        stored: Mapping[str, set[Hashable]],
+    ) -> None:
+        for person in self._open():
+            wanted = set(places.get(person.key, ()))
+            here = [k for k in self._alike(person) if wanted & stored.get(k.id, set())]
+            self._settle(person, here)
+
+    def _settle(self, person: RosterPerson, candidates: Sequence[Person]) -> None:
+        if len(candidates) > 1:
+            self._doubt(person, Doubt.AMBIGUOUS, candidates)
+        elif candidates:
+            self._found[person.key] = candidates[0].id
+            self._taken.add(candidates[0].id)
+
+    def _doubt(self, person: RosterPerson, doubt: Doubt, candidates: Sequence[Person]) -> None:
+        ids = tuple(candidate.id for candidate in candidates)
+        self._doubts[person.key] = Namesake(person.key, doubt, ids)
+
+    def _alike(self, person: RosterPerson) -> list[Person]:
+        """Return stored people of the same name of whom nothing known differs."""
+        return [
+            stored
+            for stored in self._by_name[_short_key(person)]
+            if stored.id not in self._taken
+            and _fits(classes.key(person.middle_name), classes.key(stored.middle_name))
+            and _fits(person.birth_date, stored.birth_date)
+            and _fits(person.external_id, self._ids_by_person.get(stored.id))
+        ]
+
+    def _places_of_pupils_and_staff(self) -> Mapping[RosterKey, list[Hashable]]:
+        years = {each.name: each.year for each in self._roster.classes}
+        places: dict[RosterKey, list[Hashable]] = defaultdict(list)
+        for enrolment in self._roster.enrolments:
+            name = enrolment.class_name
+            places[enrolment.person].append(("class", name, years.get(name, "")))
+        for appointment in self._roster.appointments:
+            places[appointment.person].append("staff")
+        return places
+
+    def _places_of_guardians(self) -> Mapping[RosterKey, list[Hashable]]:
+        places: dict[RosterKey, list[Hashable]] = defaultdict(list)
+        for tie in self._roster.guardians:
+            if tie.child in self._found:
+                places[tie.parent].append(self._found[tie.child])
+        return places
+
+
+def _stored_places(school: School) -> Mapping[str, set[Hashable]]:
+    places: dict[str, set[Hashable]] = defaultdict(set)
+    for enrolment in school.enrolments:
+        stored = school.classes[enrolment.class_id]
+        places[enrolment.person_id].add(("class", stored.name, stored.year))
+    for appointment in school.appointments:
+        places[appointment.person_id].add("staff")
+    return places
+
+
+def _stored_guardians(school: School) -> Mapping[str, set[Hashable]]:
+    places: dict[str, set[Hashable]] = defaultdict(set)
+    for expected in school.expected_parents:
+        places[expected.parent_id].add(expected.child_id)
+    for link in school.parent_links:
+        places[link.parent_id].add(link.child_id)
+    return places
+
+
+def _short_key(person: RosterPerson | Person) -> str:
+    return classes.key(f"{person.family_name} {person.given_name}")
+
+
+def _fits(one: object, other: object) -> bool:
+    """Tell whether two facts agree, or one of them is not known."""
+    return not one or not other or one == other
+
+
+def _quite_another(person: RosterPerson, stored: Person) -> bool:
+    """Tell whether both names differ and no birthday says that it is the same human after all."""
+    if person.birth_date is not None and person.birth_date == stored.birth_date:
+        return False
+    family = classes.key(person.family_name) != classes.key(stored.family_name)
+    return family and classes.key(person.given_name) != classes.key(stored.given_name)

@@ -1,0 +1,216 @@
+"""Carrying a roster's plan out, whole, in the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from sferum_bridge.roster import Contacts, Known
+from sferum_bridge.school.people import Appointment, Enrolment, Leadership
+from sferum_bridge.store import accounts, audit, schools
+from sferum_bridge.store.tables import (
+    assignments,
+    classes,
+    contacts,
+    expected_parents,
+    people,
+    roster_ids,
+)
+from sferum_bridge.store.tables import schools as schools_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sferum_bridge.roster import Plan, RosterKey
+    from sferum_bridge.roster.plan import Ended
+    from sferum_bridge.store.database import Tx
+
+
+async def school_named(tx: Tx, name: str) -> str:
+    """Return the id of the school of that name, empty when there is none."""
+    query = select(schools_table.c.id).where(schools_table.c.name == name)
+    return str(await tx.value(query) or "")
+
+
+async def known(tx: Tx, school_id: str) -> Known:
+    """Return what is stored of a school, as rosters are compared with it."""
+    ids = await tx.all(select(roster_ids).where(roster_ids.c.school_id == school_id))
+    school = await schools.load(tx, school_id)
+    found: dict[str, dict[str, str]] = {}
+    for row in await tx.all(select(contacts)):
+        if row.person_id in school.people:
+            value = tx.sealer.unseal(row.sealed, f"contact.{row.kind}")
+            found.setdefault(row.person_id, {})[row.kind] = value
+    return Known(
+        school,
+        {row.roster_id: row.person_id for row in ids},
+        {
+            person_id: Contacts(both.get("email", ""), both.get("phone", ""))
+            for person_id, both in found.items()
+        },
+    )
+
+
+async def carry_out(tx: Tx, school_id: str, plan: Plan, actor: str) -> None:
+    """Do everything a plan says, and have the school's rooms looked at."""
+    ids = {r.key: r.person_id for r in plan.recognised}
+    await _people(tx, school_id, plan, ids)
+    class_ids = await _classes(tx, school_id, plan)
+    for ended in plan.to_end:
+        await _end(tx, school_id, ended)
+        await audit.record(tx, actor, "assignment.end", ended.assignment.person_id, "roster")
+    await _assign(tx, school_id, plan, ids, class_ids)
+    await _expect(tx, school_id, plan, ids)
+    for person_id in sorted(_touched(plan, ids)):
+        await audit.record(tx, actor, "roster.apply", person_id)
+    await schools.changed(tx, school_id)
+
+
+async def _people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str]) -> None:
+    for new in plan.people_to_add:
+        person_id = await accounts.add_person(tx, new.family_name, new.given_name, new.middle_name)
+        ids[new.key] = person_id
+        if new.birth_date:
+            await tx.run(
+                update(people).where(people.c.id == person_id).values(birth_date=new.birth_date)
+            )
+        await _identify(tx, school_id, person_id, new.external_id)
+        await _contact(tx, person_id, new.email, new.phone)
+    for change in plan.people_to_change:
+        await tx.run(
+            update(people)
+            .where(people.c.id == change.person_id)
+            .values(
+                family_name=change.family_name,
+                given_name=change.given_name,
+                middle_name=change.middle_name,
+                birth_date=change.birth_date,
+            )
+        )
+        await _identify(tx, school_id, change.person_id, change.external_id)
+        await tx.run(delete(contacts).where(contacts.c.person_id == change.person_id))
+        await _contact(tx, change.person_id, change.email, change.phone)
+
+
+async def _identify(tx: Tx, school_id: str, person_id: str, roster_id: str) -> None:
+    if roster_id:
+        await tx.run(
+            delete(roster_ids).where(
+                roster_ids.c.school_id == school_id, roster_ids.c.roster_id == roster_id
+            )
+        )
+        await tx.run(
+            insert(roster_ids).values(school_id=school_id, roster_id=roster_id, person_id=person_id)
+        )
+
+
+async def _contact(tx: Tx, person_id: str, email: str, phone: str) -> None:
+    for kind, value in (("email", email), ("phone", phone)):
+        if value:
+            await accounts.add_contact(tx, person_id, kind, value)
+
+
+async def _classes(tx: Tx, school_id: str, plan: Plan) -> dict[tuple[str, str], str]:
+    for new in plan.classes_to_add:
+        await tx.run(
+            insert(classes).values(
+                id=schools.new_id(), school_id=school_id, name=new.name, year=new.year
+            )
+        )
+    rows = await tx.all(select(classes).where(classes.c.school_id == school_id))
+    return {(row.name, row.year): row.id for row in rows}
+
+
+async def _assign(
+    tx: Tx,
+    school_id: str,
+    plan: Plan,
+    ids: Mapping[RosterKey, str],
+    class_ids: Mapping[tuple[str, str], str],
+) -> None:
+    rows: list[dict[str, Any]] = []
+
+    def add(kind: str, new: Any, **more: str) -> None:
+        school_class = getattr(new, "school_class", None)
+        rows.append(
+            {
+                "id": schools.new_id(),
+                "school_id": school_id,
+                "person_id": ids[new.person],
+                "kind": kind,
+                "class_id": class_ids[school_class.name, school_class.year]
+                if school_class
+                else None,
+                "post": more.get("post", ""),
+                "subject": more.get("subject", ""),
+                "since": new.since,
+                "until": new.until,
+            }
+        )
+
+    for enrolment in plan.enrolments_to_add:
+        add("enrolment", enrolment)
+    for appointment in plan.appointments_to_add:
+        add("appointment", appointment, post=appointment.post.value)
+    for leadership in plan.leaderships_to_add:
+        add("leadership", leadership)
+    for teaching in plan.teachings_to_add:
+        add("teaching", teaching, subject=teaching.subject)
+    if rows:
+        await tx.run(insert(assignments), rows)
+
+
+async def _end(tx: Tx, school_id: str, ended: Ended) -> None:
+    given = ended.assignment
+    c = assignments.c
+    same = [c.school_id == school_id, c.person_id == given.person_id]
+    if isinstance(given, Appointment):
+        same += [c.kind == "appointment", c.post == given.post.value]
+    elif isinstance(given, Enrolment):
+        same += [c.kind == "enrolment", c.class_id == given.class_id]
+    elif isinstance(given, Leadership):
+        same += [c.kind == "leadership", c.class_id == given.class_id]
+    else:
+        same += [c.kind == "teaching", c.class_id == given.class_id, c.subject == given.subject]
+    still = or_(c.until.is_(None), c.until > ended.until)
+    await tx.run(update(assignments).where(*same, still).values(until=ended.until))
+
+
+async def _expect(tx: Tx, school_id: str, plan: Plan, ids: Mapping[RosterKey, str]) -> None:
+    pairs = [(e.child_id, e.parent_id) for e in plan.expected_parents_to_end]
+    pairs += [(ids[e.child], ids[e.parent]) for e in plan.expected_parents_to_add]
+    c = expected_parents.c
+    for child_id, parent_id in pairs:
+        await tx.run(
+            delete(expected_parents).where(
+                c.school_id == school_id, c.child_id == child_id, c.parent_id == parent_id
+            )
+        )
+    for new in plan.expected_parents_to_add:
+        await tx.run(
+            insert(expected_parents).values(
+                school_id=school_id,
+                child_id=ids[new.child],
+                parent_id=ids[new.parent],
+                relation=new.relation.value,
+                access=new.access,
+                ground=new.ground,
+            )
+        )
+
+
+def _touched(plan: Plan, ids: Mapping[RosterKey, str]) -> set[str]:
+    """Return the people of whom the plan changes anything: each gets one audit record."""
+    new: Sequence[Any] = (
+        *plan.enrolments_to_add,
+        *plan.appointments_to_add,
+        *plan.leaderships_to_add,
+        *plan.teachings_to_add,
+    )
+    return (
+        {ids[person.key] for person in plan.people_to_add}
+        | {change.person_id for change in plan.people_to_change}
+        | {ids[each.person] for each in new}
+        | {ids[each.child] for each in plan.expected_parents_to_add}
+    )

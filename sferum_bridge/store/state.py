@@ -1,0 +1,28 @@
+"""Small things the bridge itself has to remember, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sferum_bridge.store.tables import bridge_state
+
+if TYPE_CHECKING:
+    from sferum_bridge.store.database import Tx
+
+
+async def get(tx: Tx, key: str) -> str:
+    """Return what is remembered under a name, empty when nothing is."""
+    return str(await tx.value(select(bridge_state.c.value).where(bridge_state.c.key == key)) or "")
+
+
+async def put(tx: Tx, key: str, value: str) -> None:
+    """Remember something under a name."""
+    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
+    await tx.run(
+        build(bridge_state)
+        .values(key=key, value=value)
+        .on_conflict_do_update(index_elements=["key"], set_={"value": value})
+    )

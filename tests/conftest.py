@@ -1,0 +1,129 @@
+"""Fixtures that every test may ask for: databases and a real homeserver on each of them.
+
+Starting costs seconds, so one PostgreSQL and one Synapse a database serve the whole run. A test
+that stops, breaks or reconfigures its Synapse starts one of its own with `start_homeserver`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest_asyncio
+
+from sferum_bridge.demo.synapse import SynapseProcess
+from tests.support.postgres import PostgresServer
+from tests.support.synapse import BOT, Account, Homeserver, settings_for, write_registration
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    import pytest
+
+BACKENDS = ("sqlite", "postgres")
+
+
+class StartHomeserver(Protocol):
+    """Starts a Synapse that only this test uses; it is stopped with the test."""
+
+    async def __call__(
+        self,
+        backend: str = "sqlite",
+        *,
+        contour: Mapping[str, Any] | None = None,
+        appservice_url: str | None = None,
+        **settings: Any,
+    ) -> Homeserver:
+        """Start it; `contour` changes settings of our module, `settings` those of Synapse."""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """Give the PostgreSQL server of this run; it starts with the first database."""
+    server = PostgresServer()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=BACKENDS)
+async def homeserver(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: PostgresServer,
+) -> AsyncIterator[Homeserver]:
+    """Give a Synapse with our module and a bot, once on SQLite and once on PostgreSQL."""
+    folder = tmp_path_factory.mktemp(f"synapse-{request.param}")
+    server = await prepare_homeserver(postgres, folder, request.param)
+    await server.process.start()
+    await register_bot(server)
+    yield server
+    await server.process.stop()
+
+
+@pytest_asyncio.fixture
+async def start_homeserver(
+    tmp_path: Path, postgres: PostgresServer
+) -> AsyncIterator[StartHomeserver]:
+    """Give a function that starts further Synapses."""
+    async with AsyncExitStack() as started:
+
+        async def start(
+            backend: str = "sqlite",
+            *,
+            contour: Mapping[str, Any] | None = None,
+            appservice_url: str | None = None,
+            **settings: Any,
+        ) -> Homeserver:
+            folder = tmp_path / f"synapse-{secrets.token_hex(3)}"
+            folder.mkdir()
+            server = await prepare_homeserver(
+                postgres, folder, backend, contour, appservice_url, **settings
+            )
+            started.push_async_callback(server.process.stop)
+            await server.process.start()
+            await register_bot(server)
+            return server
+
+        yield start
+
+
+async def prepare_homeserver(
+    postgres: PostgresServer,
+    folder: Path,
+    backend: str,
+    contour: Mapping[str, Any] | None = None,
+    appservice_url: str | None = None,
+    **settings: Any,
+) -> Homeserver:
+    """Set up a Synapse without starting it."""
+    if backend == "postgres":
+        settings["database"] = (await postgres.fresh_database()).synapse
+    secret = secrets.token_urlsafe(32)
+    registration, bot = write_registration(folder, url=appservice_url)
+    process = SynapseProcess(
+        settings_for(
+            folder,
+            registrations=(registration,),
+            contour={"secret": secret, "bot": BOT, **(contour or {})},
+            **settings,
+        )
+    )
+    return Homeserver(process, bot=bot, facts_secret=secret)
+
+
+async def register_bot(server: Homeserver) -> Account:
+    """Make the bot's account, as a bridge does at its start."""
+    answer = await server.call(
+        "POST",
+        "register",
+        {
+            "type": "m.login.application_service",
+            "username": "sferumbot",
+            "inhibit_login": True,
+        },
+        by=server.bot,
+    )
+    assert answer.status == 200, answer
+    return server.bot

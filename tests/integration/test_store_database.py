@@ -1,0 +1,257 @@
+"""Transactions: all or nothing, woken behind the commit, usable after a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from sferum_bridge.store import migrate, queues
+from sferum_bridge.store.database import Bell, open_database
+from sferum_bridge.store.queues import INBOX
+from sferum_bridge.store.sealing import Sealer
+from sferum_bridge.store.tables import bridge_state
+from tests.support import databases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sferum_bridge.store.database import Database
+
+database_url = databases.database_url
+clock = databases.clock
+database = databases.database
+
+BELL, LANE = "some work", "!class:school.example"
+
+
+async def write_row(database: Database, key: str) -> None:
+    async with database.write() as tx:
+        await tx.run(insert(bridge_state).values(key=key, value=""))
+        tx.wake(BELL, LANE)
+
+
+async def rows(database: Database) -> int:
+    async with database.read() as tx:
+        return int(await tx.value(select(func.count()).select_from(bridge_state)))
+
+
+# --- opening --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "user"),
+    [
+        ("postgresql://postgres:secret@db/bridge", "postgresql+asyncpg", "postgres"),
+        ("postgres://postgres:secret@db/bridge", "postgresql+asyncpg", "postgres"),
+        ("postgresql+asyncpg://bridge@db/bridge", "postgresql+asyncpg", "bridge"),
+        ("sqlite:////var/lib/sqlite:bridge.db", "sqlite+aiosqlite", None),
+        ("sqlite+aiosqlite:///bridge.db", "sqlite+aiosqlite", None),
+    ],
+)
+async def test_urls_are_understood_as_people_write_them(
+    url: str, driver: str, user: str | None
+) -> None:
+    database = open_database(url, Sealer(databases.KEY))
+    assert database.engine.url.drivername == driver
+    assert database.engine.url.username == user
+    assert database.engine.url.password == ("secret" if "secret" in url else None)
+    await database.close()
+
+
+async def test_sqlite_is_opened_durable(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bridge.db'}"
+    async with databases.opened(url) as database, database.read() as tx:
+        found = [
+            await tx.value(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert found == ["wal", 2, 1]
+
+
+# --- waking ---------------------------------------------------------------------------------
+
+
+async def test_a_waiter_is_woken_behind_the_commit(database: Database) -> None:
+    seen: list[int] = []
+
+    async def wait() -> set[str]:
+        lanes = await database.bell(BELL).wait()
+        seen.append(await rows(database))
+        return lanes
+
+    waiter = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    await write_row(database, "1")
+    async with asyncio.timeout(5):
+        assert await waiter == {LANE}
+    assert seen == [1]
+
+
+async def test_a_rolled_back_transaction_wakes_nobody_and_leaves_nothing(
+    database: Database,
+) -> None:
+    async def fail() -> None:
+        async with database.write() as tx:
+            await tx.run(insert(bridge_state).values(key="1", value=""))
+            tx.wake(BELL, LANE)
+            raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="mind"):
+        await fail()
+    assert await database.bell(BELL).wait(0.01) == set()
+    assert await rows(database) == 0
+
+
+async def test_a_bell_keeps_what_was_rung_while_nobody_waited() -> None:
+    bell = Bell()
+    bell.ring({"a"})
+    bell.ring({"b"})
+    assert await bell.wait(0) == {"a", "b"}
+    assert await bell.wait(0) == set()
+
+
+async def test_a_cancelled_waiter_loses_no_ring() -> None:
+    bell = Bell()
+    waiter = asyncio.create_task(bell.wait())
+    await asyncio.sleep(0)
+    bell.ring({"a"})
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    assert await bell.wait(0) == {"a"}
+
+
+# --- cancelling and failing -----------------------------------------------------------------
+
+
+async def test_a_cancelled_transaction_leaves_the_pool_usable(database: Database) -> None:
+    """More of them than the pool has connections, cancelled at every step there is."""
+    begun = 0
+    for steps in range(60):
+        task = asyncio.create_task(write_row(database, f"cancelled-{steps}"))
+        for _ in range(steps):
+            await asyncio.sleep(0 if steps % 2 else 0.0005)
+        begun += not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert begun > 10
+    before = await rows(database)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as writers:
+        for number in range(20):
+            writers.create_task(write_row(database, f"after-{number}"))
+    assert await rows(database) == before + 20
+
+
+async def test_what_was_committed_is_looked_at_even_if_its_writer_was_cancelled(
+    database: Database,
+) -> None:
+    bell = database.bell(BELL)
+    for steps in range(60):
+        task = asyncio.create_task(write_row(database, f"row-{steps}"))
+        for _ in range(steps):
+            await asyncio.sleep(0 if steps % 2 else 0.0005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with database.read() as tx:
+            query = select(bridge_state.c.key).where(bridge_state.c.key == f"row-{steps}")
+            committed = await tx.value(query) is not None
+        rung = await bell.wait(0) == {LANE}
+        assert rung or not committed, steps
+
+
+async def test_a_transaction_cancelled_in_the_middle_leaves_nothing(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def stay() -> None:
+        async with database.write() as tx:
+            await queues.put(tx, INBOX, LANE, "$1", "")
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(stay())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.read() as tx:
+        assert await queues.waiting(tx, INBOX, LANE, 1) == []
+    assert await database.bell(INBOX.bell).wait(0) == set()
+
+
+async def test_whoever_gives_up_waiting_for_another_program_leaves_no_lock(
+    database_url: str,
+) -> None:
+    async with databases.opened(database_url) as one, databases.opened(database_url) as other:
+        await migrate.upgrade(one)
+        async with one.write() as tx:
+            await tx.run(insert(bridge_state).values(key="x", value=""))
+            waiting = asyncio.create_task(write_row(other, "x"))
+            await asyncio.sleep(0.05)
+            waiting.cancel()
+            await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        async with asyncio.timeout(5):
+            await write_row(one, "y")
+            await write_row(other, "z")
+        assert await rows(one) == 3
+
+
+async def test_an_attempt_that_fails_keeps_the_rest(database: Database) -> None:
+    async with database.write() as tx:
+        await tx.run(insert(bridge_state).values(key="1", value="kept"))
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            async with tx.attempt():
+                await tx.run(insert(bridge_state).values(key="1", value="twice"))
+        await tx.run(insert(bridge_state).values(key="2", value="kept"))
+    assert await rows(database) == 2
+
+
+# --- side by side ---------------------------------------------------------------------------
+
+
+async def test_readers_see_the_state_before_and_wait_for_nobody(database: Database) -> None:
+    async with database.write() as tx:
+        await tx.run(insert(bridge_state).values(key="1", value=""))
+        async with asyncio.timeout(5):
+            assert await rows(database) == 0
+    assert await rows(database) == 1
+
+
+async def test_two_programs_write_at_once(database_url: str) -> None:
+    """Each transaction reads before it writes: deferred, SQLite would answer «locked»."""
+
+    async def work(handle: Database, name: str) -> None:
+        for number in range(25):
+            async with handle.write() as tx:
+                await tx.value(select(func.count()).select_from(bridge_state))
+                await asyncio.sleep(0.001)
+                await tx.run(insert(bridge_state).values(key=f"{name}-{number}", value=""))
+
+    async with databases.opened(database_url) as one, databases.opened(database_url) as other:
+        await migrate.upgrade(one)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as writers:
+            for handle in (one, other):
+                for name in "ab":
+                    writers.create_task(work(handle, f"{id(handle)}-{name}"))
+        assert await rows(one) == 100
+
+
+async def test_programs_that_come_and_go_are_never_in_the_way(database_url: str) -> None:
+    """The last to leave a SQLite database tidies it up; whoever comes then has to wait."""
+
+    async def visit(name: str) -> None:
+        for number in range(8):
+            async with databases.opened(database_url) as handle:
+                await write_row(handle, f"{name}-{number}")
+
+    async with databases.opened(database_url) as handle:
+        await migrate.upgrade(handle)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as visitors:
+        for name in "abcd":
+            visitors.create_task(visit(name))
+    async with databases.opened(database_url) as handle:
+        assert await rows(handle) == 32

@@ -1,0 +1,1 @@
+"""What tests stand on: real homeservers, databases and stand-ins as processes. Tests only."""

@@ -1,0 +1,295 @@
+"""Plans: what an import would do, and that a second one would do nothing (scenarios 15, 22, 23)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from sferum_bridge.roster import Contacts, Known, Plan, make_plan
+from sferum_bridge.roster.matching import Doubt
+from sferum_bridge.roster.plan import ClassKey
+from sferum_bridge.roster.reader import read_grids
+from sferum_bridge.school.people import (
+    Appointment,
+    Enrolment,
+    ExpectedParent,
+    Leadership,
+    Person,
+    School,
+    SchoolClass,
+    Teaching,
+    Term,
+)
+from tests.support.rosters import GOOD, PUPIL_HEADER, grids, with_row
+
+if TYPE_CHECKING:
+    from sferum_bridge.roster.sheets import Grid
+
+Tie = TypeVar("Tie", Enrolment, Appointment, Leadership, Teaching)
+
+TODAY = date(2026, 10, 1)
+YESTERDAY = TODAY - timedelta(days=1)
+NOTHING = Known(School("school", "Школа", {}, {}), {}, {})
+
+
+def applied(plan: Plan, known: Known) -> Known:
+    """Do what a plan says to plain values, as a store does to its tables."""
+    school = known.school
+    ids = {each.key: each.person_id for each in plan.recognised}
+    people, external = dict(school.people), dict(known.external_ids)
+    contacts = dict(known.contacts or {})
+    for new in plan.people_to_add:
+        person_id = ids[new.key] = f"p{len(people)}"
+        people[person_id] = Person(
+            person_id, new.family_name, new.given_name, new.middle_name, new.birth_date
+        )
+        contacts[person_id] = Contacts(new.email, new.phone)
+        external |= {new.external_id: person_id} if new.external_id else {}
+    for change in plan.people_to_change:
+        people[change.person_id] = Person(
+            change.person_id, change.family_name, change.given_name, change.middle_name,
+            change.birth_date,
+        )  # fmt: skip
+        contacts[change.person_id] = Contacts(change.email, change.phone)
+        external |= {change.external_id: change.person_id} if change.external_id else {}
+    classes = dict(school.classes)
+    for added in plan.classes_to_add:
+        class_id = f"c{len(classes)}"
+        classes[class_id] = SchoolClass(class_id, added.name, added.year)
+    class_ids = {ClassKey(each.name, each.year): each.id for each in classes.values()}
+    ends = {id(end.assignment): end.until for end in plan.to_end}
+
+    def ended(ties: list[Tie]) -> list[Tie]:
+        return [
+            replace(tie, term=Term(tie.term.since, ends[id(tie)])) if id(tie) in ends else tie
+            for tie in ties
+        ]
+
+    expected = {(tie.child_id, tie.parent_id): tie for tie in school.expected_parents}
+    for tie in plan.expected_parents_to_end:
+        del expected[tie.child_id, tie.parent_id]
+    for pair in plan.expected_parents_to_add:
+        child, parent = ids[pair.child], ids[pair.parent]
+        expected[child, parent] = ExpectedParent(child, parent, pair.access)
+    return Known(
+        School(
+            school.id, school.name, people, classes,
+            enrolments=ended(list(school.enrolments)) + [
+                Enrolment(ids[t.person], class_ids[t.school_class], Term(t.since, t.until))
+                for t in plan.enrolments_to_add
+            ],
+            appointments=ended(list(school.appointments)) + [
+                Appointment(ids[t.person], t.post, Term(t.since, t.until))
+                for t in plan.appointments_to_add
+            ],
+            leaderships=ended(list(school.leaderships)) + [
+                Leadership(ids[t.person], class_ids[t.school_class], Term(t.since, t.until))
+                for t in plan.leaderships_to_add
+            ],
+            teachings=ended(list(school.teachings)) + [
+                Teaching(ids[t.person], class_ids[t.school_class], t.subject,
+                         Term(t.since, t.until))
+                for t in plan.teachings_to_add
+            ],
+            expected_parents=list(expected.values()),
+        ),
+        external,
+        contacts,
+    )  # fmt: skip
+
+
+def planned(sheets: list[Grid], known: Known) -> Plan:
+    reading = read_grids(sheets)
+    assert not reading.fatal
+    return make_plan(reading.roster, known, TODAY)
+
+
+@pytest.fixture
+def stored() -> Known:
+    """The good roster, imported."""
+    return applied(planned(grids(), NOTHING), NOTHING)
+
+
+def id_of(known: Known, external_id: str) -> str:
+    return known.external_ids[external_id]
+
+
+def test_into_an_empty_school_everything_is_new() -> None:
+    plan = planned(grids(), NOTHING)
+    assert [each.name for each in plan.classes_to_add] == ["5А", "6Б"]
+    assert len(plan.people_to_add) == 7
+    assert len(plan.enrolments_to_add) == 3
+    assert len(plan.appointments_to_add) == 3
+    assert len(plan.leaderships_to_add) == 2
+    assert len(plan.teachings_to_add) == 3
+    assert len(plan.expected_parents_to_add) == 4
+    assert not (plan.to_end or plan.missing or plan.conflicts or plan.recognised)
+
+
+def test_the_same_file_twice_changes_nothing(stored: Known) -> None:
+    plan = planned(grids(), stored)
+    assert plan.empty
+    assert not plan.missing
+    assert not plan.conflicts
+    assert len(plan.recognised) == 7
+
+
+def test_a_school_without_any_ids_is_recognised_all_the_same() -> None:
+    rows = [["", *row[1:]] for row in GOOD["Ученики"][1:]]
+    staff = [["", *row[1:]] for row in GOOD["Сотрудники"][1:]]
+    sheets = grids(
+        Ученики=[PUPIL_HEADER, *rows],
+        Сотрудники=[GOOD["Сотрудники"][0], *staff],
+        Родители=GOOD["Родители"][:1],
+    )
+    known = applied(planned(sheets, NOTHING), NOTHING)
+    again = planned(sheets, known)
+    assert again.empty
+    assert not again.conflicts
+    adopted = planned(grids(Родители=GOOD["Родители"][:1]), known)
+    assert not adopted.people_to_add
+    assert {c.external_id for c in adopted.people_to_change} == {"01", "02", "03", "С1", "С2"}
+
+
+def test_a_move_ends_one_class_and_begins_another(stored: Known) -> None:
+    moved = [*GOOD["Ученики"][:3], ["03", "Ветерков", "Глеб", "", "2013-09-01", "5А"]]
+    plan = planned(grids(Ученики=moved), stored)
+    assert [(t.person.external_id, t.school_class.name) for t in plan.enrolments_to_add] == [
+        ("03", "5А")
+    ]
+    assert [(end.assignment.person_id, end.until) for end in plan.to_end] == [
+        (id_of(stored, "03"), YESTERDAY)
+    ]
+    assert planned(grids(Ученики=moved), applied(plan, stored)).empty
+
+
+@pytest.mark.parametrize(
+    ("last_day", "until"), [("", YESTERDAY), ("20.09.2026", date(2026, 9, 20)),
+                            ("20.10.2026", date(2026, 10, 20))],
+)  # fmt: skip
+def test_a_pupil_who_left_loses_the_class_at_the_date(
+    stored: Known, last_day: str, until: date
+) -> None:
+    row = ["03", "Ветерков", "Глеб", "", "2013-09-01", "6Б", "", "", "выбыл", "", last_day]
+    left = grids(Ученики=[*GOOD["Ученики"][:3], row])
+    plan = planned(left, stored)
+    assert [(end.assignment.person_id, end.until) for end in plan.to_end] == [
+        (id_of(stored, "03"), until)
+    ]
+    assert not plan.enrolments_to_add
+    assert planned(left, applied(plan, stored)).empty
+
+
+def test_somebody_who_only_ever_left_is_not_stored() -> None:
+    row = ["03", "Ветерков", "Глеб", "", "", "6Б", "", "", "выбыл"]
+    plan = planned(grids(Ученики=[*GOOD["Ученики"][:3], row]), NOTHING)
+    assert "Ветерков" not in {person.family_name for person in plan.people_to_add}
+    assert len(plan.expected_parents_to_add) == 3
+
+
+def test_the_absent_are_listed_and_keep_everything(stored: Known) -> None:
+    plan = planned(
+        grids(Ученики=GOOD["Ученики"][:3], Родители=GOOD["Родители"][:2]), stored
+    )  # fmt: skip
+    assert plan.empty
+    people = stored.school.people
+    assert {(people[m.person_id].given_name, m.roles) for m in plan.missing} == {
+        ("Глеб", ("pupil",)),
+        ("Денис", ("guardian",)),
+    }
+    assert not make_plan(read_grids(grids()).roster, stored, TODAY, full=False).missing
+
+
+def test_a_guardian_named_for_one_child_only_is_no_longer_expected_by_the_other(
+    stored: Known,
+) -> None:
+    rows = [row for row in GOOD["Родители"] if row[0] != "03"]
+    plan = planned(grids(Родители=rows), stored)
+    assert [tie.child_id for tie in plan.expected_parents_to_end] == [id_of(stored, "03")]
+    assert planned(grids(Родители=rows), applied(plan, stored)).empty
+
+
+def test_access_that_is_denied_replaces_the_tie(stored: Known) -> None:
+    rows = [*GOOD["Родители"]]
+    rows[2] = ["01", "Облачков", "Денис", "", "отец", "", "", "нет", "решение суда № 0"]
+    plan = planned(grids(Родители=rows), stored)
+    assert [(tie.access, tie.ground) for tie in plan.expected_parents_to_add] == [
+        (False, "решение суда № 0")
+    ]
+    assert planned(grids(Родители=rows), applied(plan, stored)).empty
+
+
+def test_a_dismissed_teacher_who_is_a_parent_stays_a_parent(stored: Known) -> None:
+    row = [*GOOD["Сотрудники"][1], "", "", "30.09.2026"]
+    plan = planned(grids(Сотрудники=[GOOD["Сотрудники"][0], row, GOOD["Сотрудники"][2]]), stored)
+    assert {type(end.assignment) for end in plan.to_end} == {Appointment, Leadership, Teaching}
+    assert {end.until for end in plan.to_end} == {YESTERDAY}
+    assert not plan.expected_parents_to_end
+
+
+def test_a_correction_is_a_change_but_spelling_is_not(stored: Known) -> None:
+    rows = [*GOOD["Ученики"]]
+    rows[1] = ["01", "ОБЛАЧКОВА", "Алена", "", "15.03.2014", "5А"]
+    plan = planned(grids(Ученики=rows), stored)
+    change = plan.people_to_change[0]
+    assert change.changed == {"birth_date"}
+    assert (change.given_name, change.middle_name) == ("Алёна", "Луновна")
+    assert planned(grids(Ученики=rows), applied(plan, stored)).empty
+
+
+def test_contacts_count_only_when_they_are_known(stored: Known) -> None:
+    rows = [*GOOD["Родители"]]
+    rows[4] = ["02", "Громова", "Анна", "", "мать", "anna@example.org", "+7 000 000-00-09"]
+    staff = [*GOOD["Сотрудники"]]
+    staff[1] = [*staff[1], "+7 000 000-00-09"]
+    sheets = grids(Родители=rows, Сотрудники=staff)
+    plan = planned(sheets, stored)
+    assert [(c.phone, c.changed) for c in plan.people_to_change] == [
+        ("+70000000009", frozenset({"phone"}))
+    ]
+    assert planned(sheets, replace(stored, contacts=None)).empty
+
+
+def test_an_id_given_to_somebody_else_is_left_for_a_person_to_decide(stored: Known) -> None:
+    rows = [*GOOD["Ученики"]]
+    rows[3] = ["03", "Икс", "Ян", "", "", "5А"]
+    plan = planned(grids(Ученики=rows), stored)
+    assert [(c.doubt, c.candidates) for c in plan.conflicts] == [
+        (Doubt.ID_REUSED, (id_of(stored, "03"),))
+    ]
+    assert plan.empty
+    assert not plan.missing
+
+
+def test_a_namesake_elsewhere_is_a_new_person_and_told(stored: Known) -> None:
+    plan = planned(with_row("Ученики", "", "Лучиков", "Лев", "", "", "6Б"), stored)
+    assert [person.family_name for person in plan.people_to_add] == ["Лучиков"]
+    assert not plan.conflicts, "the other one is in the file too, and has an id"
+    without = [row for row in GOOD["Ученики"] if row[0] != "02"]
+    sheets = grids(
+        Ученики=[*without, ["", "Лучиков", "Лев", "", "", "6Б"]], Родители=GOOD["Родители"][:1]
+    )
+    plan = planned(sheets, stored)
+    assert [person.family_name for person in plan.people_to_add] == ["Лучиков"]
+    assert [(c.doubt, c.candidates) for c in plan.conflicts] == [
+        (Doubt.NAMESAKE, (id_of(stored, "02"),))
+    ]
+
+
+def test_equal_names_with_another_birthday_are_never_the_same(stored: Known) -> None:
+    rows = [*GOOD["Ученики"]]
+    rows[1] = ["", "Облачкова", "Алёна", "Луновна", "01.01.2015", "5А"]
+    plan = planned(grids(Ученики=rows, Родители=GOOD["Родители"][:1]), stored)
+    assert [person.birth_date for person in plan.people_to_add] == [date(2015, 1, 1)]
+
+
+def test_a_new_year_is_new_classes_and_the_old_ones_end(stored: Known) -> None:
+    rows = [GOOD["Классы"][0], ["5А", "2027/2028"], ["6Б", "2027/2028"]]
+    plan = planned(grids(Классы=rows), stored)
+    assert [each.year for each in plan.classes_to_add] == ["2027/2028"] * 2
+    assert not plan.people_to_add
+    assert len([end for end in plan.to_end if isinstance(end.assignment, Enrolment)]) == 3
+    assert planned(grids(Классы=rows), applied(plan, stored)).empty
