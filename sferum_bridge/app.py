@@ -23,7 +23,7 @@ from sferum_bridge.bot.settings import BotSettings
 from sferum_bridge.bot.texts import LANGUAGES, TextMissingError, Texts
 from sferum_bridge.matrix import outbox
 from sferum_bridge.matrix.accounts import Registrar
-from sferum_bridge.matrix.appservice import MOST_BYTES, Appservice
+from sferum_bridge.matrix.appservice import MOST_BYTES, Appservice, take_in
 from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.creation import RoomMaker
 from sferum_bridge.matrix.door import BOT_LANE, Door
@@ -251,16 +251,14 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
 
 
 async def _take_in_earlier(db: Database, homeserver: Homeserver, door: Door, room_id: str) -> None:
-    """Queue what was written in a room before the bot was in it; a row queued twice is one row."""
+    """Queue what was written in a room before the bot was in it."""
     events = [
         {**event, "room_id": room_id}
         for event in await homeserver.recent_events(room_id, _EARLIER_EVENTS)
         if event.get("type") in {"m.room.message", "m.room.encrypted"}
     ]
     async with db.write() as tx:
-        for lane, event in zip(await door.lanes(tx, events), events, strict=True):
-            if lane:
-                await queues.put(tx, queues.INBOX, lane, event["event_id"], event)
+        await take_in(tx, door, events)
 
 
 def _labels(texts: Texts, language: str) -> Callable[[str], str]:

@@ -58,15 +58,21 @@ async def decide(talk: Talk, name: Name, argument: str) -> None:
         return
     names = {"child": child.full_name, "parent": parent.full_name}
     if name is Name.APPROVE:
-        await kin.approve(talk.tx, child_id, parent_id, talk.person_id)
+        if not await kin.approve(talk.tx, child_id, parent_id, talk.person_id):
+            await talk.reply("approve-gone")
+            return
         await talk.reply("approve-done", **names)
         await talk.inform([parent_id], "approved-parent", **names)
         await talk.inform([child_id], "approved-child", **names)
         return
-    # Before the link ends: afterwards the parent's language can no longer be told by the school.
+    reason = "rejected by the school"
+    if not await kin.unlink(
+        talk.tx, child_id, parent_id, talk.person_id, reason, state=LinkState.PENDING
+    ):
+        await talk.reply("approve-gone")
+        return
     await talk.inform([parent_id], "rejected-parent", **names)
     await talk.inform([child_id], "rejected-child", **names)
-    await kin.unlink(talk.tx, child_id, parent_id, talk.person_id, "rejected by the school")
     # Somebody who is no parent had the code, so it is out.
     await kin.revoke(talk.tx, child_id, talk.person_id, "a parent was rejected")
     await talk.reply("reject-done", **names)

@@ -83,7 +83,7 @@ async def give_code(talk: Talk, symbols: str, *, quietly: bool = False) -> None:
     verdict = await _verdict(talk, invite, grace=0)
     if isinstance(verdict, _Case):
         await dialogues.open_dialogue(tx, talk.mxid, {"invite": verdict.invite.id})
-        await audit.record(tx, talk.actor, "invite.open", verdict.child.id)
+        audit.record(tx, talk.actor, "invite.open", verdict.child.id)
         await _ask(talk, verdict)
     elif not (quietly and verdict is Answer.UNKNOWN):
         if verdict is Answer.UNKNOWN:
@@ -129,7 +129,7 @@ async def _verdict(talk: Talk, invite: Invite | None, grace: int) -> _Case | Ans
 async def _refuse(talk: Talk, invite: Invite | None, answer: Answer) -> None:
     values: dict[str, Any] = {}
     if invite is not None and answer is not Answer.UNKNOWN:
-        await audit.record(talk.tx, talk.actor, "invite.refused", invite.child_id, answer.value)
+        audit.record(talk.tx, talk.actor, "invite.refused", invite.child_id, answer.value)
         record = await register.school(talk.tx, invite.school_id)
         child = await accounts.person(talk.tx, invite.child_id)
         if answer is Answer.SELF and record is not None:
@@ -185,7 +185,7 @@ async def _link(talk: Talk, case: _Case) -> tuple[Person, LinkState]:
     refused = await kin.link(tx, case.child.id, parent.id, state, parent.id)
     if refused is not None:
         raise _Refused(refused)
-    await audit.record(tx, parent.id, "consent.give", case.child.id, f"text {CONSENT_VERSION}")
+    audit.record(tx, parent.id, "consent.give", case.child.id, f"text {CONSENT_VERSION}")
     return parent, state
 
 

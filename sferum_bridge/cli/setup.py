@@ -59,7 +59,7 @@ def write_registrations(settings: Config, folder: Path) -> list[Path]:
     return written
 
 
-def registrations(settings: Config) -> dict[str, str]:
+def registrations(settings: Config, *, unused_token: str = "") -> dict[str, str]:
     """Return file name → content of both registrations."""
     appservice, domain = settings.appservice, settings.homeserver.domain
     return {
@@ -78,9 +78,20 @@ def registrations(settings: Config) -> dict[str, str]:
                 domain=domain,
                 accounts=appservice.accounts,
                 as_token=appservice.double_puppet_token,
+                hs_token=unused_token,
             )
         ),
     }
+
+
+def example_registrations() -> str:
+    """Return `registration.yaml.example`: both files, as they are written with default settings."""
+    head = (
+        "# What `sferum-bridge registration` writes, with secrets in place of `generate`.\n"
+        "# Two files; list both in homeserver.yaml under app_service_config_files.\n"
+    )
+    texts = registrations(Config(), unused_token=GENERATE)
+    return head + "".join(f"\n--- # {name}\n{text}" for name, text in texts.items())
 
 
 def _yaml(value: dict[str, object]) -> str:

@@ -131,4 +131,4 @@ async def _link(
                 "That is no room of a school here. See: sferum-bridge roster rooms"
             )
         await stored.link(tx, stored.Chat(login_id, chat_id, room_id, relay))
-        await audit.record(tx, "console", "chat.link", room_id, f"chat {chat_id}")
+        audit.record(tx, "console", "chat.link", room_id, f"chat {chat_id}")

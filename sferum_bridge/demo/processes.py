@@ -192,9 +192,8 @@ class ChildProcess:
             ChildFailedError: It cannot be ended.
         """
         for number in (self._stop_signal, signal.SIGKILL):
-            if not self._is_locked():
+            if self._lock_path is None or not self._is_locked():
                 return
-            assert self._lock_path is not None
             with suppress(ProcessLookupError, ValueError):
                 os.killpg(int(self._lock_path.read_text("ascii")), number)
             with suppress(TimeoutError):

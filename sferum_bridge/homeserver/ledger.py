@@ -126,7 +126,7 @@ class Ledger:
         Raises:
             StaleError: Another generation holds than the one that this push follows.
         """
-        facts = await self._run("sferum_push", _store, push)
+        facts = await self._run("sferum_push", _store, push, self._facts)
         self._adopt(facts)
         await self._api.invalidate_cache(self._stored_generation, (KEY,))
         return facts
@@ -208,13 +208,20 @@ def _load(txn: LoggingTransaction) -> Facts:
     )
 
 
-def _store(txn: LoggingTransaction, push: Push) -> Facts:
-    """Write a push; on PostgreSQL a rival's commit in between makes Synapse run this anew."""
+def _store(txn: LoggingTransaction, push: Push, known: Facts | None) -> Facts:
+    """Write a push; on PostgreSQL a rival's commit in between makes Synapse run this anew.
+
+    `known` is what this process remembers. Where that is the generation a difference follows, the
+    tables need not be read.
+    """
     current = _generation(txn)
     follows = push.generation > current if push.base is None else push.base == current
     if not follows:
         raise StaleError(current)
-    before = Facts() if push.base is None else _load(txn)
+    if push.base is None:
+        before = Facts()  # unread: a full push is what repairs damaged rows
+    else:
+        before = known if known and known.generation == current else _load(txn)
     after = push.apply(before)
     txn.execute(
         "INSERT INTO sferum_facts (id, generation, service, ghost_prefix) VALUES (1, ?, ?, ?)"

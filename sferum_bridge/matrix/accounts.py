@@ -40,9 +40,12 @@ class Registrar:
             await accounts.add_account(tx, mxid, person.id)
         return mxid, password
 
-    async def register(self, localpart: str, name: str) -> tuple[str, str]:
-        """Create an account nobody is tied to yet; return its Matrix id and its password."""
-        password = _random(_PASSWORD_LETTERS)
+    async def register(self, localpart: str, name: str, password: str = "") -> tuple[str, str]:
+        """Create an account nobody is tied to yet; return its Matrix id and its password.
+
+        An empty `password` means a random one.
+        """
+        password = password or _random(_PASSWORD_LETTERS)
         answer = await self._homeserver.request("GET", _WHERE, kind="nonce")
         parts = (answer["nonce"], localpart, password, "notadmin")
         mac = hmac.new(self._secret, "\0".join(parts).encode(), hashlib.sha1).hexdigest()

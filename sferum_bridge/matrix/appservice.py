@@ -20,10 +20,10 @@ from aiohttp import web
 from sferum_bridge.store import queues
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sferum_bridge.matrix.door import Door
-    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.database import Database, Tx
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,7 @@ class Appservice:
         events = [event for event in events if _is_event(event)]
         if events:
             async with self._db.write() as tx:
-                lanes = await self._door.lanes(tx, events)
-                for lane, event in zip(lanes, events, strict=True):
-                    if lane:
-                        await queues.put(tx, queues.INBOX, lane, event["event_id"], event)
+                await take_in(tx, self._door, events)
         return web.json_response({})
 
     async def _ping(self, _request: web.Request) -> web.Response:
@@ -85,6 +82,15 @@ class Appservice:
     async def _unknown(self, _request: web.Request) -> web.Response:
         # Ghosts are made by the bridge when they speak, never because somebody asks for one.
         return _error(404, "M_NOT_FOUND", "Not here")
+
+
+async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> None:
+    """Queue what of some events is somebody's business; a row queued twice is one row."""
+    lanes = await door.lanes(tx, events)
+    rows = [
+        (lane, event["event_id"], event) for lane, event in zip(lanes, events, strict=True) if lane
+    ]
+    await queues.put_all(tx, queues.INBOX, rows)
 
 
 def _is_event(event: Any) -> bool:

@@ -38,14 +38,18 @@ def own(
     }
 
 
-def double_puppet(*, domain: str, accounts: str, as_token: str) -> dict[str, Any]:
-    """Return the registration that acts for local accounts whose localpart matches `accounts`."""
+def double_puppet(
+    *, domain: str, accounts: str, as_token: str, hs_token: str = ""
+) -> dict[str, Any]:
+    """Return the registration that acts for local accounts whose localpart matches `accounts`.
+
+    Synapse demands an `hs_token` of it too; without an address it is never used.
+    """
     return {
         "id": "sferum-bridge-double-puppet",
         "url": None,
         "as_token": as_token,
-        # Never used: without an address nothing is sent.
-        "hs_token": secrets.token_hex(32),
+        "hs_token": hs_token or secrets.token_hex(32),
         "sender_localpart": "sferum-bridge-double-puppet",
         "namespaces": {
             "users": [{"exclusive": False, "regex": f"@{accounts}:{re.escape(domain)}"}],

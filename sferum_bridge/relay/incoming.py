@@ -49,6 +49,8 @@ class IncomingSettings:
 
     ghost_name: str
     label: Callable[[str], str]
+    poll: float = 2.0
+    """Seconds between looks at what other processes changed."""
 
 
 class Incoming:
@@ -84,7 +86,7 @@ class Incoming:
                     if not login.expired and login.id not in listening:
                         listening.add(login.id)
                         tasks.create_task(self._listen_while_it_lasts(login, listening))
-                await bell.wait(_LONGEST_WAIT)
+                await bell.wait(self._settings.poll)
 
     async def _listen_while_it_lasts(self, login: Login, listening: set[str]) -> None:
         try:

@@ -113,7 +113,6 @@ class _SheetReader:
             count = columns.count_titles([cell for cell in line if isinstance(cell, str)])
             if count > most:
                 best, most = index, count
-        # A short sheet may well have lost all columns but one: the missing ones are then named.
         return best
 
     def _places(self, header: int) -> Mapping[int, Column] | None:

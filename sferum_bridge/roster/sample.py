@@ -37,6 +37,7 @@ _SCHOOL = "Школа № 7 города Солнечного"
 _ONE_PARENT, _NO_PARENT, _NO_BIRTHDAY, _SIBLING = 0.15, 0.05, 0.1, 0.12
 _FIRST_GRADE_AGE = 7
 _PARENT_TEACHERS = 2
+_ATTEMPTS = 100
 
 
 @dataclass(slots=True)
@@ -59,13 +60,15 @@ class _Maker:
     names: set[tuple[str, str, str]] = field(default_factory=set)
 
     def human(self, family: str, *, female: bool) -> dict[str, Value]:
-        """Return somebody nobody else in the school is called like, with contacts of their own."""
-        while True:
+        """Return somebody with contacts of their own, and of a name of their own if one is left."""
+        for attempt in range(_ATTEMPTS):
             given = self.dice.choice(_GIRLS if female else _BOYS)
             middle = self.dice.choice(_PATRONYMICS) + ("на" if female else "ич")
             if (family, given, middle) not in self.names:
                 break
             family = self.dice.choice(_FAMILIES)
+            if attempt >= _ATTEMPTS // 10:
+                family = f"{family.split('-')[0]}-{self.dice.choice(_FAMILIES).split('-')[0]}"
         self.names.add((family, given, middle))
         self.contacts += 1
         return {

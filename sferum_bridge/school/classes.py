@@ -44,6 +44,9 @@ def clean(text: str) -> str:
     a line or turn the text around it; typographic hyphens become the plain one.
     """
     plain = unicodedata.normalize("NFC", text).translate(_HYPHENS)
+    if plain.isprintable():
+        # Nothing to take out, which nearly every cell of a roster is.
+        return " ".join(plain.split())
     # Line breaks are both control characters and spaces: here they part words.
     visible = "".join(
         " " if char.isspace() else char

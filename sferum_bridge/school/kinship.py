@@ -32,14 +32,21 @@ _GROUPS, _GROUP = 7, 4
 _SYMBOLS = _GROUPS * _GROUP
 
 _LOOK_ALIKES = str.maketrans(
-    "OILАВСЕНКМОРТХУЗІЛ",
-    "011ABCEHKM0PTXY311",
+    "OILАВСЕНКМОРТХУЗІ",
+    "011ABCEHKM0PTXY31",
 )
 _LINK = re.compile(r"/i/([^/?#]+)", re.IGNORECASE)
-_GAP = r"[\s\-\u2010-\u2015\u00ad\u200b_.]"
-_IN_TEXT = re.compile(
-    rf"(?<![{ALPHABET}])(?:[{ALPHABET}]{{{_GROUP}}}{_GAP}{{0,3}}){{{_GROUPS}}}(?![{ALPHABET}])"
-)
+_DASH = r"\-\u2010-\u2015"
+_GAP = rf"[\s{_DASH}\u00ad\u200b_.]"
+
+
+def _inside(gap: str) -> re.Pattern[str]:
+    group = rf"[{ALPHABET}]{{{_GROUP}}}"
+    return re.compile(rf"(?<![{ALPHABET}])(?:{group}{gap}){{{_GROUPS - 1}}}{group}(?![{ALPHABET}])")
+
+
+# As it was written first: a word of four letters before it must not be taken for its beginning.
+_IN_TEXT = (_inside(rf"[{_DASH}]?"), _inside(rf"{_GAP}{{0,3}}"))
 
 
 def write_code(random: bytes) -> str:
@@ -61,7 +68,8 @@ def read_code(text: str) -> str | None:
     symbols = _symbols(link.group(1) if link else text)
     if len(symbols) == _SYMBOLS and set(symbols) <= set(ALPHABET):
         return symbols
-    inside = _IN_TEXT.search(text.upper().translate(_LOOK_ALIKES))
+    seen = text.upper().translate(_LOOK_ALIKES)
+    inside = next((found for form in _IN_TEXT if (found := form.search(seen))), None)
     return _symbols(inside.group()) if inside else None
 
 

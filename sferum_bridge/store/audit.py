@@ -20,24 +20,38 @@ _START = b"\0" * 32
 _LOCK = 0x5FE7_0A0D
 
 
-async def record(tx: Tx, actor: str, action: str, subject: str, reason: str = "") -> None:
-    """Append who (`actor`) did what (`action`) to whom (`subject`), and why."""
+def record(tx: Tx, actor: str, action: str, subject: str, reason: str = "") -> None:
+    """Have it written who (`actor`) did what (`action`) to whom (`subject`), and why.
+
+    The record is appended when the transaction ends, with all else it did, or not at all.
+    """
+    tx.records.append((actor, action, subject, reason))
+
+
+async def append(tx: Tx) -> None:
+    """Append what was recorded in a transaction; the database calls it before the commit."""
+    if not tx.records:
+        return
     if tx.dialect == "postgresql":
         # Two records behind the same predecessor would fork the chain.
         await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     previous = await tx.value(select(audit.c.hash).order_by(audit.c.id.desc()).limit(1)) or _START
-    line = _line(tx.now, actor, action, subject, reason)
-    await tx.run(
-        insert(audit).values(
-            at=tx.now,
-            actor=actor,
-            action=action,
-            subject=subject,
-            reason=reason,
-            previous=previous,
-            hash=tx.sealer.chain(previous, line),
+    rows = []
+    for actor, action, subject, reason in tx.records:
+        chained = tx.sealer.chain(previous, _line(tx.now, actor, action, subject, reason))
+        rows.append(
+            {
+                "at": tx.now,
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "reason": reason,
+                "previous": previous,
+                "hash": chained,
+            }
         )
-    )
+        previous = chained
+    await tx.run(insert(audit), rows)
 
 
 async def verify(tx: Tx) -> int | None:

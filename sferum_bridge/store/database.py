@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from sferum_bridge.store import audit
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -67,6 +69,8 @@ class Tx:
         self.now = now
         """When the transaction began, in milliseconds: one time for all it writes."""
         self.woken: dict[str, set[str]] = defaultdict(set)
+        self.records: list[tuple[str, str, str, str]] = []
+        """Audit records to append at the end: actor, action, subject, reason (see `audit`)."""
         self.dialect = connection.dialect.name
 
     async def run(self, statement: Executable, parameters: Any = None) -> int:
@@ -117,6 +121,8 @@ class Database:
         try:
             async with self._one_writer or nullcontext(), self._transaction() as tx:
                 yield tx
+                # Last, since it locks the chain: whoever holds it waits for nothing else.
+                await audit.append(tx)
                 woken = tx.woken
         finally:
             # Also when cancelled behind the last statement: the commit may have been made, and

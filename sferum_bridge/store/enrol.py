@@ -59,11 +59,11 @@ async def carry_out(tx: Tx, school_id: str, plan: Plan, actor: str) -> None:
     class_ids = await _classes(tx, school_id, plan)
     for ended in plan.to_end:
         await _end(tx, school_id, ended)
-        await audit.record(tx, actor, "assignment.end", ended.assignment.person_id, "roster")
+        audit.record(tx, actor, "assignment.end", ended.assignment.person_id, "roster")
     await _assign(tx, school_id, plan, ids, class_ids)
     await _expect(tx, school_id, plan, ids)
     for person_id in sorted(_touched(plan, ids)):
-        await audit.record(tx, actor, "roster.apply", person_id)
+        audit.record(tx, actor, "roster.apply", person_id)
     await schools.changed(tx, school_id)
 
 
@@ -213,4 +213,5 @@ def _touched(plan: Plan, ids: Mapping[RosterKey, str]) -> set[str]:
         | {change.person_id for change in plan.people_to_change}
         | {ids[each.person] for each in new}
         | {ids[each.child] for each in plan.expected_parents_to_add}
+        | {each.child_id for each in plan.expected_parents_to_end}
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.school import kinship
@@ -62,7 +62,7 @@ async def issue(tx: Tx, child_id: str, school_id: str, issuer: str, seed: str, l
             expires_at=tx.now + life,
         )
     )
-    await audit.record(tx, issuer, "invite.issue", child_id)
+    audit.record(tx, issuer, "invite.issue", child_id)
     return code
 
 
@@ -74,7 +74,7 @@ async def revoke(tx: Tx, child_id: str, actor: str, reason: str) -> int:
         .values(revoked_at=tx.now)
     )
     if ended:
-        await audit.record(tx, actor, "invite.revoke", child_id, reason)
+        audit.record(tx, actor, "invite.revoke", child_id, reason)
     return ended
 
 
@@ -207,7 +207,7 @@ async def link(
             if any(held.parent_id == parent_id for held in await links_of_child(tx, child_id)):
                 return kinship.Answer.ALREADY
             continue
-        await audit.record(tx, actor, f"parent.{state.value}", child_id, f"parent {parent_id}")
+        audit.record(tx, actor, f"parent.{state.value}", child_id, f"parent {parent_id}")
         await _changed(tx, child_id)
         return None
     return kinship.Answer.FULL
@@ -225,24 +225,34 @@ async def approve(tx: Tx, child_id: str, parent_id: str, actor: str) -> bool:
         .values(state=LinkState.ACTIVE.value)
     )
     if done:
-        await audit.record(tx, actor, "parent.approve", child_id, f"parent {parent_id}")
+        audit.record(tx, actor, "parent.approve", child_id, f"parent {parent_id}")
         await _changed(tx, child_id)
     return bool(done)
 
 
-async def unlink(tx: Tx, child_id: str, parent_id: str, actor: str, reason: str) -> bool:
-    """End a parent link and free its slot; false when there is none."""
+async def unlink(
+    tx: Tx,
+    child_id: str,
+    parent_id: str,
+    actor: str,
+    reason: str,
+    *,
+    state: LinkState | None = None,
+) -> bool:
+    """End a parent link and free its slot; false when there is none (in `state`, if given)."""
+    in_state = parent_links.c.state == state.value if state else true()
     done = await tx.run(
         update(parent_links)
         .where(
             parent_links.c.child_id == child_id,
             parent_links.c.parent_id == parent_id,
             parent_links.c.slot.is_not(None),
+            in_state,
         )
         .values(state="ended", slot=None, ended_at=tx.now)
     )
     if done:
-        await audit.record(tx, actor, "parent.unlink", child_id, f"{reason}; parent {parent_id}")
+        audit.record(tx, actor, "parent.unlink", child_id, f"{reason}; parent {parent_id}")
         await _changed(tx, child_id)
     return bool(done)
 

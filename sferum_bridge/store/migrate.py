@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
@@ -21,13 +21,14 @@ from sqlalchemy import inspect, text
 from sferum_bridge.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x5FE7_0A0E
+_OWN = {"alembic_version"}
 
 
 class SchemaError(Exception):
@@ -92,11 +93,11 @@ async def _moving(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             return
         # SQLite alters a table by copying it and dropping the old one; with foreign keys on, that
         # would take what refers to it along. The switch has no effect inside a transaction.
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None, "a connection that was just opened is open"  # noqa: S101 — for mypy
+        raw = await connection.get_raw_connection()
+        driver: Any = raw.driver_connection
         await driver.execute("PRAGMA foreign_keys=OFF")
         try:
-            (await connection.get_raw_connection()).info["write"] = True
+            raw.info["write"] = True
             async with connection.begin():
                 yield connection
                 if (await connection.execute(text("PRAGMA foreign_key_check"))).first():
@@ -116,11 +117,11 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def _move(connection: Connection, way: object, revision: str) -> None:
+def _move(connection: Connection, way: Callable[[Config, str], None], revision: str) -> None:
     _current(connection, _scripts())
     config = _config()
     config.attributes["connection"] = connection
-    way(config, revision)  # type: ignore[operator]  # command.upgrade or command.downgrade
+    way(config, revision)
 
 
 def _current(connection: Connection, scripts: ScriptDirectory) -> str | None:
@@ -137,6 +138,3 @@ def _current(connection: Connection, scripts: ScriptDirectory) -> str | None:
             "the bridge needs a database of its own"
         )
     return found
-
-
-_OWN = {"alembic_version"}

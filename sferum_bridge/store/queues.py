@@ -54,18 +54,28 @@ OUTBOX = Queue(outbox, "txn_id", "queued_at", OUTBOX_BELL)
 
 async def put(tx: Tx, queue: Queue, lane: str, name: str, content: Any) -> bool:
     """Queue something under a name; false when that name was queued before."""
-    table = queue.table
-    values = {
-        queue.name_column: name,
-        "lane": lane,
-        "sealed": tx.sealer.seal(content, queue.bell),
-        queue.since_column: tx.now,
-    }
+    return bool(await put_all(tx, queue, [(lane, name, content)]))
+
+
+async def put_all(tx: Tx, queue: Queue, rows: Sequence[tuple[str, str, Any]]) -> int:
+    """Queue rows of lane, name and content, in their order; return how many are new."""
+    if not rows:
+        return 0
+    values = [
+        {
+            queue.name_column: name,
+            "lane": lane,
+            "sealed": tx.sealer.seal(content, queue.bell),
+            queue.since_column: tx.now,
+        }
+        for lane, name, content in rows
+    ]
     build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
-    added = await tx.run(build(table).values(values).on_conflict_do_nothing())
+    added = await tx.run(build(queue.table).values(values).on_conflict_do_nothing())
     if added:
-        tx.wake(queue.bell, lane)
-    return bool(added)
+        for lane, _, _ in rows:
+            tx.wake(queue.bell, lane)
+    return added
 
 
 async def lanes(tx: Tx, queue: Queue) -> Sequence[str]:

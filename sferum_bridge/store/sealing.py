@@ -38,7 +38,9 @@ class Sealer:
     def seal(self, value: Any, label: str) -> bytes:
         """Encrypt a JSON value for the column called `label`."""
         nonce = os.urandom(_NONCE_BYTES)
-        plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        # JSON from other people's servers may hold half of a surrogate pair; it is kept as it came.
+        plain = text.encode("utf-8", "surrogatepass")
         return nonce + self._cipher.encrypt(nonce, plain, label.encode())
 
     def unseal(self, sealed: bytes, label: str) -> Any:

@@ -27,7 +27,7 @@ BOT = "@sferumbot:school.example"
 
 async def record(database: Database, number: int) -> None:
     async with database.write() as tx:
-        await audit.record(tx, BOT, "parent.active", f"person-{number}", "parent x")
+        audit.record(tx, BOT, "parent.active", f"person-{number}", "parent x")
 
 
 async def broken_at(database: Database) -> int | None:

@@ -79,11 +79,12 @@ class PostgresServer:
 
     async def stop(self) -> None:
         """Remove what was made: the databases on a server that was given, else the server."""
-        if self._child is None or self._folder is None:
+        if self._folder is None:
             for name in self._made:
                 await self._administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             return
-        await self._child.stop()
+        if self._child is not None:
+            await self._child.stop()
         shutil.rmtree(self._folder)
 
     async def fresh_database(self) -> Database:
@@ -156,14 +157,19 @@ def _reachable(programs: Path, user: int | None, folder: Path) -> Path:
     """Return where `user` can run the programs, copying them into `folder` if need be."""
     if user is None:
         return programs
-    probe = [str(programs / "bin" / "postgres"), "--version"]
+    probe = [str(programs / "bin" / "initdb"), "--version"]
     try:
         subprocess.run(  # noqa: S603 — the package's own program
             probe, check=True, user=user, group=user, extra_groups=[], capture_output=True
         )
     except (OSError, subprocess.CalledProcessError):
-        copy = folder / "programs"
+        # The programs find their libraries two folders up, where the wheel put them.
+        package = programs.parent
+        libraries = package.with_name(f"{package.name}.libs")
+        copy = folder / "programs" / package.name / programs.name
         shutil.copytree(programs, copy, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, folder / "programs" / libraries.name, symlinks=True)
         return copy
     return programs
 

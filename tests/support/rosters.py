@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 from sferum_bridge.roster.sheets import Grid
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Rows: TypeAlias = list[list[Any]]
+"""Rows of cells: text, numbers and dates side by side."""
 
-    from sferum_bridge.roster.values import Cell
-
-Rows = list[list["Cell"]]
-
-PUPIL_HEADER: list[Cell] = [
+PUPIL_HEADER: list[Any] = [
     "Ид", "Фамилия*", "Имя*", "Отчество", "Дата рождения", "Класс*", "Эл. почта", "Телефон",
     "Статус", "Дата с", "Дата по",
 ]  # fmt: skip
-PARENT_HEADER: list[Cell] = [
+PARENT_HEADER: list[Any] = [
     "Ид ребёнка*", "Фамилия*", "Имя*", "Отчество", "Кем приходится", "Эл. почта", "Телефон",
     "Доступ", "Основание",
 ]  # fmt: skip
-STAFF_HEADER: list[Cell] = [
+STAFF_HEADER: list[Any] = [
     "Ид", "Фамилия*", "Имя*", "Отчество", "Роль*", "Классное руководство", "Преподаёт",
     "Эл. почта", "Телефон", "Дата с", "Дата по",
 ]  # fmt: skip
-CLASS_HEADER: list[Cell] = [
+CLASS_HEADER: list[Any] = [
     "Класс*", "Учебный год*", "Классный руководитель", "Тип", "Следующий класс",
 ]  # fmt: skip
 
@@ -57,13 +53,13 @@ GOOD: dict[str, Rows] = {
 }  # fmt: skip
 
 
-def grids(**changed: Sequence[Sequence[Cell]]) -> list[Grid]:
+def grids(**changed: Rows) -> list[Grid]:
     """Return the good roster with some sheets replaced; an empty one is left out."""
     sheets = {**GOOD, **changed}
     return [Grid(name, rows) for name, rows in sheets.items() if rows]
 
 
-def with_row(sheet: str, *cells: Cell) -> list[Grid]:
+def with_row(sheet: str, *cells: Any) -> list[Grid]:
     """Return the good roster with one more row at the end of a sheet."""
     return grids(**{sheet: [*GOOD[sheet], list(cells)]})
 

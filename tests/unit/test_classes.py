@@ -74,7 +74,7 @@ def test_school_years(written: str) -> None:
 
 @pytest.mark.parametrize("written", ["", "2026", "2026/2028", "2027/2026", "в этом"])
 def test_no_school_years(written: str) -> None:
-    with pytest.raises(ValueError, match="school year|two years"):
+    with pytest.raises(ValueError, match=r"school year|two years"):
         classes.school_year(written)
 
 

@@ -13,12 +13,12 @@ from openpyxl import Workbook
 
 from sferum_bridge.roster import Limits, Reading, problems_table, read
 from sferum_bridge.roster.reader import read_grids
-from tests.support.rosters import GOOD, grids
+from tests.support.rosters import GOOD, Rows, grids
 
 EXPECTED = read_grids(grids()).roster
 
 
-def workbook(path: Path, sheets: dict[str, list[list[str]]] | None = None) -> Path:
+def workbook(path: Path, sheets: dict[str, Rows] | None = None) -> Path:
     book = Workbook()
     book.remove(book.worksheets[0])
     for name, rows in (GOOD if sheets is None else sheets).items():
@@ -29,7 +29,7 @@ def workbook(path: Path, sheets: dict[str, list[list[str]]] | None = None) -> Pa
     return path
 
 
-def csv_text(rows: list[list[str]], delimiter: str) -> str:
+def csv_text(rows: Rows, delimiter: str) -> str:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows(rows)
     return out.getvalue()
@@ -204,7 +204,7 @@ def test_a_formula_with_a_result_is_read_as_its_value(tmp_path: Path) -> None:
 
 def test_damage_of_any_kind_ends_in_a_reading(tmp_path: Path) -> None:
     good = workbook(tmp_path / "a.xlsx").read_bytes()
-    dice = random.Random(1)
+    dice = random.Random(1)  # noqa: S311 - damage, no secret
     for _ in range(15):
         data = bytearray(good)
         for _ in range(dice.randrange(1, 40)):

@@ -126,7 +126,7 @@ def test_into_an_empty_school_everything_is_new() -> None:
     assert len(plan.leaderships_to_add) == 2
     assert len(plan.teachings_to_add) == 3
     assert len(plan.expected_parents_to_add) == 4
-    assert not (plan.to_end or plan.missing or plan.conflicts or plan.recognised)
+    assert not any((plan.to_end, plan.missing, plan.conflicts, plan.recognised))
 
 
 def test_the_same_file_twice_changes_nothing(stored: Known) -> None:

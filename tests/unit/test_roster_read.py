@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from sferum_bridge.roster.model import Relation, Severity, Status
 from sferum_bridge.roster.reader import read_grids
 from sferum_bridge.roster.sheets import Grid
 from sferum_bridge.school.people import Post
-from tests.support.rosters import GOOD, PUPIL_HEADER, grids, last_row, with_row
+from tests.support.rosters import GOOD, PUPIL_HEADER, Rows, grids, last_row, with_row
 
 
 def codes(reading: Reading, *, warnings: bool = False) -> list[tuple[str, str, int, str]]:
@@ -190,7 +190,7 @@ def test_numbers_that_a_spreadsheet_made_become_text_again() -> None:
 
 @pytest.mark.parametrize(
     "cell", ["14.03.2014", "14.3.2014 г.", "2014-03-14", date(2014, 3, 14), 41712, 41712.5,
-             datetime(2014, 3, 14, 12)],
+             datetime(2014, 3, 14, 12, tzinfo=UTC)],
 )  # fmt: skip
 def test_dates_in_every_form(cell: str) -> None:
     person = read_grids(with_row("Ученики", "04", "Икс", "Ян", "", cell, "5А")).roster.people[3]
@@ -245,7 +245,7 @@ def test_personal_columns_are_dropped_and_their_content_appears_nowhere() -> Non
 
 
 def test_titles_above_the_header_and_totals_below_are_no_rows() -> None:
-    titled: list[list[str]] = [["Список учащихся школы № 7"], [], ["", "на 1 сентября"]]
+    titled: Rows = [["Список учащихся школы № 7"], [], ["", "на 1 сентября"]]
     rows = [*titled, *GOOD["Ученики"], [], ["Всего:", "3"]]
     reading = read_grids(grids(Ученики=rows))
     assert reading.problems == ()
@@ -255,8 +255,8 @@ def test_titles_above_the_header_and_totals_below_are_no_rows() -> None:
 
 
 def test_structure_that_cannot_be_read_imports_nothing_but_tells_all() -> None:
-    no_class = [[cell for cell in PUPIL_HEADER if cell != "Класс*"], ["01", "Икс", "Ян"]]
-    twice = [["Ид", "Фамилия*", "Имя*", "Роль*", "Роль"], ["С1", "Икс", "Ян", "учитель", ""]]
+    no_class: Rows = [[cell for cell in PUPIL_HEADER if cell != "Класс*"], ["01", "Икс", "Ян"]]
+    twice: Rows = [["Ид", "Фамилия*", "Имя*", "Роль*", "Роль"], ["С1", "Икс", "Ян", "учитель", ""]]
     bad_parent = [*GOOD["Родители"], ["01", "", "Ян"]]
     reading = read_grids(
         [
@@ -321,7 +321,7 @@ cells = st.one_of(
 
 @given(st.dictionaries(st.sampled_from(list(GOOD)), st.lists(st.lists(cells, max_size=12))))
 def test_whatever_the_cells_hold_there_is_a_reading_with_words(
-    garbage: dict[str, list[list[str]]],
+    garbage: dict[str, Rows],
 ) -> None:
     changed = {name: [*GOOD[name], *rows] for name, rows in garbage.items()}
     reading = read_grids(grids(**changed))
@@ -332,7 +332,7 @@ def test_whatever_the_cells_hold_there_is_a_reading_with_words(
 
 @given(st.lists(st.tuples(st.text(max_size=8), st.lists(st.lists(cells, max_size=6)))))
 def test_whatever_the_sheets_are_called_there_is_a_reading(
-    sheets: list[tuple[str, list[list[str]]]],
+    sheets: list[tuple[str, Rows]],
 ) -> None:
     reading = read_grids([Grid(name, rows) for name, rows in sheets])
     assert reading.fatal

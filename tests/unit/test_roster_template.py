@@ -22,7 +22,7 @@ from sferum_bridge.roster import (
     write_template,
 )
 from sferum_bridge.roster.reader import _KINDS
-from sferum_bridge.roster.template import FOLDER, WORKBOOK, write_csv, write_workbook
+from sferum_bridge.roster.template import FOLDER, WORKBOOK, Value, write_csv, write_workbook
 from sferum_bridge.school.people import School
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -105,7 +105,7 @@ def test_a_sample_of_any_size_is_read_without_a_word(tmp_path: Path) -> None:
 
 
 def test_cells_that_look_like_formulas_are_disarmed_and_come_back(tmp_path: Path) -> None:
-    rows = {
+    rows: dict[str, list[dict[str, Value]]] = {
         "Школа": [{"name": "=1+1"}],
         "Классы": [{"name": "5А", "year": "2026/2027"}],
         "Ученики": [

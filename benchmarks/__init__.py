@@ -1,0 +1,10 @@
+"""Figures about the running whole, each as a ratio or difference to a floor of the same run.
+
+The *floor* is a bare client that makes the same events with the same requests against the same
+Synapse, in turn with the bridge; so a slow or busy machine moves both, and what is left is the
+bridge. `python -m benchmarks --help` runs them.
+
+`figures` says what a figure is, `report` keeps and shows results, `stage` brings up a homeserver
+with bridges to measure, `bare` holds the bare clients. `provisioning` and `relay` are the groups of
+figures; `__main__` lists them. Nothing else of the project imports this package.
+"""

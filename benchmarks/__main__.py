@@ -1,0 +1,107 @@
+"""`python -m benchmarks`: measure, print, keep.
+
+Ends with 0 when everything could be measured, whatever the goals say; `holds` is for reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from benchmarks import provisioning, relay, report
+from benchmarks.figures import FigureError, Group, Measured, chosen
+from benchmarks.stage import Place
+from sferum_bridge.demo.processes import ChildFailedError
+from tests.support.postgres import PostgresServer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROUPS: Sequence[Group] = (provisioning.GROUP, relay.GROUP)
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure the bridge against its floor."
+    )
+    known = ", ".join(group.name for group in GROUPS)
+    parser.add_argument("names", nargs="*", help=f"figures or groups ({known}); none means all")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to see that all runs; nothing is kept"
+    )
+    parser.add_argument("--sqlite", action="store_true", help="Synapse on SQLite")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser.parse_args(argv)
+
+
+async def measure(groups: Sequence[Group], *, quick: bool, sqlite: bool) -> list[Measured]:
+    """Measure groups one after the other; what they left behind is removed."""
+    folder = Path(tempfile.mkdtemp(prefix="sferum-bench-"))
+    postgres = None if sqlite else PostgresServer()
+    measured: list[Measured] = []
+    # Ended like Ctrl-C: the processes that were started are stopped.
+    here = asyncio.current_task()
+    if here is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, here.cancel)
+    try:
+        for group in groups:
+            begin = time.perf_counter()
+            measured += await group.measure(Place(folder, postgres), quick)
+            took = time.perf_counter() - begin
+            sys.stderr.write(f"{group.name}: measured in {took:.0f} s\n")
+    finally:
+        if postgres is not None:
+            await postgres.stop()
+        shutil.rmtree(folder)
+    return measured
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return its exit status."""
+    options = arguments(argv)
+    try:
+        groups = chosen(GROUPS, options.names)
+        work = measure(groups, quick=options.quick, sqlite=options.sqlite)
+        measured = asyncio.run(work)
+    except* (FigureError, ChildFailedError) as errors:
+        for error in _leaves(errors):
+            sys.stderr.write(f"{error}\n")
+        return_code = 1
+    else:
+        return_code = 0
+    if return_code:
+        return return_code
+    where = report.machine("SQLite" if options.sqlite else "PostgreSQL")
+    entries = report.entries(measured, where)
+    if not options.quick:
+        report.keep(entries, GROUPS, report.RESULTS, report.PAGE)
+    if options.json:
+        print(json.dumps(entries, ensure_ascii=False, indent=2))
+    else:
+        Console().print(report.as_table(entries))
+    return 0
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in errors.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(130)

@@ -1,0 +1,88 @@
+"""What a figure is, what was measured of it, and the groups in which figures are measured."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from benchmarks.stage import Place
+
+
+class FigureError(Exception):
+    """Something could not be measured, or what was measured is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Something that is measured.
+
+    `goal` is the most the value may be, `None` where a figure is only reported; `about` says what
+    is compared with what.
+    """
+
+    name: str
+    unit: str
+    goal: float | None
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run found.
+
+    `runs` counts what the value is taken over, `floor` is what the bare client needed, in the unit
+    that `extra` names it by; `extra` is any JSON, such as the spread.
+    """
+
+    figure: Figure
+    value: float
+    runs: int
+    floor: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool | None:
+        """Tell whether the goal is reached; `None` where there is none."""
+        return None if self.figure.goal is None else self.value <= self.figure.goal
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Figures that one bring-up measures together.
+
+    `measure` is given a place to bring things up in, and whether tiny sizes will do.
+    """
+
+    name: str
+    figures: Sequence[Figure]
+    measure: Callable[[Place, bool], Awaitable[Sequence[Measured]]]
+
+
+def chosen(groups: Sequence[Group], names: Sequence[str]) -> Sequence[Group]:
+    """Return the groups that are named, or hold a figure that is; all of them for no names.
+
+    Raises:
+        FigureError: A name is neither a group's nor a figure's.
+    """
+    known = {group.name for group in groups}
+    known |= {figure.name for group in groups for figure in group.figures}
+    unknown = sorted(set(names) - known)
+    if unknown:
+        raise FigureError(f"{unknown[0]}: no such figure. There are: {', '.join(sorted(known))}")
+    wanted = set(names)
+    return [
+        group
+        for group in groups
+        if not names or wanted & {group.name, *(figure.name for figure in group.figures)}
+    ]
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return a percentile (1 to 99) of at least one value, interpolated between neighbours."""
+    if len(values) == 1:
+        return values[0]
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

@@ -1,0 +1,238 @@
+"""A roster becomes rooms on a real homeserver: everybody exactly where they belong."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest_asyncio
+from sqlalchemy import update
+
+from sferum_bridge.app import opened_homeserver
+from sferum_bridge.matrix.creation import MARK, RoomMaker
+from sferum_bridge.school.layout import MODERATOR, Kind, WantedRoom, layout
+from sferum_bridge.store import accounts, rooms, schools
+from sferum_bridge.store.tables import assignments
+from tests.support.bridge import BOT, BridgedSchool, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    import pytest
+
+    from tests.support.postgres import PostgresServer
+
+CHANGING = ("createRoom", "invite", "join", "kick", "set_state", "state", "register", "device")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sqlite", "postgres"])
+async def bridged(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: PostgresServer,
+) -> AsyncIterator[BridgedSchool]:
+    """Give a settled school with two classes, on each database."""
+    folder = tmp_path_factory.mktemp("school")
+    server = postgres if request.param == "postgres" else None
+    school = await BridgedSchool.start(folder, server)
+    yield school
+    await school.stop()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    room: WantedRoom
+    room_id: str
+    members: dict[str, int]
+
+
+async def wanted_rooms(bridged: BridgedSchool) -> Sequence[Wanted]:
+    school = await bridged.school()
+    day = datetime.now(UTC).date()
+    async with bridged.database() as db, db.read() as tx:
+        record = (await schools.records(tx))[0]
+        known = await rooms.of_school(tx, record.id)
+        mxids = await accounts.by_person(tx)
+    return [
+        Wanted(
+            room,
+            known[room.key].room_id,
+            {m: power for p, power in room.members.items() for m in mxids[p]},
+        )
+        for room in layout(school, day)
+    ]
+
+
+async def state_of(bridged: BridgedSchool, room_id: str) -> dict[tuple[str, str], Any]:
+    status, events = await bridged.bot_calls("GET", f"rooms/{room_id}/state")
+    assert status == 200
+    return {(event["type"], event["state_key"]): event["content"] for event in events}
+
+
+async def test_everybody_is_in_exactly_the_rooms_their_roles_give(bridged: BridgedSchool) -> None:
+    for wanted in await wanted_rooms(bridged):
+        state = await state_of(bridged, wanted.room_id)
+        joined = {
+            mxid
+            for (kind, mxid), content in state.items()
+            if kind == "m.room.member" and content["membership"] == "join"
+        }
+        assert joined == set(wanted.members) | {BOT}, wanted.room.key
+
+
+async def test_people_see_their_own_rooms_and_no_others(bridged: BridgedSchool) -> None:
+    wanted = await wanted_rooms(bridged)
+    for member in bridged.members[:8]:
+        client = await bridged.client(member.person_id)
+        entitled = {w.room_id for w in wanted if member.mxid in w.members}
+        assert await client.joined() == entitled
+
+
+async def test_rooms_have_the_shape_the_design_says(bridged: BridgedSchool) -> None:
+    rooms_wanted = await wanted_rooms(bridged)
+    gate = next(w.room_id for w in rooms_wanted if w.room.kind is Kind.GATE)
+    for wanted in rooms_wanted:
+        state = await state_of(bridged, wanted.room_id)
+        plan = wanted.room.plan
+        create = state["m.room.create", ""]
+        assert create["m.federate"] is False
+        assert create["room_version"] == "12"
+        assert create.get("type") == ("m.space" if plan.is_space else None)
+        history = state["m.room.history_visibility", ""]["history_visibility"]
+        assert history == ("shared" if plan.history_for_newcomers else "joined")
+        rule = state["m.room.join_rules", ""]
+        if wanted.room.kind is Kind.GATE:
+            assert rule == {"join_rule": "invite"}
+        else:
+            assert rule["join_rule"] == "restricted"
+            assert [allowed["room_id"] for allowed in rule["allow"]] == [gate]
+        assert ("m.room.canonical_alias", "") not in state
+        assert state[MARK, ""] == {"key": wanted.room.key}
+        levels = state["m.room.power_levels", ""]
+        moderators = {m: p for m, p in wanted.members.items() if p == MODERATOR}
+        assert levels["users"] == moderators
+        assert levels["invite"] == levels["kick"] == 100
+        assert levels["events_default"] == (
+            100 if plan.is_space else MODERATOR if plan.only_moderators_post else 0
+        )
+
+
+async def test_rooms_hang_in_their_spaces(bridged: BridgedSchool) -> None:
+    wanted = {w.room.key: w for w in await wanted_rooms(bridged)}
+    for each in wanted.values():
+        if each.room.parent:
+            space = await state_of(bridged, wanted[each.room.parent].room_id)
+            assert space["m.space.child", each.room_id] == {"via": ["school.example"]}
+
+
+async def test_a_pupil_cannot_walk_into_a_room_of_others(bridged: BridgedSchool) -> None:
+    school = await bridged.school()
+    pupil = await bridged.client(school.enrolments[0].person_id)
+    for wanted in await wanted_rooms(bridged):
+        if pupil.mxid not in wanted.members:
+            status, answer = await pupil.call("POST", f"join/{wanted.room_id}")
+            assert status == 403, answer
+
+
+async def test_a_second_look_costs_no_request(bridged: BridgedSchool) -> None:
+    before = (await bridged.status())["requests"]
+    async with bridged.database() as db, db.write() as tx:
+        for record in await schools.records(tx):
+            await schools.changed(tx, record.id)
+    await bridged.settled()
+    after = (await bridged.status())["requests"]
+    assert {k: after.get(k, 0) for k in CHANGING} == {k: before.get(k, 0) for k in CHANGING}
+
+
+async def test_one_pupils_move_costs_that_pupils_requests(bridged: BridgedSchool) -> None:
+    school = await bridged.school()
+    enrolment = school.enrolments[0]
+    other = next(c for c in school.classes if c != enrolment.class_id)
+    before = (await bridged.status())["requests"]
+    await move(bridged, enrolment.person_id, other)
+    # Three rooms of the old class are left, three of the new one are entered.
+    spent = await spent_since(bridged, before)
+    assert spent == {"kick": 3, "invite": 3, "join": 3}
+    for wanted in await wanted_rooms(bridged):
+        state = await state_of(bridged, wanted.room_id)
+        mxid = bridged.member(enrolment.person_id).mxid
+        member = state.get(("m.room.member", mxid), {}).get("membership", "leave")
+        assert (member == "join") is (mxid in wanted.members)
+    await move(bridged, enrolment.person_id, enrolment.class_id)
+
+
+async def move(bridged: BridgedSchool, person_id: str, class_id: str) -> None:
+    c = assignments.c
+    async with bridged.database() as db, db.write() as tx:
+        where = (c.person_id == person_id, c.kind == "enrolment")
+        await tx.run(update(assignments).where(*where).values(class_id=class_id))
+        for record in await schools.records(tx):
+            await schools.changed(tx, record.id)
+    await bridged.settled()
+
+
+async def spent_since(bridged: BridgedSchool, before: dict[str, int]) -> dict[str, int]:
+    after = (await bridged.status())["requests"]
+    spent = {k: after.get(k, 0) - before.get(k, 0) for k in CHANGING}
+    return {k: n for k, n in spent.items() if n}
+
+
+async def test_an_interrupted_creation_is_found_again(bridged: BridgedSchool) -> None:
+    values = bridged.config
+    key = "test/interrupted"
+    async with bridged.database() as db, opened_homeserver(values) as homeserver:
+        # As after a kill between the request and its answer: an intent, and a room nobody knows.
+        async with db.write() as tx:
+            await rooms.intend(tx, key, "", "test")
+        mark = {"type": MARK, "state_key": "", "content": {"key": key}}
+        lost = await homeserver.create_room({"initial_state": [mark]})
+        made = await RoomMaker(db, homeserver).make(key, "", "test", {})
+        assert (made.room_id, made.fresh) == (lost, False)
+        again = await RoomMaker(db, homeserver).make(key, "", "test", {})
+        assert again.room_id == lost
+
+
+async def test_an_intent_without_a_room_is_carried_out(bridged: BridgedSchool) -> None:
+    async with bridged.database() as db, opened_homeserver(bridged.config) as homeserver:
+        async with db.write() as tx:
+            await rooms.intend(tx, "test/never-sent", "", "test")
+        made = await RoomMaker(db, homeserver).make("test/never-sent", "", "test", {})
+        assert made.fresh
+
+
+async def test_a_killed_bridge_goes_on_and_creates_nothing_twice(bridged: BridgedSchool) -> None:
+    before = (await bridged.bot_calls("GET", "joined_rooms"))[1]["joined_rooms"]
+    await bridged.kill_bridge()
+    await bridged.start_bridge()
+    status = await bridged.settled()
+    assert (await bridged.bot_calls("GET", "joined_rooms"))[1]["joined_rooms"] == before
+    assert not {k: n for k, n in status["requests"].items() if k in CHANGING}
+
+
+async def test_the_bridge_stops_cleanly_when_asked(bridged: BridgedSchool) -> None:
+    assert await bridged.stop_bridge() == 0
+    await bridged.start_bridge()
+    await bridged.settled()
+
+
+async def test_a_homeserver_that_restarts_is_waited_for_and_said_once(
+    bridged: BridgedSchool,
+) -> None:
+    await bridged.synapse.stop()
+    school = await bridged.school()
+    pupil = school.enrolments[-1]
+    other = next(c for c in school.classes if c != pupil.class_id)
+    said = bridged.log().count("does not answer")
+    change = asyncio.create_task(move(bridged, pupil.person_id, other))
+
+    async def noticed() -> bool:
+        return bridged.log().count("does not answer") > said
+
+    await until(noticed)
+    await asyncio.sleep(2)
+    await bridged.synapse.start()
+    await change
+    assert bridged.log().count("does not answer") == said + 1
+    await move(bridged, pupil.person_id, pupil.class_id)

@@ -1,0 +1,132 @@
+"""Order within a lane, side by side across lanes, nothing lost to an error."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sferum_bridge.matrix import lanes as lanes_module
+from sferum_bridge.matrix.lanes import Lanes
+from sferum_bridge.store import queues, tables
+from sferum_bridge.store.database import Database, open_database
+from sferum_bridge.store.sealing import Sealer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from sferum_bridge.store.queues import Item
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    db = open_database(
+        f"sqlite:///{tmp_path}/lanes.db", Sealer(b"an invented key of 32 bytes, hah")
+    )
+    async with db.engine.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    yield db
+    await db.close()
+
+
+async def put(db: Database, *names: str) -> None:
+    for name in names:
+        async with db.write() as tx:
+            await queues.put(tx, queues.INBOX, name[0], name, {"n": name})
+
+
+async def run_until(
+    db: Database, handle: Callable[[Item], Awaitable[None]], done: asyncio.Event
+) -> None:
+    task = asyncio.create_task(Lanes(db, queues.INBOX, handle, most_tries=3).run())
+    try:
+        async with asyncio.timeout(10):
+            await done.wait()
+        await asyncio.sleep(0.05)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Worker:
+    """Handles rows, remembers them, and is done after `expected` of them."""
+
+    def __init__(self, db: Database, expected: int) -> None:
+        self.db = db
+        self.seen: list[str] = []
+        self.done = asyncio.Event()
+        self.expected = expected
+
+    async def __call__(self, item: Item) -> None:
+        self.seen.append(item.name)
+        await asyncio.sleep(0)
+        async with self.db.write() as tx:
+            await queues.done(tx, queues.INBOX, item.id)
+        if len(self.seen) >= self.expected:
+            self.done.set()
+
+
+async def test_a_lane_keeps_its_order_and_what_waited_comes_first(db: Database) -> None:
+    names = [f"a{n:03}" for n in range(120)]
+    await put(db, *names[:100])
+    worker = Worker(db, 120)
+    await asyncio.gather(run_until(db, worker, worker.done), put(db, *names[100:]))
+    assert worker.seen == names
+
+
+async def test_a_slow_lane_holds_no_other_up(db: Database) -> None:
+    release, other = asyncio.Event(), asyncio.Event()
+
+    async def handle(item: Item) -> None:
+        if item.lane == "a":
+            await release.wait()
+        async with db.write() as tx:
+            await queues.done(tx, queues.INBOX, item.id)
+        other.set()
+
+    await put(db, "a1", "b1")
+    await run_until(db, handle, other)
+    release.set()
+    async with db.read() as tx:
+        assert await queues.lanes(tx, queues.INBOX) == ["a"]
+
+
+async def test_an_error_is_tried_again_in_place(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "_FIRST_WAIT", 0.01)
+    worker = Worker(db, 2)
+    tries = 0
+
+    async def handle(item: Item) -> None:
+        nonlocal tries
+        if item.name == "a1" and tries < 2:
+            tries += 1
+            raise RuntimeError("not yet")
+        await worker(item)
+
+    await put(db, "a1", "a2")
+    await run_until(db, handle, worker.done)
+    assert worker.seen == ["a1", "a2"]
+
+
+async def test_what_fails_every_time_is_kept_and_passed_by(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "_FIRST_WAIT", 0.01)
+    worker = Worker(db, 1)
+
+    async def handle(item: Item) -> None:
+        if item.name == "a1":
+            raise RuntimeError("never")
+        await worker(item)
+
+    await put(db, "a1", "a2")
+    await run_until(db, handle, worker.done)
+    assert worker.seen == ["a2"]
+    async with db.read() as tx:
+        rows = await tx.all(tables.inbox.select().order_by(tables.inbox.c.id))
+    assert rows[0].sealed is not None
+    assert rows[1].sealed is None
