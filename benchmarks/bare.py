@@ -81,7 +81,9 @@ class Matrix:
             body = await answer.json(content_type=None)
             if not answer.ok:
                 error = body.get("errcode", "") if isinstance(body, dict) else ""
-                raise FigureError(f"the homeserver refused a bare {method}: {answer.status} {error}")
+                raise FigureError(
+                    f"the homeserver refused a bare {method}: {answer.status} {error}"
+                )
             return dict(body)
 
     async def logged_in(self, account: Account) -> Matrix:
@@ -93,6 +95,20 @@ class Matrix:
         }
         answer = await self.request("POST", path("login"), content)
         return Matrix(self._http, self._url, answer["access_token"])
+
+    async def register(self, mxid: str) -> None:
+        """Make an account of the service's own; `mxid` lies in its namespace."""
+        content = {
+            "type": "m.login.application_service",
+            "username": mxid[1:].partition(":")[0],
+            "inhibit_login": True,
+        }
+        await self.request("POST", path("register"), content)
+
+    async def put_device(self, mxid: str, device: str) -> None:
+        """Give one of the service's accounts a device, as the bridge gives its ghosts."""
+        where = path("devices", device)
+        await self.request("PUT", where, {"display_name": "bare"}, query={"user_id": mxid})
 
     async def create(self, content: Mapping[str, Any]) -> str:
         """Create a room; return its id."""

@@ -77,6 +77,8 @@ async def measure(place: Place, quick: bool) -> Sequence[Measured]:  # noqa: FBT
     """Measure all three."""
     sizes = [_TINY, _TINY] if quick else [*[_SMALL] * _SMALL_ROUNDS, _BIG]
     async with running_stage(place) as stage, receiving(stage.service, lambda _: None):
+        async with _http() as http:
+            await Matrix(http, stage.url, stage.service.as_token).register(stage.service.bot)
         # Fills caches, and the extension with facts; without them it lets nobody make rooms.
         await _round(stage, "warm-up", _WARM_UP, bare_first=False)
         rounds = [

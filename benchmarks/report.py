@@ -134,8 +134,10 @@ def _section(figure: Figure, entry: Mapping[str, Any], groups: Sequence[Group]) 
         if key not in common:
             lines.append(f"- {key.replace('_', ' ')}: {_shown(value)}")
     lines += [
-        f"- on: {where['cores']} cores, {where['memory_gib']} GiB, Python {where['python']}, "
-        f"Synapse {where['synapse']} on {where['database']}",
+        (
+            f"- on: {where['cores']} cores, {where['memory_gib']} GiB, Python {where['python']}, "
+            f"Synapse {where['synapse']} on {where['database']}"
+        ),
         f"- again: `python -m benchmarks {group}`",
     ]
     return lines

@@ -85,7 +85,7 @@ class Stage:
     def __init__(
         self, folder: Path, synapse: SynapseProcess, values: Mapping[str, Any], service: Service
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._synapse = synapse
         self._values = values
         self.service = service
@@ -97,7 +97,7 @@ class Stage:
 
     def installation(self, name: str, **sferum: Any) -> Path:
         """Write the settings of a further bridge; `sferum` are its Sferum settings."""
-        folder = self._folder / name
+        folder = self.folder / name
         values = {**self._values, "sferum": {**self._values["sferum"], **sferum}}
         _write_settings(folder, values)
         return folder
@@ -127,12 +127,13 @@ async def running_stage(place: Place) -> AsyncIterator[Stage]:
     synapse.prepare()
     values = YAML().load(settings.upgrade("", secret=lambda: secrets.token_urlsafe(32)))
     values["homeserver"].update(
-      {
-        "address": synapse.url,
-        "domain": DOMAIN,
-        "extension_secret": secret,
-        "registration_shared_secret": synapse.registration_shared_secret,
-    })
+        {
+            "address": synapse.url,
+            "domain": DOMAIN,
+            "extension_secret": secret,
+            "registration_shared_secret": synapse.registration_shared_secret,
+        }
+    )
     values["appservice"].update({"address": address, "hostname": HOST, "port": bridge_port})
     values["sferum"]["enabled"] = False
     write_registrations(_write_settings(folder, values), folder)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
@@ -20,9 +21,9 @@ from tests.support.bridge import BOT, BridgedSchool, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    import pytest
-
     from tests.support.postgres import PostgresServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHANGING = ("createRoom", "invite", "join", "kick", "set_state", "state", "register", "device")
 
@@ -220,11 +221,11 @@ async def test_the_bridge_stops_cleanly_when_asked(bridged: BridgedSchool) -> No
 async def test_a_homeserver_that_restarts_is_waited_for_and_said_once(
     bridged: BridgedSchool,
 ) -> None:
-    await bridged.synapse.stop()
+    said = bridged.log().count("does not answer")
     school = await bridged.school()
     pupil = school.enrolments[-1]
     other = next(c for c in school.classes if c != pupil.class_id)
-    said = bridged.log().count("does not answer")
+    await bridged.synapse.stop()
     change = asyncio.create_task(move(bridged, pupil.person_id, other))
 
     async def noticed() -> bool:
