@@ -246,9 +246,30 @@ class Arrivals:
         return self._at[text]
 
 
-async def watch_chats(caller: Caller, *noted: Callable[[str], None]) -> None:
-    """Long-poll the stand-in for ever and note the texts that arrive."""
+class Texts:
+    """Texts in the order in which they came, to be taken one by one."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+
+    def note(self, text: str) -> None:
+        """Note that a text has come."""
+        self._queue.put_nowait(text)
+
+    async def next(self) -> str:
+        """Wait for the next text."""
+        return await self._queue.get()
+
+
+async def watch_chats(
+    caller: Caller, note: Callable[[str], None], ready: Callable[[], None] = lambda: None
+) -> None:
+    """Long-poll the stand-in for ever and note the texts that arrive.
+
+    `ready` is called once nothing that comes can be missed.
+    """
     server = await caller.call("messages.getLongPollServer", need_pts=1, lp_version=19)
+    ready()
     while True:
         answer = await caller.poll(server)
         if "failed" in answer:
@@ -258,8 +279,7 @@ async def watch_chats(caller: Caller, *noted: Callable[[str], None]) -> None:
             # A text stands alone among numbers and objects, whatever the version's order.
             for part in update:
                 if isinstance(part, str):
-                    for note in noted:
-                        note(part)
+                    note(part)
 
 
 @asynccontextmanager

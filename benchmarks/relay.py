@@ -11,21 +11,22 @@ import asyncio
 import statistics
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure, Group, Measured, percentile
-from benchmarks.linked import Trip, linked_school
-from benchmarks.stage import running_stage
+from benchmarks.linked import linked_school
+from benchmarks.stage import cpu_seconds, memory, running_stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from benchmarks.linked import Linked
+    from benchmarks.linked import Linked, Ways
     from benchmarks.stage import Place
+    from sferum_bridge.demo.processes import ChildProcess
 
 _COMMON = (
-    "The value is the median, over the rounds, of the difference of the two medians of a round. "
-    "`parts` splits the carrier's way where it had the message in its hands."
+    "Both sides are processes of their own. The value is the median, over the rounds, of the "
+    "difference of the two medians of a round; `bridge` and `bare` are over all messages."
 )
 IN = Figure(
     "relay.remote_to_matrix_p50_over_floor_ms",
@@ -33,7 +34,8 @@ IN = Figure(
     10,
     "From before a message is posted in the stand-in to when a pupil's /sync shows it, above the "
     "floor: a bare client that hears the same by its own long poll and says it at once as an "
-    f"appservice ghost with a device, in a sibling room of the same people. {_COMMON}",
+    "appservice ghost with a device, in a sibling room of the same people. `long_poll p50` is what a bare long "
+    f"poll takes of it. {_COMMON}",
 )
 OUT = Figure(
     "relay.matrix_to_remote_p50_over_floor_ms",
@@ -48,7 +50,8 @@ CPU = Figure(
     "s",
     None,
     "Processor time (user and system) of the bridge's process, half of the messages going each "
-    "way at the same time, at the named rate. What it takes when nothing happens is not taken off.",
+    "way at the same time, at the named rate. What it takes when nothing happens is not taken off. "
+    "The floor is the bare carrier's process at the same rate.",
 )
 RSS = Figure(
     "bridge.rss_mib_after",
@@ -66,13 +69,14 @@ class _Load:
     rounds: int
     pairs: int
     each_way: int
+    each_way_bare: int
     idle_seconds: float
     pair_rate: float = 2.5
     flood_rate: float = 6.0
 
 
-_FULL = _Load(rounds=4, pairs=30, each_way=500, idle_seconds=10)
-_TINY = _Load(rounds=1, pairs=3, each_way=5, idle_seconds=0.5)
+_FULL = _Load(rounds=4, pairs=30, each_way=500, each_way_bare=250, idle_seconds=10)
+_TINY = _Load(rounds=1, pairs=3, each_way=5, each_way_bare=5, idle_seconds=0.5)
 _WARM_UP = 5
 _SETTLING_SECONDS = 1.0
 
@@ -81,43 +85,30 @@ async def measure(place: Place, quick: bool) -> Sequence[Measured]:  # noqa: FBT
     """Measure all four."""
     load = _TINY if quick else _FULL
     async with running_stage(place) as stage, linked_school(stage) as linked:
+        ours, bare = linked.ours, linked.bare
         async with linked.bridge():
-            latencies = [
-                await _over_floor(IN, linked.remote_to_matrix, linked.bare_remote_to_matrix, load),
-                await _over_floor(OUT, linked.matrix_to_remote, linked.bare_matrix_to_remote, load),
-            ]
-        return [*latencies, *await _cost(linked, load)]
+            into = await _over_floor(IN, ours.into_matrix, bare.into_matrix, load)
+            out = await _over_floor(OUT, ours.out_of_matrix, bare.out_of_matrix, load)
+        into.extra["long_poll_p50"] = round(percentile(bare.heard + ours.heard, 50) * 1000, 2)
+        return [into, out, *await _cost(linked, load)]
 
 
 # --- time -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
-    ours: Sequence[Trip]
-    bare: Sequence[Trip]
-
-    @property
-    def over_floor(self) -> float:
-        """Return how much later the bridge is at the median, in milliseconds."""
-        return (_median(self.ours) - _median(self.bare)) * 1000
-
-
 async def _over_floor(
     figure: Figure,
-    ours: Callable[[], Awaitable[Trip]],
-    bare: Callable[[], Awaitable[Trip]],
+    ours: Callable[[], Awaitable[float]],
+    bare: Callable[[], Awaitable[float]],
     load: _Load,
 ) -> Measured:
     for _ in range(_WARM_UP):
         await ours()
         await bare()
     rounds = [await _round(ours, bare, load) for _ in range(load.rounds)]
-    differences = [one.over_floor for one in rounds]
-    all_ours = [trip.whole * 1000 for one in rounds for trip in one.ours]
-    all_bare = [trip.whole * 1000 for one in rounds for trip in one.bare]
-    halves = [trip.half * 1000 for one in rounds for trip in one.bare]
-    rest = [whole - half for whole, half in zip(all_bare, halves, strict=True)]
+    differences = [statistics.median(a) - statistics.median(b) for a, b in rounds]
+    all_ours = [milliseconds for one, _ in rounds for milliseconds in one]
+    all_bare = [milliseconds for _, one in rounds for milliseconds in one]
     return Measured(
         figure,
         statistics.median(differences),
@@ -127,29 +118,22 @@ async def _over_floor(
             "spread": [round(min(differences), 2), round(max(differences), 2)],
             "bridge": _spread(all_ours),
             "bare": _spread(all_bare),
-            "parts": {
-                "until_in_hand_p50": round(percentile(halves, 50), 2),
-                "from_there_p50": round(percentile(rest, 50), 2),
-            },
-            "messages": len(all_ours),
+            "messages_each": len(all_ours),
         },
     )
 
 
 async def _round(
-    ours: Callable[[], Awaitable[Trip]], bare: Callable[[], Awaitable[Trip]], load: _Load
-) -> _Round:
-    trips: dict[bool, list[Trip]] = {True: [], False: []}
+    ours: Callable[[], Awaitable[float]], bare: Callable[[], Awaitable[float]], load: _Load
+) -> tuple[list[float], list[float]]:
+    """Return what one round of messages took, by the bridge and by the carrier, in ms."""
+    took: dict[bool, list[float]] = {True: [], False: []}
     for number in range(load.pairs):
         for by_bridge in (True, False) if number % 2 else (False, True):
             begin = time.perf_counter()
-            trips[by_bridge].append(await (ours() if by_bridge else bare()))
+            took[by_bridge].append(1000 * await (ours() if by_bridge else bare()))
             await asyncio.sleep(max(0.0, begin + 1 / load.pair_rate - time.perf_counter()))
-    return _Round(trips[True], trips[False])
-
-
-def _median(trips: Sequence[Trip]) -> float:
-    return statistics.median(trip.whole for trip in trips)
+    return took[True], took[False]
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
@@ -160,53 +144,50 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 async def _cost(linked: Linked, load: _Load) -> Sequence[Measured]:
+    floor, _ = await _flooded(linked.bare, linked.carrier, load, load.each_way_bare)
     async with linked.bridge() as bridge:
+        process = bridge.process
         await asyncio.sleep(_SETTLING_SECONDS)
-        before, idle_from = bridge.memory(), bridge.cpu_seconds()
+        before, idle_from = memory(process), cpu_seconds(process)
         await asyncio.sleep(load.idle_seconds)
-        begin_cpu, begin = bridge.cpu_seconds(), time.perf_counter()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_flood(linked.remote_to_matrix, load))
-            tasks.create_task(_flood(linked.matrix_to_remote, load))
-        seconds = time.perf_counter() - begin
-        # Until what was sent is also noted as sent.
-        await asyncio.sleep(_SETTLING_SECONDS)
-        cpu, after = bridge.cpu_seconds() - begin_cpu, bridge.memory()
-    messages = 2 * load.each_way
-    idle = (begin_cpu - idle_from) / load.idle_seconds
-    facts: dict[str, Any] = {
-        "messages": messages,
-        "messages_a_second": round(messages / seconds, 2),
-    }
+        idle = (cpu_seconds(process) - idle_from) / load.idle_seconds
+        cost, rate = await _flooded(linked.ours, process, load, load.each_way)
+        after = memory(process)
+    facts = {"messages": 2 * load.each_way, "messages_a_second": round(rate, 2)}
+    more = {"before": round(before.now, 1), "peak": round(after.peak, 1)}
+    shares = {"idle_cpu_share": round(idle, 4), "ratio": round(cost / floor, 2)}
     return [
-        Measured(
-            CPU,
-            cpu / messages * 1000,
-            runs=1,
-            extra={**facts, "idle_cpu_share": round(idle, 4), "rate_asked": 2 * load.flood_rate},
-        ),
-        Measured(
-            RSS,
-            after.now,
-            runs=1,
-            extra={**facts, "before": round(before.now, 1), "peak": round(after.peak, 1)},
-        ),
+        Measured(CPU, cost, runs=1, floor=floor, extra={**facts, **shares}),
+        Measured(RSS, after.now, runs=1, extra={**facts, **more}),
     ]
 
 
-async def _flood(way: Callable[[], Awaitable[Trip]], load: _Load) -> None:
-    """Send at the asked rate, without waiting for one to arrive before sending the next."""
+async def _flooded(
+    ways: Ways, process: ChildProcess, load: _Load, each_way: int
+) -> tuple[float, float]:
+    """Send both ways at once; return the CPU seconds for 1,000 messages, and messages a second."""
+    begin_cpu, begin = cpu_seconds(process), time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        for way in (ways.into_matrix, ways.out_of_matrix):
+            tasks.create_task(_flood(way, load.flood_rate, each_way))
+    seconds = time.perf_counter() - begin
+    # Until what was sent is also noted as sent.
+    await asyncio.sleep(_SETTLING_SECONDS)
+    messages = 2 * each_way
+    return (cpu_seconds(process) - begin_cpu) / messages * 1000, messages / seconds
+
+
+async def _flood(way: Callable[[], Awaitable[float]], rate: float, count: int) -> None:
+    """Send at a rate, without waiting for one to arrive before sending the next."""
+
+    async def arrived() -> None:
+        await way()
+
     begin = time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
-        for number in range(load.each_way):
-            tasks.create_task(_arrived(way))
-            await asyncio.sleep(
-                max(0.0, begin + (number + 1) / load.flood_rate - time.perf_counter())
-            )
-
-
-async def _arrived(way: Callable[[], Awaitable[Trip]]) -> None:
-    await way()
+        for number in range(1, count + 1):
+            tasks.create_task(arrived())
+            await asyncio.sleep(max(0.0, begin + number / rate - time.perf_counter()))
 
 
 GROUP = Group("relay", (IN, OUT, CPU, RSS), measure)

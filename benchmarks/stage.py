@@ -212,14 +212,10 @@ class RunningBridge:
                 left = school["steps_total"] - school["steps_done"]
                 await asyncio.sleep(_PATIENCE if left > _LAST_STEPS else _HASTE)
 
-    def cpu_seconds(self) -> float:
-        """Return the processor time it has taken so far, its own and the system's for it."""
-        text = Path(f"/proc/{self._process.pid}/stat").read_text("ascii")
-        return cpu_ticks(text) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> Memory:
-        """Return what it holds of memory."""
-        return memory_of(Path(f"/proc/{self._process.pid}/status").read_text("ascii"))
+    @property
+    def process(self) -> ChildProcess:
+        """Return the process, for `cpu_seconds` and `memory`."""
+        return self._process
 
     def log_tail(self) -> str:
         """Return the end of what it logged."""
@@ -245,6 +241,17 @@ async def running_bridge(folder: Path) -> AsyncIterator[RunningBridge]:
             yield bridge
         finally:
             await bridge.stop()
+
+
+def cpu_seconds(process: ChildProcess) -> float:
+    """Return the processor time a process has taken, its own and the system's for it."""
+    text = Path(f"/proc/{process.pid}/stat").read_text("ascii")
+    return cpu_ticks(text) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(process: ChildProcess) -> Memory:
+    """Return what a process holds of memory."""
+    return memory_of(Path(f"/proc/{process.pid}/status").read_text("ascii"))
 
 
 def cpu_ticks(stat: str) -> int:

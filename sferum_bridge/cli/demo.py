@@ -6,6 +6,7 @@ import asyncio
 import signal
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -35,7 +36,7 @@ _language = click.option(
     "--lang", type=click.Choice(words.LANGUAGES), help="Default: what LANG says, else ru."
 )
 _KILLED = 130
-_LAST_MESSAGES = 20
+_LAST_MESSAGES, _LAST_LINES = 20, 30
 
 
 @click.group()
@@ -130,6 +131,42 @@ async def _sferum(folder: DemoFolder, text: str | None) -> list[str]:
     names = {user_id: name for name, user_id in chat.pupils.items()}
     shown = [m for m in messages if m["text"] and not m["deleted"]]
     return [f"{names.get(m['from_id'], chat.title)}: {m['text']}" for m in shown[-_LAST_MESSAGES:]]
+
+
+@demo.command()
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Play in this folder and leave it there; default: a temporary one.",
+)
+def check(keep: Path | None) -> None:
+    """Play the whole story with matrix-nio in a school of its own; fail if anything fails."""
+    try:
+        from sferum_bridge.demo.check.play import play
+    except ImportError as e:
+        raise click.ClickException(
+            f"{e.name} is missing. It comes with the test tools: uv sync --group test"
+        ) from e
+    from sferum_bridge.cli.setup import write_registrations
+    from sferum_bridge.demo.check.story import StoryEndedError
+    from sferum_bridge.demo.folder import DemoFolder
+
+    with TemporaryDirectory(prefix="sferum-demo-") as temporary:
+        place = DemoFolder(keep or Path(temporary))
+        try:
+            _end_plainly(_stoppable(play(place, write_registrations, click.echo)))
+        except StoryEndedError as e:
+            tail = place.bridge_log.read_text("utf-8").splitlines()[-_LAST_LINES:]
+            click.echo("\n".join(["The end of the bridge's log:", *tail]), err=True)
+            raise click.exceptions.Exit(1) from e
+
+
+async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
+    """Carry out work that a signal cancels, so that it clears up after itself."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await task
 
 
 def _end_plainly(work: Coroutine[Any, Any, Any]) -> Any:

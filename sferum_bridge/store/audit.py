@@ -23,15 +23,15 @@ _LOCK = 0x5FE7_0A0D
 def record(tx: Tx, actor: str, action: str, subject: str, reason: str = "") -> None:
     """Have it written who (`actor`) did what (`action`) to whom (`subject`), and why.
 
-    The record is appended when the transaction ends, with all else it did, or not at all.
+    The record is appended when the transaction ends, with all else it did, or not at all: the
+    chain's lock is taken last, so that whoever holds it waits for nothing else.
     """
+    if not tx.records:
+        tx.last_steps.append(_append)
     tx.records.append((actor, action, subject, reason))
 
 
-async def append(tx: Tx) -> None:
-    """Append what was recorded in a transaction; the database calls it before the commit."""
-    if not tx.records:
-        return
+async def _append(tx: Tx) -> None:
     if tx.dialect == "postgresql":
         # Two records behind the same predecessor would fork the chain.
         await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

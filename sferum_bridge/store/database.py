@@ -20,10 +20,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from sferum_bridge.store import audit
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from sqlalchemy import Executable, Row
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -71,6 +69,8 @@ class Tx:
         self.woken: dict[str, set[str]] = defaultdict(set)
         self.records: list[tuple[str, str, str, str]] = []
         """Audit records to append at the end: actor, action, subject, reason (see `audit`)."""
+        self.last_steps: list[Callable[[Tx], Awaitable[None]]] = []
+        """What has to be done right before the commit, in order."""
         self.dialect = connection.dialect.name
 
     async def run(self, statement: Executable, parameters: Any = None) -> int:
@@ -121,8 +121,8 @@ class Database:
         try:
             async with self._one_writer or nullcontext(), self._transaction() as tx:
                 yield tx
-                # Last, since it locks the chain: whoever holds it waits for nothing else.
-                await audit.append(tx)
+                for step in tx.last_steps:
+                    await step(tx)
                 woken = tx.woken
         finally:
             # Also when cancelled behind the last statement: the commit may have been made, and

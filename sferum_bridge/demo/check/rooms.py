@@ -56,6 +56,11 @@ async def play(story: Story) -> None:
                 )
                 for room_id, name in seen.items():
                     await _members(story, client, room_id, name, wanted[name])
+    placed = {mxid for members in wanted.values() for mxid in members}
+    cast = (story.ready.cast.parent, story.ready.cast.second_parent, story.ready.cast.outsider)
+    nowhere = [x for x in everybody.values() if x.mxid not in placed and x not in cast]
+    hold(nowhere, "the roster has no guardian of another child")
+    story.facts["guardian"] = nowhere[0]
     await _by_hand(story)
     with story.step("1.4", "a parent whose child is not confirmed, and an outsider, are nowhere"):
         for key in ("parent", "second_parent", OUTSIDER):

@@ -1,0 +1,208 @@
+"""What the homeserver's transactions and visitors of the web server get."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from sqlalchemy import insert
+
+from sferum_bridge.bot import commands
+from sferum_bridge.bot.texts import Texts
+from sferum_bridge.matrix.appservice import Appservice
+from sferum_bridge.matrix.door import Door
+from sferum_bridge.relay import convert
+from sferum_bridge.store import queues, rooms, tables
+from sferum_bridge.store.database import Database, open_database
+from sferum_bridge.store.sealing import Sealer
+from sferum_bridge.web.invite import InvitePage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from aiohttp.test_utils import TestClient
+
+BOT = "@bot:school.example"
+PUPILS, LINKED, DIRECT = "!pupils", "!linked", "!direct"
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    db = open_database(f"sqlite:///{tmp_path}/a.db", Sealer(b"an invented key of 32 bytes, hah"))
+    async with db.engine.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    async with db.write() as tx:
+        await tx.run(insert(tables.schools).values(id="s", name="s", timezone="UTC", language="ru"))
+        await tx.run(
+            insert(tables.logins).values(
+                id="l", network="sferum", account_id="1", name="n", sealed=b""
+            )
+        )
+        for room_id in (PUPILS, LINKED):
+            await rooms.intend(tx, room_id, "s", "pupils")
+            await rooms.created(tx, room_id, room_id)
+        await tx.run(
+            insert(tables.chats).values(
+                login_id="l", chat_id="2", room_id=LINKED, relay=True, linked_at=0
+            )
+        )
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+async def client(
+    db: Database, aiohttp_client: Callable[[web.Application], Awaitable[TestClient[Any, Any]]]
+) -> TestClient[Any, Any]:
+    door = Door(
+        bot_mxid=BOT,
+        ghost_prefix="sferum_",
+        own_mark=convert.DOUBLE_PUPPET,
+        is_command=lambda body: commands.parse(body, prefix="!", direct=False) is not None,
+    )
+    application = web.Application()
+    application.add_routes(Appservice(db, "hs-secret", door).routes())
+    application.add_routes(InvitePage(Texts(), BOT, "help@school.example", ("ru", "en")).routes())
+    return await aiohttp_client(application)
+
+
+def event(number: int = 1, **changes: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"$e{number}",
+        "room_id": DIRECT,
+        "sender": "@pupil:school.example",
+        "type": "m.room.message",
+        "content": {"msgtype": "m.text", "body": "привет"},
+        **changes,
+    }
+
+
+async def put(
+    client: TestClient[Any, Any], events: Any, *, token: str = "hs-secret", txn: str = "1"
+) -> int:
+    body = events if isinstance(events, str) else None
+    async with client.put(
+        f"/_matrix/app/v1/transactions/{txn}",
+        json={"events": events} if body is None else None,
+        data=body,
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+    ) as answer:
+        return answer.status
+
+
+async def queued(db: Database) -> dict[str, list[str]]:
+    async with db.read() as tx:
+        return {
+            lane: [item.name for item in await queues.waiting(tx, queues.INBOX, lane, 100)]
+            for lane in await queues.lanes(tx, queues.INBOX)
+        }
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "hs-secre", "hs-secret2"])
+async def test_only_the_homeserver_is_listened_to(
+    client: TestClient[Any, Any], db: Database, token: str
+) -> None:
+    assert await put(client, [event()], token=token) == 403
+    assert await queued(db) == {}
+
+
+async def test_a_transaction_twice_is_queued_once_in_order(
+    client: TestClient[Any, Any], db: Database
+) -> None:
+    events = [event(n) for n in range(40)]
+    assert await put(client, events) == 200
+    assert await put(client, events) == 200
+    assert await put(client, events[20:], txn="2") == 200
+    assert await queued(db) == {f"bot/{DIRECT}": [f"$e{n}" for n in range(40)]}
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", '{"events": {}}', "{}", "null"])
+async def test_what_is_no_transaction_is_refused(client: TestClient[Any, Any], body: str) -> None:
+    assert await put(client, body) == 400
+
+
+async def test_broken_events_do_not_hold_good_ones_up(
+    client: TestClient[Any, Any], db: Database
+) -> None:
+    broken: list[Any] = [
+        None,
+        5,
+        {},
+        event(content=None),
+        event(room_id=7),
+        event(sender=""),
+        event(event_id=None),
+    ]
+    assert await put(client, [*broken, event(9), {"type": "x"}]) == 200
+    assert await queued(db) == {f"bot/{DIRECT}": ["$e9"]}
+
+
+def text(body: str) -> Mapping[str, str]:
+    return {"msgtype": "m.text", "body": body}
+
+
+@pytest.mark.parametrize(
+    ("changes", "lane"),
+    [
+        ({}, f"bot/{DIRECT}"),
+        ({"room_id": PUPILS}, ""),
+        ({"room_id": PUPILS, "content": text("!почему")}, f"bot/{PUPILS}"),
+        ({"room_id": PUPILS, "content": text("!!! важно")}, ""),
+        ({"room_id": LINKED}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "content": text("!whoami")}, f"bot/{LINKED}"),
+        ({"room_id": LINKED, "content": {"msgtype": "m.image", "body": 5}}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "type": "m.reaction"}, ""),
+        ({"room_id": LINKED, "sender": BOT}, ""),
+        ({"room_id": LINKED, "sender": "@sferum_5:school.example"}, ""),
+        (
+            {"room_id": LINKED, "content": {**text("x"), convert.DOUBLE_PUPPET: "sferum"}},
+            "",
+        ),
+        ({"room_id": PUPILS, "type": "m.room.member", "state_key": BOT}, ""),
+        ({"type": "m.room.member", "content": {"membership": "invite"}}, f"bot/{DIRECT}"),
+        ({"type": "m.reaction"}, f"bot/{DIRECT}"),
+        ({"type": "m.room.encrypted"}, f"bot/{DIRECT}"),
+        ({"type": "m.typing"}, ""),
+        ({"sender": BOT}, ""),
+    ],
+)
+async def test_the_door_lets_in_only_what_is_somebodys_business(
+    client: TestClient[Any, Any], db: Database, changes: dict[str, Any], lane: str
+) -> None:
+    assert await put(client, [event(**changes)]) == 200
+    assert list(await queued(db)) == ([lane] if lane else [])
+
+
+async def test_ghosts_and_rooms_are_not_made_on_demand(client: TestClient[Any, Any]) -> None:
+    headers = {"Authorization": "Bearer hs-secret"}
+    for where in ("users/@sferum_1:school.example", "rooms/%23a:school.example"):
+        async with client.get(f"/_matrix/app/v1/{where}", headers=headers) as answer:
+            assert answer.status == 404
+    async with client.post("/_matrix/app/v1/ping", headers=headers, json={}) as answer:
+        assert answer.status == 200
+
+
+async def test_the_invite_page_is_the_same_for_every_code_and_changes_nothing(
+    client: TestClient[Any, Any], db: Database
+) -> None:
+    pages = set()
+    for code in ("AAAA-BBBB", "ZZZZ", "%3Cscript%3E"):
+        for method in ("GET", "HEAD"):
+            async with client.request(method, f"/i/{code}") as answer:
+                assert answer.status == 200
+                policy = answer.headers["Content-Security-Policy"]
+                assert "default-src 'none'" in policy
+                assert answer.headers["Referrer-Policy"] == "no-referrer"
+                assert answer.headers["Cache-Control"] == "no-store"
+                if method == "GET":
+                    pages.add(await answer.text())
+    (page,) = pages
+    assert "AAAA" not in page
+    assert '<section lang="ru">' in page
+    assert '<section lang="en">' in page
+    assert "https://matrix.to/#/@bot:school.example" in page
+    assert "help@school.example" in page
+    assert "<script" not in page
+    assert await queued(db) == {}
