@@ -57,7 +57,7 @@ async def carry(orders: Orders, ready: Path) -> None:
     ):
         caller.token = orders.token
         matrix = Matrix(http, orders.homeserver, orders.service.as_token)
-        tasks.create_task(watch_chats(caller, heard.note, lambda: ready.touch()))
+        tasks.create_task(watch_chats(caller, heard.note, ready.touch))
         tasks.create_task(_into_matrix(orders, matrix, heard))
         tasks.create_task(_out_of_matrix(orders, caller, sent))
 

@@ -34,8 +34,8 @@ IN = Figure(
     10,
     "From before a message is posted in the stand-in to when a pupil's /sync shows it, above the "
     "floor: a bare client that hears the same by its own long poll and says it at once as an "
-    "appservice ghost with a device, in a sibling room of the same people. `long_poll p50` is what a bare long "
-    f"poll takes of it. {_COMMON}",
+    "appservice ghost with a device, in a sibling room of the same people. "
+    f"`long_poll p50` is what a bare long poll takes of it. {_COMMON}",
 )
 OUT = Figure(
     "relay.matrix_to_remote_p50_over_floor_ms",

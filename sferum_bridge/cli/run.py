@@ -23,7 +23,10 @@ def run(config_path: Path) -> None:
 
 
 async def _run(config_path: Path) -> None:
+    from mautrix.errors import MatrixRequestError
+
     from sferum_bridge.app import built, opened_homeserver
+    from sferum_bridge.matrix.policy import ExtensionMissing
 
     async with (
         database(config_path) as (config, db),
@@ -35,10 +38,26 @@ async def _run(config_path: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, serving.cancel)
         try:
-            await serving
+            await _alone(serving)
         except asyncio.CancelledError:
             # Asked to stop: everything unfinished is stored and goes on at the next start.
             pass
         except OSError as e:
             address = f"{config.appservice.hostname}:{config.appservice.port}"
             raise click.ClickException(f"The bridge cannot listen on {address}: {e}") from e
+        except MatrixRequestError as e:
+            raise click.ClickException(
+                f"The homeserver refused the bridge ({e.http_status}). List both registrations in "
+                "homeserver.yaml, as `sferum-bridge registration` writes them, and restart Synapse."
+            ) from e
+        except ExtensionMissing as e:
+            raise click.ClickException(str(e)) from e
+
+
+async def _alone(serving: asyncio.Future[None]) -> None:
+    """Wait for the bridge; where one part's failure ended it, raise that failure itself."""
+    try:
+        await serving
+    except BaseExceptionGroup as group:
+        failures = group.exceptions
+        raise failures[0] if len(failures) == 1 else group from None

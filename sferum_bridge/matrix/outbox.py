@@ -121,12 +121,12 @@ class Outbox:
         """Send one row and mark it done."""
         row = item.content
         sender = Sender(**row["as"]) if "as" in row else BOT
-        room_id = row.get("room") or await self._direct_room(row["to"])
         try:
+            room_id = row.get("room") or await self._direct_room(row["to"])
             event_id = await self._send(item.name, room_id, sender, row)
         except MatrixRequestError as e:
             code = getattr(e, "errcode", None) or e.http_status
-            log.warning("The homeserver refused %s in %s: %s", item.name, room_id, code)
+            log.warning("The homeserver refused %s in %s: %s", item.name, item.lane, code)
             async with self._db.write() as tx:
                 await queues.done(tx, queues.OUTBOX, item.id)
             return
@@ -188,10 +188,13 @@ class Outbox:
             "invite": [mxid],
             "creation_content": {"m.federate": False},
         }
-        room_id = (await self._maker.make(f"direct/{mxid}", "", "direct", content)).room_id
+        made = await self._maker.make(f"direct/{mxid}", "", "direct", content)
+        if not made.fresh and await self._homeserver.membership(made.room_id, mxid) == "leave":
+            # They left this chat once; what they have to know is worth asking them back.
+            await self._homeserver.invite(made.room_id, mxid)
         async with self._db.write() as tx:
-            await dialogues.add_room(tx, room_id, mxid)
-        return room_id
+            await dialogues.add_room(tx, made.room_id, mxid)
+        return made.room_id
 
 
 async def _map(tx: Tx, origin: Origin, room_id: str, event_id: str) -> None:

@@ -32,7 +32,22 @@ _WHERE = "/_synapse/client/sferum/v1/facts"
 _STATE_KEY = "facts"
 _CONFLICT = 409
 
+_WHY = {
+    404: "The homeserver extension is not there. Add the module to homeserver.yaml, as the README "
+    "says, and restart Synapse; or, to run without it, set homeserver.extension_secret to ''.",
+    403: "The homeserver extension refuses the secret. homeserver.extension_secret and the secret "
+    "in homeserver.yaml have to be the same, and the two clocks within a minute.",
+}
+_OTHERWISE = (
+    "The homeserver extension cannot read its facts. Look into the homeserver's log, mend its "
+    "database, and start again."
+)
+
 Json = dict[str, Any]
+
+
+class ExtensionMissing(Exception):
+    """The homeserver extension does not take facts; the text says why and what to do."""
 
 
 class Policy:
@@ -64,7 +79,8 @@ class Policy:
     async def start(self) -> None:
         """Find out which generation the homeserver holds; every school must be set before.
 
-        Where it holds what it should, nothing is pushed. Raises `MatrixRequestError`.
+        Where it holds what it should, nothing is pushed. Raises `ExtensionMissing`: a school's
+        rooms are not filled while nothing keeps them closed.
         """
         if not self._secret:
             log.warning("No secret for the homeserver extension: school rooms are not closed by it")
@@ -72,7 +88,10 @@ class Policy:
         wanted = self._wanted()
         async with self._db.read() as tx:
             remembered = json.loads(await state.get(tx, _STATE_KEY) or "{}")
-        self._generation = await self._ask_generation()
+        try:
+            self._generation = await self._ask_generation()
+        except MatrixRequestError as e:
+            raise ExtensionMissing(_WHY.get(e.http_status, _OTHERWISE)) from e
         if remembered == {"generation": self._generation, "digest": _digest(wanted)}:
             self._pushed = wanted
         await self.sync()

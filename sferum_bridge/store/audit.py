@@ -26,12 +26,14 @@ def record(tx: Tx, actor: str, action: str, subject: str, reason: str = "") -> N
     The record is appended when the transaction ends, with all else it did, or not at all: the
     chain's lock is taken last, so that whoever holds it waits for nothing else.
     """
-    if not tx.records:
+    if _append not in tx.last_steps:
         tx.last_steps.append(_append)
     tx.records.append((actor, action, subject, reason))
 
 
 async def _append(tx: Tx) -> None:
+    if not tx.records:
+        return
     if tx.dialect == "postgresql":
         # Two records behind the same predecessor would fork the chain.
         await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

@@ -91,9 +91,14 @@ class Tx:
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
-        """Try something that may break a constraint, without losing the whole transaction."""
-        async with self._connection.begin_nested():
-            yield
+        """Try something that may fail, without losing the whole transaction."""
+        recorded = len(self.records)
+        try:
+            async with self._connection.begin_nested():
+                yield
+        except BaseException:
+            del self.records[recorded:]
+            raise
 
     def wake(self, bell: str, lane: str = "") -> None:
         """Ring `bell` for `lane` once the transaction is committed."""
