@@ -6,6 +6,8 @@ when it runs.
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from sferum_bridge import __version__
@@ -22,6 +24,8 @@ from sferum_bridge.cli.sferum import sferum
 @click.version_option(__version__)
 def main() -> None:
     """Bring Sferum, the school messenger, to Matrix."""
+    # Whatever a command writes (the database above all) is for its owner alone.
+    os.umask(0o077)
 
 
 for command in (accounts, audit, config, demo, registration, roster, run, sferum):

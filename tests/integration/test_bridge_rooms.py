@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from ruamel.yaml import YAML
 from sqlalchemy import update
 
 from sferum_bridge.app import opened_homeserver
+from sferum_bridge.demo.processes import pick_port
 from sferum_bridge.matrix.creation import MARK, RoomMaker
 from sferum_bridge.school.layout import MODERATOR, Kind, WantedRoom, layout
 from sferum_bridge.store import accounts, rooms, schools
@@ -20,6 +23,7 @@ from tests.support.bridge import BOT, BridgedSchool, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
 
     from tests.support.postgres import PostgresServer
 
@@ -237,3 +241,40 @@ async def test_a_homeserver_that_restarts_is_waited_for_and_said_once(
     await change
     assert bridged.log().count("does not answer") == said + 1
     await move(bridged, pupil.person_id, pupil.class_id)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        (("homeserver", "extension_secret"), "wrong" * 8, "refuses the secret"),
+        (("appservice", "as_token"), "wrong", "List both registrations"),
+        (("appservice", "port"), 0, ""),
+        (("rooms", "at_once"), "много", "rooms.at_once"),
+    ],
+)
+async def test_what_is_set_up_wrongly_is_said_at_the_start(
+    bridged: BridgedSchool, tmp_path: Path, setting: tuple[str, str], value: Any, said: str
+) -> None:
+    yaml = YAML()
+    data = yaml.load(bridged.folder / "config.yaml")
+    # Another port and another database: the real bridge goes on beside it.
+    data["appservice"]["port"] = pick_port()
+    data["database"]["url"] = "sqlite:///other.db"
+    data[setting[0]][setting[1]] = value
+    path = tmp_path / "config.yaml"
+    with path.open("w", encoding="utf-8") as out:
+        yaml.dump(data, out)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sferum_bridge", "run", "--config", str(path)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    if said:
+        _, text = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 1
+        assert said in text.decode()
+        assert "Traceback" not in text.decode()
+    else:
+        await asyncio.sleep(3)
+        assert process.returncode is None
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 15) == 0

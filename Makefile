@@ -1,0 +1,76 @@
+# Everything a developer or a curious school types. Needs GNU make and Python 3.11 to 3.13, no root.
+# The environment is built from uv.lock into .venv, by a uv that is bootstrapped into it from PyPI.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+UV := $(BIN)/uv
+BRIDGE := $(BIN)/sferum-bridge
+
+# Stamps: the environment to run, and the one to develop and test (which can run as well).
+RUN := .venv/.ready-to-run
+DEV := .venv/.ready-to-develop
+
+# Where the demo lives, and the roster it imports (the school already there, else invented people).
+FOLDER ?= .demo
+ROSTER ?=
+
+# Paths, texts and output are UTF-8 whatever LANG says; no interpreter is ever downloaded.
+export PYTHONUTF8 := 1
+export UV_PYTHON_DOWNLOADS := never
+export UV_PYTHON_PREFERENCE := only-system
+export UV_NO_PROGRESS := 1
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset demo-check test check bench config clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(RUN) ## A whole school on this machine (ROSTER=file.xlsx imports that one; Ctrl-C stops)
+	@$(BRIDGE) demo up --folder "$(FOLDER)" $(if $(ROSTER),--roster "$(ROSTER)")
+
+demo-reset: $(RUN) ## Delete the demo's school
+	@$(BRIDGE) demo reset --folder "$(FOLDER)"
+
+demo-check: $(DEV) ## Play the story with a client that is not ours, in a school of its own
+	@$(BRIDGE) demo check
+
+test: $(DEV) ## Unit and integration tests on SQLite and PostgreSQL, then demo-check
+	$(BIN)/pytest
+	@$(MAKE) --no-print-directory demo-check
+
+check: $(DEV) ## Linters, types, the arrows between packages, the lock file
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(UV) lock --check
+
+bench: $(DEV) ## Measure; writes benchmarks/results.json and benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+config: $(DEV) ## Generate the example files anew from the code that reads them
+	$(BIN)/python -m scripts.generate
+
+clean: ## Delete the environment and what tools left behind (not the demo)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	find sferum_bridge tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)." \
+			"Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Building the environment in .venv; the first time this takes a few minutes."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# --inexact leaves the tools for development where they are, and uv itself.
+$(RUN): pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen --inexact --extra homeserver --no-default-groups
+	@touch $@
+
+$(DEV): pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen --inexact --extra homeserver --group dev
+	@touch $@ $(RUN)
