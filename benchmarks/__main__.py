@@ -58,7 +58,7 @@ async def measure(groups: Sequence[Group], *, quick: bool, sqlite: bool) -> list
     try:
         for group in groups:
             begin = time.perf_counter()
-            measured += await group.measure(Place(folder, postgres), quick)
+            measured += await group.measure(Place(folder, postgres), quick=quick)
             took = time.perf_counter() - begin
             sys.stderr.write(f"{group.name}: measured in {took:.0f} s\n")
     finally:
@@ -71,18 +71,16 @@ async def measure(groups: Sequence[Group], *, quick: bool, sqlite: bool) -> list
 def main(argv: Sequence[str]) -> int:
     """Run the command; return its exit status."""
     options = arguments(argv)
+    measured: Sequence[Measured] = ()
+    problems: Sequence[str] = ()
     try:
         groups = chosen(GROUPS, options.names)
-        work = measure(groups, quick=options.quick, sqlite=options.sqlite)
-        measured = asyncio.run(work)
+        measured = asyncio.run(measure(groups, quick=options.quick, sqlite=options.sqlite))
     except* (FigureError, ChildFailedError) as errors:
-        for error in _leaves(errors):
-            sys.stderr.write(f"{error}\n")
-        return_code = 1
-    else:
-        return_code = 0
-    if return_code:
-        return return_code
+        problems = [str(error) for error in _leaves(errors)]
+    if problems:
+        sys.stderr.write("\n".join(problems) + "\n")
+        return 1
     where = report.machine("SQLite" if options.sqlite else "PostgreSQL")
     entries = report.entries(measured, where)
     if not options.quick:
@@ -102,6 +100,7 @@ def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
+    # SIGTERM and Ctrl-C: everything that was started has been stopped by now.
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
         raise SystemExit(main(sys.argv[1:]))
     raise SystemExit(130)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.stage import Place
 
@@ -50,16 +50,24 @@ class Measured:
         return None if self.figure.goal is None else self.value <= self.figure.goal
 
 
+class Measure(Protocol):
+    """Brings up what it needs, measures, and takes it down again."""
+
+    async def __call__(self, place: Place, *, quick: bool) -> Sequence[Measured]:
+        """Measure in `place`; `quick` asks for tiny sizes, to see that it runs.
+
+        Raises:
+            FigureError: What was to be measured did not happen, or not as it should.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Figures that one bring-up measures together.
-
-    `measure` is given a place to bring things up in, and whether tiny sizes will do.
-    """
+    """Figures that one bring-up measures together."""
 
     name: str
     figures: Sequence[Figure]
-    measure: Callable[[Place, bool], Awaitable[Sequence[Measured]]]
+    measure: Measure
 
 
 def chosen(groups: Sequence[Group], names: Sequence[str]) -> Sequence[Group]:

@@ -73,7 +73,7 @@ class _Round:
         return self.ours / self.bare
 
 
-async def measure(place: Place, quick: bool) -> Sequence[Measured]:  # noqa: FBT001 - Group's type
+async def measure(place: Place, *, quick: bool) -> Sequence[Measured]:
     """Measure all three."""
     sizes = [_TINY, _TINY] if quick else [*[_SMALL] * _SMALL_ROUNDS, _BIG]
     async with running_stage(place) as stage, receiving(stage.service, lambda _: None):

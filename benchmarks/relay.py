@@ -81,7 +81,7 @@ _WARM_UP = 5
 _SETTLING_SECONDS = 1.0
 
 
-async def measure(place: Place, quick: bool) -> Sequence[Measured]:  # noqa: FBT001 - Group's type
+async def measure(place: Place, *, quick: bool) -> Sequence[Measured]:
     """Measure all four."""
     load = _TINY if quick else _FULL
     async with running_stage(place) as stage, linked_school(stage) as linked:

@@ -112,7 +112,9 @@ class SchoolSettings(_Section):
         description="Where people reach the bridge: a parent invite's link is <this>/i/<code>.",
     )
     support: str = Field(
-        default="", description="Where people find help when the bot cannot: an e-mail."
+        default="администратор школы (the school's administrator)",
+        min_length=1,
+        description="Where people find help when the bot cannot: an e-mail, a telephone number.",
     )
     invite_days: float = Field(default=7, gt=0, description="How long a parent invite lives.")
     parent_access: AccessPolicy = Field(

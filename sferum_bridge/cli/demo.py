@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
     from sferum_bridge.demo.folder import DemoFolder
     from sferum_bridge.demo.school import DemoSchool, Ready
 
+_DEFAULT = Path(".demo")
 _folder = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".demo"),
+    default=_DEFAULT,
     show_default=True,
     help="Where everything of the demo lies.",
 )
@@ -129,6 +132,7 @@ async def _sferum(folder: DemoFolder, text: str | None) -> list[str]:
     except aiohttp.ClientConnectionError:
         raise DemoError("The demo does not run. Start it: sferum-bridge demo up") from None
     names = {user_id: name for name, user_id in chat.pupils.items()}
+    names[chat.teacher] = chat.teacher_name
     shown = [m for m in messages if m["text"] and not m["deleted"]]
     return [f"{names.get(m['from_id'], chat.title)}: {m['text']}" for m in shown[-_LAST_MESSAGES:]]
 
@@ -244,12 +248,30 @@ class _Terminal:
         self._console.print(f"{said['bot']}: {ready.bot}", markup=False)
         self._console.print(said["all"].format(path=folder.logins), markup=False)
         steps = words.FIRST_STEPS[self._lang].format(
-            homeserver=ready.homeserver, bot=ready.bot, chat=ready.chat.title
+            homeserver=ready.homeserver,
+            bot=ready.bot,
+            chat=ready.chat.title,
+            command=_command(),
+            folder="" if folder.path == _DEFAULT.resolve() else f" --folder {folder.path}",
         )
         self._console.print(f"\n{steps}", markup=False)
 
 
 _PARTS = ("administrator", "class_teacher", "pupil", "parent", "second_parent", "outsider")
+
+
+def _command() -> str:
+    """Return how this command is called from here."""
+    if Path(sys.argv[0]).stem == "__main__":
+        return f"{_near(Path(sys.executable))} -m sferum_bridge"
+    found = shutil.which("sferum-bridge")
+    given = Path(sys.argv[0])
+    return "sferum-bridge" if found and Path(found) == given.resolve() else _near(given)
+
+
+def _near(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _for_programs(ready: Ready, folder: DemoFolder) -> dict[str, Any]:

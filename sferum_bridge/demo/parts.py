@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -100,12 +100,13 @@ def standin(folder: DemoFolder, port: int) -> ChildProcess:
 def roster_import(folder: DemoFolder, roster: Path, language: str) -> ChildProcess:
     """Return the command that imports a roster; its report is all there is in its log."""
     folder.roster_log.unlink(missing_ok=True)
+    width = shutil.get_terminal_size((120, 24)).columns
     command = ("roster", "apply", str(roster), "--config", str(folder.config), "--lang", language)
     return ChildProcess(
         "the import of the roster",
         [*_ours("sferum_bridge"), *command],
         log_path=folder.roster_log,
-        environment={**_SPEAKING, "COLUMNS": os.environ.get("COLUMNS", "120")},
+        environment={**_SPEAKING, "COLUMNS": str(width)},
     )
 
 

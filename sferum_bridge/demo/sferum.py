@@ -38,6 +38,7 @@ class SferumChat:
     title: str
     teacher: int
     """User id of the class teacher, whose login the bridge uses."""
+    teacher_name: str
     cookie: str
     pupils: dict[str, int]
     """Name → user id of those who have Sferum only."""
@@ -83,7 +84,15 @@ async def make_chat(folder: DemoFolder, cast: Cast) -> SferumChat:
             pupils[pupil.name] = pupil.user_id
         title = f"{class_name} · ученики"
         chat = await standin.add_chat(title, teacher.user_id, list(pupils.values()))
-    made = SferumChat(chat.chat, str(chat.peer_id), title, teacher.user_id, teacher.cookie, pupils)
+    made = SferumChat(
+        chat=chat.chat,
+        peer=str(chat.peer_id),
+        title=title,
+        teacher=teacher.user_id,
+        teacher_name=teacher.name,
+        cookie=teacher.cookie,
+        pupils=pupils,
+    )
     folder.note(**{_NOTE: asdict(made)})
     return made
 

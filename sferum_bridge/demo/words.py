@@ -51,7 +51,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "second_parent": "Второй родитель того же ребёнка",
         "outsider": "Посторонний",
         "all": "Логины всех остальных: {path}",
-        "moved": "Порт {preferred} занят ({what}), вместо него {used}.",
+        "moved": "Порт {used} вместо {preferred} ({what}): тот был занят.",
         "synapse": "Synapse",
         "bridge": "мост",
         "standin": "заменитель Сферума",
@@ -71,7 +71,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "second_parent": "Second parent of the same child",
         "outsider": "Outsider",
         "all": "Everybody else's logins: {path}",
-        "moved": "Port {preferred} is taken ({what}), so {used} is used.",
+        "moved": "Port {used} instead of {preferred} ({what}), which was taken.",
         "synapse": "Synapse",
         "bridge": "bridge",
         "standin": "Sferum stand-in",
@@ -84,16 +84,16 @@ FIRST_STEPS: Mapping[str, str] = {
 1. Войдите в любом клиенте Matrix учеником: адрес сервера {homeserver}, логин и пароль — выше.
 2. Начните личный чат с {bot} и напишите: пригласить
 3. В другом клиенте (или окне инкогнито) войдите родителем, пришлите код боту и нажмите ✅.
-4. Напишите учеником в «{chat}»: сообщение появится в Сферуме — sferum-bridge demo sferum
-5. Ответьте из Сферума: sferum-bridge demo sferum "Привет из Сферума!"
+4. Напишите учеником в «{chat}»: сообщение появится в Сферуме — {command} demo sferum{folder}
+5. Ответьте из Сферума: {command} demo sferum{folder} "Привет из Сферума!"
 Остановить: Ctrl-C.""",
     "en": """\
 What to try:
 1. In any Matrix client sign in as the pupil: homeserver {homeserver}, login and password as above.
 2. Start a direct chat with {bot} and write: invite
 3. In another client (or a private window) sign in as the parent, send the code to the bot, tap ✅.
-4. As the pupil write in “{chat}”: it appears in Sferum — sferum-bridge demo sferum
-5. Answer from Sferum: sferum-bridge demo sferum "Hello from Sferum!"
+4. As the pupil write in “{chat}”: it appears in Sferum — {command} demo sferum{folder}
+5. Answer from Sferum: {command} demo sferum{folder} "Hello from Sferum!"
 Stop with Ctrl-C.""",
 }
 

@@ -62,11 +62,7 @@ def _section(texts: Texts, bot_mxid: str, support: str, lang: str) -> str:
     def html(key: str) -> str:
         return texts.text(lang, f"page-invite-{key}").html
 
-    help_text = (
-        texts.text(lang, "page-invite-help-contact", contact=support).html
-        if support
-        else html("help")
-    )
+    help_text = texts.text(lang, "page-invite-help", contact=support).html
     link = "https://matrix.to/#/" + quote(bot_mxid, safe="@:")
     return (
         f'<section lang="{lang}"><h1>{html("title")}</h1><p>{html("intro")}</p>'

@@ -31,7 +31,7 @@ confirm-ask =
 confirmed =
     Done, thank you! You now see **{ $child }** in your profile, and the child’s profile shows you.
 
-    Invitations to the chats “{ $class } · parents” and “{ $class } · materials” will arrive in a minute. To see the list: `children`
+    The chats “{ $class } · parents” and “{ $class } · materials” will be there in a minute. To see the list: `children`
 
 i-pending =
     Done: you see { $child } in your profile, and the child’s profile shows you. Access to the parents’ chat of { $class } opens once the class teacher has checked, usually within one or two working days. I will write when it does.
@@ -92,10 +92,10 @@ approve-ask =
     ```
     { $reject }
     ```
-approve-done = Done: **{ $parent }** is a parent ({ $child }). The invitations to the chats go out by themselves.
+approve-done = Done: **{ $parent }** is a parent ({ $child }). The class’s chats will be there for them by themselves.
 approve-gone = There is nothing left to decide here: the request was settled or withdrawn.
 approve-none = Nobody is waiting for you to check right now.
-approved-parent = The class teacher has opened access for you ({ $child }). Invitations to the class’s chats will arrive in a minute.
+approved-parent = The class teacher has opened access for you ({ $child }). The class’s chats will be there in a minute.
 approved-child = The class teacher has confirmed your parent: { $parent }.
 reject-done = The record is gone: { $parent } no longer shows as a parent ({ $child }). The earlier invite has ended, the pupil can make a new one.
 rejected-parent = The school did not confirm your request ({ $child }), and the record is gone. If this is a mistake, ask the class teacher or the school’s administrator.

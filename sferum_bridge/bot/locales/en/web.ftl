@@ -6,5 +6,4 @@ page-invite-step-client = Open any Matrix app and sign in with **your own** acco
 page-invite-step-bot = Start a direct chat with the school's assistant.
 page-invite-step-code = Send it this whole link. The assistant shows the child's data and asks you to confirm.
 page-invite-open-bot = Open the chat with the assistant
-page-invite-help = Not working? Write to the class teacher.
-page-invite-help-contact = Not working? Write to the class teacher, or here: { $contact }.
+page-invite-help = Not working? Write to the class teacher, or here: { $contact }.
