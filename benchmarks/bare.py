@@ -1,9 +1,9 @@
 """The bare clients: nothing but requests, to a homeserver and to the stand-in.
 
 Nothing is stored, checked or repeated here; a request that is refused ends the measurement.
-`Matrix` speaks with any access token. `provision` makes a school's rooms with the requests that the
-bridge is known to need. The watchers at the end note when something arrives; each runs until it is
-cancelled, and `beside` runs them beside a block.
+`Matrix` speaks with any access token. `Provisioner` makes a school's rooms with the requests that
+cannot be done without. The watchers at the end note what arrives; each runs until it is cancelled,
+and `beside` runs them beside a block.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ class _Terminal:
         """Say that a step begins."""
         self._bars.stop()
         text = words.STEPS[self._lang][name].format_map(values)
-        self._console.print(f"• {text}", markup=False)
+        self._console.print(f"• {text}", markup=False, soft_wrap=True)
 
     def progress(self, name: str, done: int, total: int) -> None:
         """Move a bar."""
@@ -222,7 +222,7 @@ class _Terminal:
 
     def show(self, text: str) -> None:
         """Show what another command printed."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def ready(self, ready: Ready, folder: DemoFolder, *, as_json: bool) -> None:
         """Print where everything is and who can sign in."""
@@ -243,10 +243,12 @@ class _Terminal:
         self._console.print(table)
         for name, (preferred, used) in ready.moved.items():
             line = said["moved"].format(preferred=preferred, what=said[name], used=used)
-            self._console.print(line, markup=False)
-        self._console.print(f"{said['homeserver']}: {ready.homeserver}", markup=False)
-        self._console.print(f"{said['bot']}: {ready.bot}", markup=False)
-        self._console.print(said["all"].format(path=folder.logins), markup=False)
+            self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(
+            f"{said['homeserver']}: {ready.homeserver}", markup=False, soft_wrap=True
+        )
+        self._console.print(f"{said['bot']}: {ready.bot}", markup=False, soft_wrap=True)
+        self._console.print(said["all"].format(path=folder.logins), markup=False, soft_wrap=True)
         steps = words.FIRST_STEPS[self._lang].format(
             homeserver=ready.homeserver,
             bot=ready.bot,
@@ -254,7 +256,7 @@ class _Terminal:
             command=_command(),
             folder="" if folder.path == _DEFAULT.resolve() else f" --folder {folder.path}",
         )
-        self._console.print(f"\n{steps}", markup=False)
+        self._console.print(f"\n{steps}", markup=False, soft_wrap=True)
 
 
 _PARTS = ("administrator", "class_teacher", "pupil", "parent", "second_parent", "outsider")

@@ -58,9 +58,18 @@ def control(folder: DemoFolder) -> StandInControl:
 
 
 def recall_chat(folder: DemoFolder) -> SferumChat | None:
-    """Return the chat, `None` before it was made."""
+    """Return the chat, `None` before it was made.
+
+    Raises:
+        DemoError: Another version of the demo noted it.
+    """
     noted = folder.recall().get(_NOTE)
-    return SferumChat(**noted) if noted else None
+    try:
+        return SferumChat(**noted) if noted else None
+    except TypeError:
+        raise DemoError(
+            f"Another version made the demo in {folder.path}. Clear it: make demo-reset"
+        ) from None
 
 
 async def make_chat(folder: DemoFolder, cast: Cast) -> SferumChat:

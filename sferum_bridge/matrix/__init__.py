@@ -2,6 +2,7 @@
 
 `client` speaks to the homeserver and waits when it is away, `appservice` receives transactions,
 `lanes` works through the durable queues in order, `outbox` sends, `ghosts` plays remote users,
-`rooms` makes the wanted rooms actual, `policy` pushes facts to the homeserver extension,
+`rooms` makes the wanted rooms actual (with `creation`, `shape` and `room`), `policy` pushes facts
+to the homeserver extension, `accounts` creates logins, `door` decides whose business an event is,
 `registration` writes the two appservice registrations. Used by `bot`, `relay`, `web` and `app`.
 """

@@ -1,7 +1,8 @@
 """Making the wanted rooms actual.
 
-    school changed ─► layout (wanted) ─┬─► missing rooms: intent, createRoom with its invites
-                                       ├─► facts pushed: revocations hold from here on
+    school changed ─► layout (wanted) ─┬─► facts pushed: revocations hold from here on
+                                       ├─► missing rooms: intent, createRoom with its invites
+                                       ├─► their facts pushed
                                        └─► each room: leaves, invites, joins, powers, name, space
                                              │ every step noted as it is done
                                              ▼
@@ -11,10 +12,6 @@ What is wanted is compared with what is known to exist, in the store: an unchang
 request, and one pupil's move costs that pupil's. A crash leaves steps undone that the next run sees
 as still wanted. Rooms are worked on side by side, at most `rooms_at_once`; within a room one after
 the other, since the homeserver orders a room's events anyway.
-
-Ways in, cheapest first: the invite that comes with the creation and a join in the account's name
-(one request a person); invite and join in the account's name; where the double-puppet registration
-does not cover the account, an invite the person accepts.
 """
 
 from __future__ import annotations
@@ -23,26 +20,27 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
 from sferum_bridge.matrix.client import UnknownOutcome
+from sferum_bridge.matrix.room import Progress, RoomFitter
+from sferum_bridge.matrix.shape import Wanted
 from sferum_bridge.school import access
 from sferum_bridge.school.contour import RoomFact
 from sferum_bridge.school.layout import Kind, key, layout
 from sferum_bridge.store import accounts, chats, rooms, schools
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.creation import RoomMaker
     from sferum_bridge.matrix.policy import Policy
-    from sferum_bridge.school.layout import WantedRoom
     from sferum_bridge.school.people import School
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.schools import SchoolRecord
@@ -55,37 +53,25 @@ class KeeperSettings:
     """How rooms are made.
 
     `poll`: seconds between looks at what other processes changed; `retry`: seconds after which what
-    was refused is tried again; `refresh`: seconds after which an unchanged school is compared too.
+    was refused is tried again, doubled each time up to `refresh`: seconds after which an unchanged
+    school is compared too.
     """
 
     room_version: str = "12"
     rooms_at_once: int = 4
     invites_at_creation: int = 50
     poll: float = 2.0
-    retry: float = 60.0
+    retry: float = 10.0
     refresh: float = 6 * 3600.0
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far the current run has come, in steps (a room, a membership, a change of shape)."""
-
-    done: int = 0
-    total: int = 0
-
-
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A room as it should be, in Matrix' terms."""
+class _Look:
+    """The last look at a school: what it was like, and when to look again all the same."""
 
-    room: WantedRoom
-    name: str
-    members: Mapping[str, int]
-    """Matrix id → power level."""
-
-    @property
-    def moderators(self) -> dict[str, int]:
-        return {mxid: power for mxid, power in sorted(self.members.items()) if power}
+    state: object
+    pause: float
+    again: int
 
 
 class RoomKeeper:
@@ -111,8 +97,10 @@ class RoomKeeper:
         self._policy = policy
         self._settings = settings
         self._name_of = name_of
-        self._ghost_prefix = f"@{ghost_prefix}"
-        self._seen: dict[str, tuple[object, int]] = {}
+        self._fitter = RoomFitter(
+            db, homeserver, version=settings.room_version, ghost_prefix=ghost_prefix
+        )
+        self._looks: dict[str, _Look] = {}
         self._progress: dict[str, Progress] = {}
 
     def progress(self, school_id: str) -> Progress:
@@ -124,31 +112,38 @@ class RoomKeeper:
         await self._start_policy()
         bell = self._db.bell(schools.ROOMS_BELL)
         while True:
-            try:
-                await self.catch_up()
-            except* (MatrixRequestError, UnknownOutcome):
-                log.exception("Making rooms was interrupted; going on shortly")
+            await self.catch_up()
             await bell.wait(self._settings.poll)
 
     async def catch_up(self) -> None:
-        """Apply every school that changed. Raises `MatrixRequestError` and `UnknownOutcome`."""
+        """Apply every school that changed; what was refused or interrupted is tried again later."""
         async with self._db.read() as tx:
             records = await schools.records(tx)
             linked = frozenset(chat.room_id for chat in await chats.all_chats(tx))
         for record in records:
-            seen = (record.wanted, self._today(record), linked)
-            last, again = self._seen.get(record.id, (None, 0))
-            if seen == last and self._db.clock() < again:
+            state = (record.wanted, self._today(record), linked)
+            look = self._looks.get(record.id)
+            if look is not None and look.state == state and self._db.clock() < look.again:
                 continue
-            complete = await self.apply(record, linked)
-            pause = self._settings.retry if not complete else self._settings.refresh
-            self._seen[record.id] = (seen, self._db.clock() + int(pause * 1000))
+            complete = False
+            try:
+                complete = await self.apply(record, linked)
+            except* (MatrixRequestError, UnknownOutcome) as errors:
+                log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
+            failed_before = look.pause if look is not None and look.state == state else 0.0
+            pause = self._pause(failed_before, complete=complete)
+            self._looks[record.id] = _Look(state, pause, self._db.clock() + int(pause * 1000))
+
+    def _pause(self, failed_before: float, *, complete: bool) -> float:
+        """Return the seconds until a school is looked at again though nothing in it changed."""
+        refresh, retry = self._settings.refresh, self._settings.retry
+        return refresh if complete else min(max(failed_before * 2, retry), refresh)
 
     async def apply(self, record: SchoolRecord, linked: frozenset[str]) -> bool:
         """Make one school's rooms as they should be; false when something was refused.
 
-        One member's refusal holds nobody else up; it is logged, and tried again later. Raises like
-        `catch_up`.
+        One member's refusal holds nobody else up; it is logged. Raises `MatrixRequestError` and
+        `UnknownOutcome`, alone or in a group, when a room could not be made or shaped.
         """
         day = self._today(record)
         async with self._db.read() as tx:
@@ -159,13 +154,16 @@ class RoomKeeper:
         wanted = self._in_matrix(school, record, day, mxids)
         progress = Progress(total=self._count(wanted, known, members))
         self._progress[record.id] = progress
+        exist = {k: r.room_id for k, r in known.items() if r.room_id}
+        self._set_facts(school, day, mxids, exist, linked)
+        await self._policy.sync()
         room_ids = await self._create_missing(record, wanted, known, progress)
         self._set_facts(school, day, mxids, room_ids, linked)
         await self._policy.sync()
         at_once = asyncio.Semaphore(self._settings.rooms_at_once)
         async with asyncio.TaskGroup() as tasks:
             made = [
-                tasks.create_task(self._make_actual(one, room_ids, at_once, progress))
+                tasks.create_task(self._fit(one, room_ids, at_once, progress))
                 for one in wanted
                 if one.room.kind is not Kind.GATE
             ]
@@ -186,7 +184,7 @@ class RoomKeeper:
         record: SchoolRecord,
         day: date,
         mxids: Mapping[str, Sequence[str]],
-    ) -> list[_Wanted]:
+    ) -> list[Wanted]:
         found = []
         for room in layout(school, day):
             class_name = school.classes[room.class_id].name if room.class_id else ""
@@ -196,12 +194,12 @@ class RoomKeeper:
                 for mxid in mxids.get(person_id, ())
             }
             name = self._name_of(room.kind, class_name, school.name, record.language)
-            found.append(_Wanted(room, name, members))
+            found.append(Wanted(room, name, members))
         return found
 
     def _count(
         self,
-        wanted: Sequence[_Wanted],
+        wanted: Sequence[Wanted],
         known: Mapping[str, rooms.RoomRecord],
         members: Mapping[str, Mapping[str, str]],
     ) -> int:
@@ -252,7 +250,7 @@ class RoomKeeper:
     async def _create_missing(
         self,
         record: SchoolRecord,
-        wanted: Sequence[_Wanted],
+        wanted: Sequence[Wanted],
         known: Mapping[str, rooms.RoomRecord],
         progress: Progress,
     ) -> dict[str, str]:
@@ -260,16 +258,14 @@ class RoomKeeper:
         gate_key = key(Kind.GATE, record.id)
         at_once = asyncio.Semaphore(self._settings.rooms_at_once)
 
-        async def create(one: _Wanted) -> None:
+        async def create(one: Wanted) -> None:
             async with at_once:
                 content = shape.creation(
-                    one.room,
-                    name=one.name,
+                    one,
                     gate=room_ids.get(gate_key, ""),
                     bot=self._homeserver.bot_mxid,
                     version=self._settings.room_version,
-                    moderators=one.moderators,
-                    invite=list(one.members)[: self._settings.invites_at_creation],
+                    most_invites=self._settings.invites_at_creation,
                 )
                 made = await self._maker.make(one.room.key, record.id, one.room.kind.value, content)
             room_ids[one.room.key] = made.room_id
@@ -287,89 +283,12 @@ class RoomKeeper:
                 tasks.create_task(create(one))
         return room_ids
 
-    async def _make_actual(
+    async def _fit(
         self,
-        one: _Wanted,
+        one: Wanted,
         room_ids: Mapping[str, str],
         at_once: asyncio.Semaphore,
         progress: Progress,
     ) -> bool:
-        room_id = room_ids[one.room.key]
-        complete = True
         async with at_once:
-            async with self._db.read() as tx:
-                record = await rooms.by_room_id(tx, room_id)
-                members = await rooms.members(tx, room_id)
-            await self._shape(one, room_id, dict(record.actual if record else {}), room_ids)
-            for mxid in members:
-                if mxid not in one.members and not mxid.startswith(self._ghost_prefix):
-                    complete &= await self._tried(self._remove(room_id, mxid), room_id, mxid)
-            for mxid in one.members:
-                if members.get(mxid) != "join":
-                    coming = self._bring_in(room_id, mxid, members.get(mxid, ""))
-                    complete &= await self._tried(coming, room_id, mxid)
-                    progress.done += 1
-        return complete
-
-    async def _tried(self, step: Awaitable[None], room_id: str, mxid: str) -> bool:
-        try:
-            await step
-        except MatrixRequestError as e:
-            log.warning("The homeserver refused %s in %s: %s", mxid, room_id, e.http_status)
-            return False
-        return True
-
-    async def _shape(
-        self, one: _Wanted, room_id: str, actual: dict[str, Any], room_ids: Mapping[str, str]
-    ) -> None:
-        before = dict(actual)
-        if actual.get("users", {}) != one.moderators:
-            levels = shape.power_levels(
-                one.room.plan,
-                one.moderators,
-                bot=self._homeserver.bot_mxid,
-                version=self._settings.room_version,
-            )
-            await self._homeserver.set_state(room_id, "m.room.power_levels", levels)
-            actual["users"] = one.moderators
-        if actual.get("name") != one.name:
-            await self._homeserver.set_state(room_id, "m.room.name", {"name": one.name})
-            actual["name"] = one.name
-        space = room_ids.get(one.room.parent, "")
-        if space and actual.get("space") != space:
-            child = {"via": [self._homeserver.domain]}
-            await self._homeserver.set_state(space, "m.space.child", child, room_id)
-            actual["space"] = space
-        if actual != before:
-            async with self._db.write() as tx:
-                await rooms.set_actual(tx, one.room.key, actual)
-
-    async def _bring_in(self, room_id: str, mxid: str, membership: str) -> None:
-        if membership != "invite":
-            try:
-                await self._homeserver.invite(room_id, mxid)
-            except MatrixRequestError:
-                # Refused for somebody who is in already, which is what is wanted; else for good.
-                if await self._homeserver.membership(room_id, mxid) not in {"invite", "join"}:
-                    raise
-            await self._note(room_id, mxid, "invite")
-        if mxid.partition(":")[2] != self._homeserver.domain:
-            return
-        try:
-            await self._homeserver.join(room_id, mxid, puppet=True)
-        except MatrixRequestError as e:
-            log.info("%s has to accept the invite to %s (%s)", mxid, room_id, e.http_status)
-            return
-        await self._note(room_id, mxid, "join")
-
-    async def _remove(self, room_id: str, mxid: str) -> None:
-        try:
-            await self._homeserver.kick(room_id, mxid)
-        except MatrixRequestError:
-            if await self._homeserver.membership(room_id, mxid) in {"invite", "join"}:
-                raise
-        await self._note(room_id, mxid, "leave")
-
-    async def _note(self, room_id: str, mxid: str, membership: str) -> None:
-        async with self._db.write() as tx:
-            await rooms.set_member(tx, room_id, mxid, membership)
+            return await self._fitter.fit(one, room_ids, progress)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.school.layout import MODERATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sferum_bridge.school.layout import Plan, WantedRoom
 
@@ -16,27 +17,35 @@ _BOT_ONLY = 100
 _CREATORS_ABOVE = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A room as it should be, in Matrix' terms."""
+
+    room: WantedRoom
+    name: str
+    members: Mapping[str, int]
+    """Matrix id → power level."""
+
+    @property
+    def moderators(self) -> dict[str, int]:
+        """Return those who have any power."""
+        return {mxid: power for mxid, power in sorted(self.members.items()) if power}
+
+
 def creation(
-    wanted: WantedRoom,
-    *,
-    name: str,
-    gate: str,
-    bot: str,
-    version: str,
-    moderators: Mapping[str, int],
-    invite: Sequence[str],
+    wanted: Wanted, *, gate: str, bot: str, version: str, most_invites: int
 ) -> dict[str, Any]:
     """Return the body of createRoom for a wanted room.
 
     `gate` is the id of the room from which the bot can authorise joins, empty for the gate itself.
     """
-    plan = wanted.plan
+    plan = wanted.room.plan
     kind: dict[str, Any] = {"type": "m.space"} if plan.is_space else {}
     return {
         "room_version": version,
         "preset": "private_chat",
         "visibility": "private",
-        "name": name,
+        "name": wanted.name,
         "creation_content": {"m.federate": False, **kind},
         "initial_state": [
             _state("m.room.join_rules", join_rules(gate)),
@@ -46,8 +55,10 @@ def creation(
             ),
             _state("m.room.guest_access", {"guest_access": "forbidden"}),
         ],
-        "power_level_content_override": power_levels(plan, moderators, bot=bot, version=version),
-        "invite": list(invite),
+        "power_level_content_override": power_levels(
+            plan, wanted.moderators, bot=bot, version=version
+        ),
+        "invite": list(wanted.members)[:most_invites],
     }
 
 

@@ -1,0 +1,130 @@
+"""One room: from how it is known to be to how it should be.
+
+Ways in, cheapest first: the invite that came with the creation and a join in the account's name
+(one request a person); invite and join in the account's name; where the double-puppet registration
+does not cover the account, an invite the person accepts. Every step is noted as it is done.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mautrix.errors import MatrixRequestError
+
+from sferum_bridge.matrix import shape
+from sferum_bridge.store import rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.matrix.shape import Wanted
+    from sferum_bridge.store.database import Database
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run over a school has come, in steps (a room made, a membership)."""
+
+    done: int = 0
+    total: int = 0
+
+
+class RoomFitter:
+    """Makes existing rooms fit."""
+
+    def __init__(
+        self, db: Database, homeserver: Homeserver, *, version: str, ghost_prefix: str
+    ) -> None:
+        self._db = db
+        self._homeserver = homeserver
+        self._version = version
+        self._ghosts = f"@{ghost_prefix}"
+
+    async def fit(self, one: Wanted, room_ids: Mapping[str, str], progress: Progress) -> bool:
+        """Make one room as it should be; false when somebody could not be brought in or removed.
+
+        `room_ids` maps keys to rooms that exist. Raises `MatrixRequestError` for a refused shape.
+        """
+        room_id = room_ids[one.room.key]
+        complete = True
+        async with self._db.read() as tx:
+            record = await rooms.by_room_id(tx, room_id)
+            members = await rooms.members(tx, room_id)
+        await self._shape(one, room_id, dict(record.actual if record else {}), room_ids)
+        for mxid in members:
+            if mxid not in one.members and not mxid.startswith(self._ghosts):
+                complete &= await self._tried(self._remove(room_id, mxid), room_id, mxid)
+        for mxid in one.members:
+            if members.get(mxid) != "join":
+                coming = self._bring_in(room_id, mxid, members.get(mxid, ""))
+                complete &= await self._tried(coming, room_id, mxid)
+                progress.done += 1
+        return complete
+
+    async def _tried(self, step: Awaitable[None], room_id: str, mxid: str) -> bool:
+        try:
+            await step
+        except MatrixRequestError as e:
+            log.warning("The homeserver refused %s in %s: %s", mxid, room_id, e.http_status)
+            return False
+        return True
+
+    async def _shape(
+        self, one: Wanted, room_id: str, actual: dict[str, Any], room_ids: Mapping[str, str]
+    ) -> None:
+        before = dict(actual)
+        if actual.get("users", {}) != one.moderators:
+            levels = shape.power_levels(
+                one.room.plan,
+                one.moderators,
+                bot=self._homeserver.bot_mxid,
+                version=self._version,
+            )
+            await self._homeserver.set_state(room_id, "m.room.power_levels", levels)
+            actual["users"] = one.moderators
+        if actual.get("name") != one.name:
+            await self._homeserver.set_state(room_id, "m.room.name", {"name": one.name})
+            actual["name"] = one.name
+        space = room_ids.get(one.room.parent, "")
+        if space and actual.get("space") != space:
+            child = {"via": [self._homeserver.domain]}
+            await self._homeserver.set_state(space, "m.space.child", child, room_id)
+            actual["space"] = space
+        if actual != before:
+            async with self._db.write() as tx:
+                await rooms.set_actual(tx, one.room.key, actual)
+
+    async def _bring_in(self, room_id: str, mxid: str, membership: str) -> None:
+        if membership != "invite":
+            try:
+                await self._homeserver.invite(room_id, mxid)
+            except MatrixRequestError:
+                # Refused for somebody who is in already, which is what is wanted; else for good.
+                if await self._homeserver.membership(room_id, mxid) not in {"invite", "join"}:
+                    raise
+            await self._note(room_id, mxid, "invite")
+        if mxid.partition(":")[2] != self._homeserver.domain:
+            return
+        try:
+            await self._homeserver.join(room_id, mxid, puppet=True)
+        except MatrixRequestError as e:
+            log.info("%s has to accept the invite to %s (%s)", mxid, room_id, e.http_status)
+            return
+        await self._note(room_id, mxid, "join")
+
+    async def _remove(self, room_id: str, mxid: str) -> None:
+        try:
+            await self._homeserver.kick(room_id, mxid)
+        except MatrixRequestError:
+            if await self._homeserver.membership(room_id, mxid) in {"invite", "join"}:
+                raise
+        await self._note(room_id, mxid, "leave")
+
+    async def _note(self, room_id: str, mxid: str, membership: str) -> None:
+        async with self._db.write() as tx:
+            await rooms.set_member(tx, room_id, mxid, membership)
