@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +12,13 @@ from sferum_bridge.cli.common import (
     config_option,
     database,
     json_option,
-    show,
-    show_json,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sferum_bridge.matrix.accounts import Registrar
+    from sferum_bridge.school.people import Person
 
 
 @click.group()
@@ -30,27 +32,20 @@ def accounts() -> None:
 def create(config_path: Path, *, as_json: bool) -> None:
     """Create an account for everybody of a roster who has none, and print the first passwords.
 
-    What is printed is printed once: passwords are not stored. Interrupted, it goes on where it
-    stopped. Needs registration_shared_secret in the settings.
+    Each line is printed as soon as its account exists; with --json, one object a line. Interrupted,
+    it goes on where it stopped. Needs registration_shared_secret in the settings.
     """
-    rows = carry_out(_create(config_path, progress=not as_json))
-    if as_json:
-        show_json(rows)
-    else:
-        table = [(row["name"], row["mxid"], row["password"]) for row in rows]
-        show(f"{len(rows)} new logins", ("Name", "Login", "Password"), table)
+    if not as_json:
+        click.echo("Name\tLogin\tFirst password")
+    made = carry_out(_create(config_path, as_json=as_json))
+    click.echo(f"{made} new logins.", err=True)
 
 
-async def _create(config_path: Path, *, progress: bool) -> list[dict[str, Any]]:
-    from mautrix.errors import MatrixRequestError
-    from rich.progress import track
-
+async def _create(config_path: Path, *, as_json: bool) -> int:
     from sferum_bridge.app import opened_homeserver, registrar
-    from sferum_bridge.matrix.accounts import refused_secret
     from sferum_bridge.store import accounts as stored
     from sferum_bridge.store import schools
 
-    created = []
     async with database(config_path) as (config, db), opened_homeserver(config) as homeserver:
         if not config.homeserver.registration_shared_secret:
             raise click.ClickException(
@@ -63,16 +58,30 @@ async def _create(config_path: Path, *, progress: bool) -> list[dict[str, Any]]:
                 for person in await stored.without_account(tx, record.id)
             }
         maker = registrar(config, db, homeserver)
-        for person in track(people.values(), "Creating accounts", disable=not progress):
-            try:
-                mxid, password = await maker.create(person)
-            except MatrixRequestError as e:
-                if refused_secret(e):
-                    raise click.ClickException(
-                        "The homeserver refused registration_shared_secret. "
-                        "Compare it with homeserver.yaml."
-                    ) from e
-                raise click.ClickException(f"The homeserver refused an account: {e}") from e
-            row = {"person": person.id, "name": person.full_name, "mxid": mxid}
-            created.append({**row, "password": password})
-    return created
+        for person in people.values():
+            mxid, password = await _create_one(maker, person)
+            if as_json:
+                row = {"person": person.id, "name": person.full_name, "mxid": mxid}
+                click.echo(json.dumps({**row, "password": password}, ensure_ascii=False))
+            else:
+                click.echo(f"{person.full_name}\t{mxid}\t{password}")
+    return len(people)
+
+
+async def _create_one(maker: Registrar, person: Person) -> tuple[str, str]:
+    from mautrix.errors import MatrixRequestError
+
+    from sferum_bridge.matrix.accounts import refused_secret
+    from sferum_bridge.matrix.client import UnknownOutcome
+
+    try:
+        return await maker.create(person)
+    except UnknownOutcome as e:
+        raise click.ClickException("The homeserver went away. Run the command again.") from e
+    except MatrixRequestError as e:
+        if refused_secret(e):
+            raise click.ClickException(
+                "The homeserver refused registration_shared_secret. "
+                "Compare it with homeserver.yaml."
+            ) from e
+        raise click.ClickException(f"The homeserver refused an account: {e}") from e

@@ -139,6 +139,8 @@ def _report(reading: Reading, plan: Plan, lang: str, *, as_json: bool) -> None:
     rows = problems_table(reading, lang)
     if rows:
         show(*_FINDINGS[lang], rows)
+    if reading.fatal:
+        return
     words = _RUSSIAN if lang == "ru" else _ENGLISH
     counted = [(words[key], count) for key, count in _counts(plan).items() if count]
     if counted:

@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from mautrix.errors import MatrixRequestError
-
 from sferum_bridge.config import write_private
 from sferum_bridge.school import access
 from sferum_bridge.school.access import Role
@@ -106,11 +104,11 @@ async def make_accounts(
         write_private(path, json.dumps(written, ensure_ascii=False, indent=1).encode())
     progress(0, len(missing))
     for done, key in enumerate(missing, start=1):
-        await _exists(registrar, logins[key])
+        await _register(registrar, logins[key])
         async with db.write() as tx:
             await accounts.add_account(tx, logins[key].mxid, key)
         progress(done, len(missing))
-    await _exists(registrar, logins[OUTSIDER])
+    await _register(registrar, logins[OUTSIDER])
     return logins
 
 
@@ -122,13 +120,9 @@ def _random(letters: int) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(letters))
 
 
-async def _exists(registrar: Registrar, login: Login) -> None:
+async def _register(registrar: Registrar, login: Login) -> None:
     localpart = login.mxid[1:].partition(":")[0]
-    try:
-        await registrar.register(localpart, login.name, login.password)
-    except MatrixRequestError as e:
-        if getattr(e, "errcode", "") != "M_USER_IN_USE":
-            raise
+    await registrar.register(localpart, login.name, login.password)
 
 
 async def cast(db: Database, logins: Mapping[str, Login]) -> Cast:

@@ -11,7 +11,7 @@ The row is written in the transaction that decided to send, so what was decided 
 transaction id is part of the row, and every sender owns a device, so the homeserver recognises a
 repetition after a crash of either side for a day (without a device it would only remember in
 memory). A row whose homeserver is away waits; a row the homeserver refuses for good is logged,
-dropped, and the lane goes on.
+given up, and the lane goes on.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BOT = Sender()
+_FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,10 @@ class Outbox:
             room_id = row.get("room") or await self._direct_room(row["to"])
             event_id = await self._send(item.name, room_id, sender, row)
         except MatrixRequestError as e:
+            if "origin" in row and e.http_status == _FORBIDDEN:
+                # A chat linked a moment ago: the homeserver has yet to learn that ghosts belong
+                # there. The lane tries again, and keeps what is refused to the end.
+                raise
             code = getattr(e, "errcode", None) or e.http_status
             log.warning("The homeserver refused %s in %s: %s", item.name, item.lane, code)
             async with self._db.write() as tx:
