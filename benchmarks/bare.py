@@ -184,13 +184,11 @@ class Provisioner:
         async with self._at_once:
             members = self._members(room)
             content = shape.creation(
-                room,
-                name=self._names[room.key],
+                shape.Wanted(room, self._names[room.key], members),
                 gate=self._gate,
                 bot=self._service.bot,
                 version=self._enrolled.config.rooms.version,
-                moderators={mxid: power for mxid, power in members.items() if power},
-                invite=list(members),
+                most_invites=len(members),
             )
             mark = {"type": MARK, "state_key": "", "content": {"key": room.key}}
             content["initial_state"] = [*content["initial_state"], mark]

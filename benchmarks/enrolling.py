@@ -162,8 +162,10 @@ async def _accounts(
     async def make(person: Person) -> None:
         async with at_once:
             accounts[person.id] = Account(*await maker.create(person))
-            name = f"twin-{secrets.token_hex(5)}"
-            twins[person.id] = Account(*await maker.register(name, person.full_name))
+            name, password = f"twin-{secrets.token_hex(5)}", secrets.token_urlsafe(9)
+            twins[person.id] = Account(
+                await maker.register(name, person.full_name, password), password
+            )
 
     async with asyncio.TaskGroup() as tasks:
         for person in people:

@@ -72,10 +72,10 @@ class _Load:
     each_way_bare: int
     idle_seconds: float
     pair_rate: float = 2.5
-    flood_rate: float = 6.0
+    flood_rate: float = 8.0
 
 
-_FULL = _Load(rounds=4, pairs=30, each_way=500, each_way_bare=250, idle_seconds=10)
+_FULL = _Load(rounds=4, pairs=25, each_way=500, each_way_bare=150, idle_seconds=10)
 _TINY = _Load(rounds=1, pairs=3, each_way=5, each_way_bare=5, idle_seconds=0.5)
 _WARM_UP = 5
 _SETTLING_SECONDS = 1.0

@@ -82,8 +82,8 @@ def keep(new: Entries, groups: Sequence[Group], results: Path, page: Path) -> No
     old = json.loads(results.read_text("utf-8")) if results.exists() else {}
     if not isinstance(old, dict):
         raise ValueError(f"{results.name} holds no figures")  # noqa: TRY004 - bad data, no bad call
-    merged = {**old, **new}
-    text = json.dumps(merged, ensure_ascii=False, indent=2, sort_keys=True)
+    merged = dict(sorted({**old, **new}.items()))
+    text = json.dumps(merged, ensure_ascii=False, indent=2)
     results.write_text(text + "\n", "utf-8")
     page.write_text(as_page(merged, groups), "utf-8")
 

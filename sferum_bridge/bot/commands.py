@@ -68,7 +68,8 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.PARENTS: ("мои родители", "родители"),
         Name.WHOAMI: ("кто я",),
         Name.WHY: ("почему",),
-        Name.HELP: ("помощь", "справка", "помоги", "начать"),
+        # Who only greets is told what there is to say.
+        Name.HELP: ("помощь", "справка", "помоги", "начать", "привет", "здравствуйте"),
         Name.APPROVE: ("одобрить",),
         Name.REJECT: ("отклонить",),
         Name.LANGUAGE: ("язык",),
@@ -82,7 +83,7 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.PARENTS: ("parents", "my parents"),
         Name.WHOAMI: ("whoami", "who am i"),
         Name.WHY: ("why",),
-        Name.HELP: ("help", "start"),
+        Name.HELP: ("help", "start", "hello", "hi"),
         Name.APPROVE: ("approve",),
         Name.REJECT: ("reject",),
         Name.LANGUAGE: ("language", "lang"),

@@ -239,7 +239,8 @@ class _Terminal:
             if login is not None:
                 of_class = part in {"class_teacher", "pupil"} and cast.school_class
                 place = f" {cast.school_class.name}" if of_class and cast.school_class else ""
-                table.add_row(f"{said[part]}{place}", login.name, login.mxid, login.password)
+                localpart = login.mxid[1:].partition(":")[0]
+                table.add_row(f"{said[part]}{place}", login.name, localpart, login.password)
         self._console.print(table)
         for name, (preferred, used) in ready.moved.items():
             line = said["moved"].format(preferred=preferred, what=said[name], used=used)

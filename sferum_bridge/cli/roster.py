@@ -136,7 +136,9 @@ def _report(reading: Reading, plan: Plan, lang: str, *, as_json: bool) -> None:
     if as_json:
         show_json({"problems": problems_json(reading), "plan": _counts(plan)})
         return
-    rows = problems_table(reading, lang)
+    rows = [
+        row._replace(severity=_GRAVE[lang][row.severity]) for row in problems_table(reading, lang)
+    ]
     if rows:
         show(*_FINDINGS[lang], rows)
     if reading.fatal:
@@ -153,6 +155,10 @@ def _counts(plan: Plan) -> dict[str, Any]:
     return {key: len(getattr(plan, key)) for key in _ENGLISH}
 
 
+_GRAVE = {
+    "ru": {"fatal": "файл не принят", "error": "строка пропущена", "warning": "к сведению"},
+    "en": {"fatal": "file refused", "error": "row left out", "warning": "note"},
+}
 _FINDINGS = {
     "ru": ("Замечания", ("", "Лист", "Строка", "Столбец", "Значение", "Что не так", "Что сделать")),
     "en": ("Findings", ("", "Sheet", "Row", "Column", "Value", "What is wrong", "What to do")),
