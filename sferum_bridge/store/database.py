@@ -4,9 +4,11 @@ A command's whole effect, the answer to it included, is one transaction: after a
 happened or it has not. `Tx.wake` names who is to look at new work; they are woken after the
 commit, never before, and a rolled back transaction wakes nobody.
 
-SQLite writers begin IMMEDIATE, one at a time in this process and one at a time beside other
-processes: a deferred transaction that turns into a writer half-way would fail with "database is
-locked" where nothing can wait for it.
+SQLite's statements run in the event loop's own thread: they take microseconds, and handing each to
+another thread and back costs ten times as much. What may wait does not run there: a commit, which
+waits for the disk, has a thread; the beginning of a writer, which waits for other processes, asks
+and sleeps. Writers begin IMMEDIATE, one at a time in this process: a deferred transaction that
+turns into a writer half-way would fail with "database is locked" where nothing can wait for it.
 """
 
 from __future__ import annotations
@@ -14,19 +16,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from contextlib import asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import event, make_url
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Executable, Row
+    from sqlalchemy import Connection, CursorResult, Engine, Executable, Row
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from sferum_bridge.store.sealing import Sealer
+
+_LOCKED_SECONDS = 30.0
+_LOCKED_PAUSE = 0.005
 
 
 def now_ms() -> int:
@@ -58,11 +66,22 @@ class Bell:
         return lanes
 
 
+class Runner(Protocol):
+    """An open connection that runs statements."""
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run one."""
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """Run some so that an exception undoes only them."""
+
+
 class Tx:
     """A transaction: run statements, seal values, say who has to look afterwards."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer, now: int) -> None:
-        self._connection = connection
+    def __init__(self, runner: Runner, dialect: str, sealer: Sealer, now: int) -> None:
+        self._runner = runner
+        self.dialect = dialect
         self.sealer = sealer
         self.now = now
         """When the transaction began, in milliseconds: one time for all it writes."""
@@ -71,30 +90,29 @@ class Tx:
         """Audit records to append at the end: actor, action, subject, reason (see `audit`)."""
         self.last_steps: list[Callable[[Tx], Awaitable[None]]] = []
         """What has to be done right before the commit, in order."""
-        self.dialect = connection.dialect.name
 
     async def run(self, statement: Executable, parameters: Any = None) -> int:
         """Execute a statement that returns no rows; return how many rows it touched."""
-        return (await self._connection.execute(statement, parameters)).rowcount
+        return (await self._runner.execute(statement, parameters)).rowcount
 
     async def all(self, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
         """Return every row."""
-        return (await self._connection.execute(statement)).all()
+        return (await self._runner.execute(statement)).all()
 
     async def first(self, statement: Executable) -> Row[*tuple[Any, ...]] | None:
         """Return the first row, if there is one."""
-        return (await self._connection.execute(statement)).first()
+        return (await self._runner.execute(statement)).first()
 
     async def value(self, statement: Executable) -> Any:
         """Return the first column of the first row, or `None`."""
-        return (await self._connection.execute(statement)).scalar()
+        return (await self._runner.execute(statement)).scalar()
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
         """Try something that may fail, without losing the whole transaction."""
         recorded = len(self.records)
         try:
-            async with self._connection.begin_nested():
+            async with self._runner.savepoint():
                 yield
         except BaseException:
             del self.records[recorded:]
@@ -106,14 +124,16 @@ class Tx:
 
 
 class Database:
-    """The open database."""
+    """The open database. `engine` is for migrations; everything else uses `write` and `read`."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, backend: Backend, sealer: Sealer, clock: Callable[[], int]
+    ) -> None:
         self.engine = engine
         self.sealer = sealer
         self.clock = clock
+        self._backend = backend
         self._bells: dict[str, Bell] = defaultdict(Bell)
-        self._one_writer = asyncio.Lock() if engine.dialect.name == "sqlite" else None
 
     def bell(self, name: str) -> Bell:
         """Return the bell called `name`; each has one waiter."""
@@ -124,7 +144,8 @@ class Database:
         """Open a transaction; commit at the end, roll back on any exception."""
         woken: dict[str, set[str]] = {}
         try:
-            async with self._one_writer or nullcontext(), self._transaction() as tx:
+            async with self._backend.writing() as runner:
+                tx = self._tx(runner)
                 yield tx
                 for step in tx.last_steps:
                     await step(tx)
@@ -138,20 +159,29 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """Open a transaction that only reads."""
-        async with self.engine.connect() as connection:
-            yield Tx(connection, self.sealer, self.clock())
+        async with self._backend.reading() as runner:
+            yield self._tx(runner)
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Tx]:
-        async with self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.sync_connection.info["write"] = True  # type: ignore[union-attr]  # connected
-            async with connection.begin():
-                yield Tx(connection, self.sealer, self.clock())
+    def _tx(self, runner: Runner) -> Tx:
+        return Tx(runner, self.engine.dialect.name, self.sealer, self.clock())
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._backend.close()
         await self.engine.dispose()
+
+
+class Backend(Protocol):
+    """How a kind of database opens transactions."""
+
+    def writing(self) -> AbstractAsyncContextManager[Runner]:
+        """Open a transaction that is committed at the end."""
+
+    def reading(self) -> AbstractAsyncContextManager[Runner]:
+        """Open a transaction that only reads."""
+
+    async def close(self) -> None:
+        """Close what it opened."""
 
 
 def open_database(
@@ -163,15 +193,135 @@ def open_database(
 ) -> Database:
     """Open a database by URL: `sqlite:///path` or `postgresql://user:password@host/name`."""
     address = make_url(url)
-    if address.get_backend_name() == "sqlite":
-        address = address.set(drivername="sqlite+aiosqlite")
-        engine = create_async_engine(address, pool_size=pool_size, connect_args={"timeout": 30})
-        event.listen(engine.sync_engine, "connect", _sqlite_connected)
-        event.listen(engine.sync_engine, "begin", _sqlite_begin)
-    else:
+    if address.get_backend_name() != "sqlite":
         address = address.set(drivername="postgresql+asyncpg")
         engine = create_async_engine(address, pool_size=pool_size, pool_pre_ping=True)
-    return Database(engine, sealer, clock)
+        return Database(engine, _Postgres(engine), sealer, clock)
+    engine = create_async_engine(
+        address.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _LOCKED_SECONDS}
+    )
+    # The connection goes between two threads, never used by both at once; it never waits itself.
+    inline = create_engine(
+        address.set(drivername="sqlite+pysqlite"),
+        pool_size=pool_size,
+        max_overflow=-1,
+        connect_args={"check_same_thread": False, "timeout": 0},
+    )
+    for each in (engine.sync_engine, inline):
+        event.listen(each, "connect", _sqlite_connected)
+        event.listen(each, "begin", _sqlite_begin)
+    return Database(engine, _Sqlite(inline), sealer, clock)
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------
+
+
+class _Postgres:
+    """Opens transactions of a PostgreSQL server."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Runner]:
+        async with self._engine.begin() as connection:
+            yield _Remote(connection)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Runner]:
+        async with self._engine.connect() as connection:
+            yield _Remote(connection)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""
+
+
+class _Remote:
+    """Runs statements on a server."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return await self._connection.execute(statement, parameters)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        async with self._connection.begin_nested():
+            yield
+
+
+# --- SQLite ---------------------------------------------------------------------------------
+
+
+class _Sqlite:
+    """Opens transactions of a SQLite file."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._one_writer = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-commit")
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Runner]:
+        async with self._one_writer:
+            connection = self._engine.connect()
+            try:
+                await _begin(connection)
+                yield _Inline(connection)
+                await self._commit(connection)
+            finally:
+                # Rolls back what is not committed.
+                connection.close()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Runner]:
+        with self._engine.connect() as connection:
+            yield _Inline(connection)
+
+    async def _commit(self, connection: Connection) -> None:
+        committing = asyncio.get_running_loop().run_in_executor(self._thread, connection.commit)
+        try:
+            await asyncio.shield(committing)
+        except asyncio.CancelledError:
+            # The thread has the connection: it is nobody else's until it is done.
+            await asyncio.wait([committing])
+            raise
+
+    async def close(self) -> None:
+        self._thread.shutdown()
+        self._engine.dispose()
+
+
+async def _begin(connection: Connection) -> None:
+    """Begin writing; wait without blocking while another process does."""
+    connection.info["write"] = True
+    until = time.monotonic() + _LOCKED_SECONDS
+    while True:
+        try:
+            connection.begin()
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
+            connection.info["write"] = True
+            await asyncio.sleep(_LOCKED_PAUSE)
+        else:
+            return
+
+
+class _Inline:
+    """Runs statements right here."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        with self._connection.begin_nested():
+            yield
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
