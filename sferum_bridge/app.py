@@ -27,6 +27,7 @@ from sferum_bridge.matrix.appservice import MOST_BYTES, Appservice, take_in
 from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.creation import RoomMaker
 from sferum_bridge.matrix.door import BOT_LANE, Door
+from sferum_bridge.matrix.facts import Facts
 from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.matrix.lanes import Lanes
 from sferum_bridge.matrix.outbox import Outbox
@@ -113,23 +114,6 @@ def registrar(config: Config, db: Database, homeserver: Homeserver) -> Registrar
     return Registrar(db, homeserver, config.homeserver.registration_shared_secret)
 
 
-def keeper(
-    config: Config, db: Database, homeserver: Homeserver, maker: RoomMaker, texts: Texts
-) -> RoomKeeper:
-    """Build what keeps the rooms as the schools want them."""
-    prefix = config.appservice.ghost_prefix
-    policy = Policy(db, homeserver, config.homeserver.extension_secret, ghost_prefix=prefix)
-    return RoomKeeper(
-        db,
-        homeserver,
-        maker,
-        policy,
-        KeeperSettings(room_version=config.rooms.version, rooms_at_once=config.rooms.at_once),
-        texts.room_name,
-        ghost_prefix=prefix,
-    )
-
-
 @dataclass(slots=True)
 class Bridge:
     """Every part of a running bridge."""
@@ -139,6 +123,7 @@ class Bridge:
     homeserver: Homeserver
     texts: Texts
     ghosts: Ghosts
+    facts: Facts
     keeper: RoomKeeper
     door: Door
     bot: Bot
@@ -153,9 +138,11 @@ class Bridge:
         ready()
         try:
             await self.ghosts.ready_bot(self.config.appservice.bot_name)
+            await self.facts.start()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(Lanes(self.db, queues.OUTBOX, self.outbox.handle).run())
                 tasks.create_task(Lanes(self.db, queues.INBOX, self._handle).run())
+                tasks.create_task(self.facts.run())
                 tasks.create_task(self.keeper.run())
                 tasks.create_task(self._keep_house())
                 if self.config.sferum.enabled:
@@ -203,13 +190,16 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
     """Build a bridge out of its settings."""
     texts = Texts()
     language = config.school.language
-    ghosts = Ghosts(db, homeserver, config.appservice.ghost_prefix)
+    prefix = config.appservice.ghost_prefix
+    ghosts = Ghosts(db, homeserver, prefix)
+    policy = Policy(db, homeserver, config.homeserver.extension_secret, ghost_prefix=prefix)
+    facts = Facts(db, policy)
     maker = RoomMaker(db, homeserver)
     connections = Connections(db, {SFERUM: network(config)} if config.sferum.enabled else {})
     bot_settings = _bot_settings(config)
     door = Door(
         bot_mxid=config.bot_mxid,
-        ghost_prefix=config.appservice.ghost_prefix,
+        ghost_prefix=prefix,
         own_mark=convert.DOUBLE_PUPPET,
         is_command=lambda body: (
             commands.parse(body, prefix=bot_settings.prefix, direct=False) is not None
@@ -234,7 +224,16 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
         homeserver=homeserver,
         texts=texts,
         ghosts=ghosts,
-        keeper=keeper(config, db, homeserver, maker, texts),
+        facts=facts,
+        keeper=RoomKeeper(
+            db,
+            homeserver,
+            maker,
+            facts,
+            KeeperSettings(room_version=config.rooms.version, rooms_at_once=config.rooms.at_once),
+            texts.room_name,
+            ghost_prefix=prefix,
+        ),
         door=door,
         bot=Bot(db, texts, bot_settings, join, homeserver.name_of),
         outbox=Outbox(db, homeserver, ghosts, maker),
@@ -257,6 +256,7 @@ async def _take_in_earlier(db: Database, homeserver: Homeserver, door: Door, roo
         for event in await homeserver.recent_events(room_id, _EARLIER_EVENTS)
         if event.get("type") in {"m.room.message", "m.room.encrypted"}
     ]
+    events = [event for event in events if door.concerns_us(event)]
     async with db.write() as tx:
         await take_in(tx, door, events)
 

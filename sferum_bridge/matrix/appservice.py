@@ -70,7 +70,7 @@ class Appservice:
         events = body.get("events") if isinstance(body, dict) else None
         if not isinstance(events, list):
             return _error(400, "M_BAD_JSON", "Not a transaction")
-        events = [event for event in events if _is_event(event)]
+        events = [e for e in events if _is_event(e) and self._door.concerns_us(e)]
         if events:
             async with self._db.write() as tx:
                 await take_in(tx, self._door, events)
@@ -85,7 +85,7 @@ class Appservice:
 
 
 async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> None:
-    """Queue what of some events is somebody's business; a row queued twice is one row."""
+    """Queue what of some events that may concern us does; a row queued twice is one row."""
     lanes = await door.lanes(tx, events)
     rows = [
         (lane, event["event_id"], event) for lane, event in zip(lanes, events, strict=True) if lane

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 BOT_LANE, RELAY_LANE = "bot/", "relay/"
-_FOR_THE_BOT = frozenset({"m.room.message", "m.room.encrypted", "m.reaction", "m.room.member"})
+_KINDS = frozenset({"m.room.message", "m.room.encrypted", "m.reaction", "m.room.member"})
 
 
 class Door:
@@ -37,33 +37,30 @@ class Door:
         self._own_mark = own_mark
         self._is_command = is_command
 
-    async def lanes(self, tx: Tx, events: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-        """Return the lane of each event, empty for what is nobody's business."""
-        ids = {event["room_id"] for event in events}
-        made = {
-            row.room_id
-            for row in await tx.all(
-                select(rooms.c.room_id).where(
-                    rooms.c.room_id.in_(ids), rooms.c.school_id.is_not(None)
-                )
-            )
-        }
-        linked = {
-            row.room_id
-            for row in await tx.all(select(chats.c.room_id).where(chats.c.room_id.in_(ids)))
-        }
-        return [self._lane(event, made | linked, linked) for event in events]
-
-    def _lane(self, event: Mapping[str, Any], shared: set[str], linked: set[str]) -> str:
-        room_id, sender, content = str(event["room_id"]), event["sender"], event["content"]
+    def concerns_us(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether an event may be anybody's business, without asking the database."""
+        sender = event["sender"]
         ours = sender == self._bot or sender.startswith(self._ghosts)
-        if ours or self._own_mark in content or event["type"] not in _FOR_THE_BOT:
-            return ""
-        if room_id not in shared:
+        return not ours and self._own_mark not in event["content"] and event["type"] in _KINDS
+
+    async def lanes(self, tx: Tx, events: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+        """Return the lane of each event that may concern us, empty for what does not."""
+        ids = {event["room_id"] for event in events}
+        query = (
+            select(rooms.c.room_id, chats.c.login_id)
+            .join(chats, chats.c.room_id == rooms.c.room_id, isouter=True)
+            .where(rooms.c.room_id.in_(ids), rooms.c.school_id.is_not(None))
+        )
+        linked = {row.room_id: row.login_id is not None for row in await tx.all(query)}
+        return [self._lane(event, linked) for event in events]
+
+    def _lane(self, event: Mapping[str, Any], linked: Mapping[str, bool]) -> str:
+        room_id, content = str(event["room_id"]), event["content"]
+        if room_id not in linked:
             return BOT_LANE + room_id
         if event["type"] != "m.room.message":
             return ""
         body = content.get("body")
         if isinstance(body, str) and self._is_command(body):
             return BOT_LANE + room_id
-        return RELAY_LANE + room_id if room_id in linked else ""
+        return RELAY_LANE + room_id if linked[room_id] else ""

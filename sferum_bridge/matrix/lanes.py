@@ -76,7 +76,8 @@ class Lanes:
                 items = await queues.waiting(tx, self._queue, lane, _BATCH)
             for item in items:
                 await self._until_done(item)
-            if not items and lane not in self._again:
+            # A row committed since the look has rung, or will: then the lane starts again.
+            if len(items) < _BATCH and lane not in self._again:
                 self._running.discard(lane)
                 return
 

@@ -19,9 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from mautrix.errors import MatrixRequestError
 
@@ -29,10 +27,8 @@ from sferum_bridge.matrix import shape
 from sferum_bridge.matrix.client import UnknownOutcome
 from sferum_bridge.matrix.room import Progress, RoomFitter
 from sferum_bridge.matrix.shape import Wanted
-from sferum_bridge.school import access
-from sferum_bridge.school.contour import RoomFact
 from sferum_bridge.school.layout import Kind, key, layout
-from sferum_bridge.store import accounts, chats, rooms, schools
+from sferum_bridge.store import accounts, rooms, schools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +36,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.creation import RoomMaker
-    from sferum_bridge.matrix.policy import Policy
+    from sferum_bridge.matrix.facts import Facts
     from sferum_bridge.school.people import School
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.schools import SchoolRecord
@@ -85,7 +81,7 @@ class RoomKeeper:
         db: Database,
         homeserver: Homeserver,
         maker: RoomMaker,
-        policy: Policy,
+        facts: Facts,
         settings: KeeperSettings,
         name_of: Callable[[Kind, str, str, str], str],
         *,
@@ -94,7 +90,7 @@ class RoomKeeper:
         self._db = db
         self._homeserver = homeserver
         self._maker = maker
-        self._policy = policy
+        self._facts = facts
         self._settings = settings
         self._name_of = name_of
         self._fitter = RoomFitter(
@@ -109,7 +105,6 @@ class RoomKeeper:
 
     async def run(self) -> None:
         """Work for ever: at every change, at every school's midnight, and after every failure."""
-        await self._start_policy()
         bell = self._db.bell(schools.ROOMS_BELL)
         while True:
             await self.catch_up()
@@ -119,15 +114,14 @@ class RoomKeeper:
         """Apply every school that changed; what was refused or interrupted is tried again later."""
         async with self._db.read() as tx:
             records = await schools.records(tx)
-            linked = frozenset(chat.room_id for chat in await chats.all_chats(tx))
         for record in records:
-            state = (record.wanted, self._today(record), linked)
+            state = (record.wanted, record.day(self._db.clock()))
             look = self._looks.get(record.id)
             if look is not None and look.state == state and self._db.clock() < look.again:
                 continue
             complete = False
             try:
-                complete = await self.apply(record, linked)
+                complete = await self.apply(record)
             except* (MatrixRequestError, UnknownOutcome) as errors:
                 log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
             failed_before = look.pause if look is not None and look.state == state else 0.0
@@ -139,13 +133,13 @@ class RoomKeeper:
         refresh, retry = self._settings.refresh, self._settings.retry
         return refresh if complete else min(max(failed_before * 2, retry), refresh)
 
-    async def apply(self, record: SchoolRecord, linked: frozenset[str]) -> bool:
+    async def apply(self, record: SchoolRecord) -> bool:
         """Make one school's rooms as they should be; false when something was refused.
 
         One member's refusal holds nobody else up; it is logged. Raises `MatrixRequestError` and
         `UnknownOutcome`, alone or in a group, when a room could not be made or shaped.
         """
-        day = self._today(record)
+        day = record.day(self._db.clock())
         async with self._db.read() as tx:
             school = await schools.load(tx, record.id)
             mxids = await accounts.by_person(tx)
@@ -154,12 +148,9 @@ class RoomKeeper:
         wanted = self._in_matrix(school, record, day, mxids)
         progress = Progress(total=self._count(wanted, known, members))
         self._progress[record.id] = progress
-        exist = {k: r.room_id for k, r in known.items() if r.room_id}
-        self._set_facts(school, day, mxids, exist, linked)
-        await self._policy.sync()
+        await self._facts.refresh()
         room_ids = await self._create_missing(record, wanted, known, progress)
-        self._set_facts(school, day, mxids, room_ids, linked)
-        await self._policy.sync()
+        await self._facts.refresh()
         at_once = asyncio.Semaphore(self._settings.rooms_at_once)
         async with asyncio.TaskGroup() as tasks:
             made = [
@@ -173,10 +164,6 @@ class RoomKeeper:
         return all(task.result() for task in made)
 
     # --- what is wanted ---------------------------------------------------------------------
-
-    def _today(self, record: SchoolRecord) -> date:
-        now = datetime.fromtimestamp(self._db.clock() / 1000, UTC)
-        return now.astimezone(ZoneInfo(record.timezone)).date()
 
     def _in_matrix(
         self,
@@ -211,39 +198,6 @@ class RoomKeeper:
             joined = {m for m, how in members.get(room_id, {}).items() if how == "join"}
             steps += len(one.members.keys() - joined)
         return steps
-
-    async def _start_policy(self) -> None:
-        async with self._db.read() as tx:
-            linked = frozenset(chat.room_id for chat in await chats.all_chats(tx))
-            mxids = await accounts.by_person(tx)
-            for record in await schools.records(tx):
-                school = await schools.load(tx, record.id)
-                known = await rooms.of_school(tx, record.id)
-                ids = {k: r.room_id for k, r in known.items() if r.room_id}
-                self._set_facts(school, self._today(record), mxids, ids, linked)
-        await self._policy.start()
-
-    def _set_facts(
-        self,
-        school: School,
-        day: date,
-        mxids: Mapping[str, Sequence[str]],
-        room_ids: Mapping[str, str],
-        linked: frozenset[str],
-    ) -> None:
-        people = {
-            mxid: groups
-            for person_id, groups in access.groups(school, day).items()
-            for mxid in mxids.get(person_id, ())
-        }
-        facts = {
-            room_ids[room.key]: RoomFact(
-                school.id, room.kind.value, room.audience, linked=room_ids[room.key] in linked
-            )
-            for room in layout(school, day)
-            if room.key in room_ids
-        }
-        self._policy.set_school(school.id, people, facts)
 
     # --- making it so -----------------------------------------------------------------------
 

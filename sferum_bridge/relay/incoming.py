@@ -123,20 +123,30 @@ class Incoming:
                 wait = min(wait * 2, _LONGEST_WAIT)
 
     async def _store(self, login: Login, connector: Connector, batch: Batch) -> None:
-        async with self._db.read() as tx:
-            linked = {c.chat_id: c for c in await chats.all_chats(tx) if c.login_id == login.id}
-            owners = {
-                other.account_id: other.mxid
-                for other in await chats.all_logins(tx)
-                if other.network == login.network
-            }
-        wanted = [message for message in batch.events if message.chat_id in linked]
-        await self._learn_names(login.network, connector, [m.sender_id for m in wanted])
+        """Queue what a batch brings for linked chats, and move the cursor behind it."""
+        while unknown := await self._store_if_known(login, batch):
+            await self._learn_names(login.network, connector, unknown)
+
+    async def _store_if_known(self, login: Login, batch: Batch) -> Sequence[str]:
+        """Store a batch; where a writer's name is not known, store nothing and return who."""
         async with self._db.write() as tx:
-            for message in wanted:
-                owner = owners.get(message.sender_id, "")
-                await self._queue(tx, login, linked[message.chat_id], message, owner)
+            linked = {c.chat_id: c for c in await chats.all_chats(tx) if c.login_id == login.id}
+            wanted = [message for message in batch.events if message.chat_id in linked]
+            writers = {(login.network, message.sender_id) for message in wanted}
+            unknown = sorted(i for _, i in writers - self._names.keys())
+            if unknown:
+                return unknown
+            if wanted:
+                owners = {
+                    other.account_id: other.mxid
+                    for other in await chats.all_logins(tx)
+                    if other.network == login.network
+                }
+                for message in wanted:
+                    owner = owners.get(message.sender_id, "")
+                    await self._queue(tx, login, linked[message.chat_id], message, owner)
             await chats.set_cursor(tx, login.id, batch.cursor)
+        return ()
 
     async def _queue(
         self, tx: Tx, login: Login, chat: Chat, message: RemoteMessage, owner: str
@@ -170,14 +180,15 @@ class Incoming:
         # so that what they wrote is not lost.
         if owner and (await rooms.members(tx, chat.room_id)).get(owner) == "join":
             return Sender(owner, puppet=True)
-        name = self._names.get((login.network, sender_id)) or sender_id
+        name = self._names[login.network, sender_id]
         return Sender(self._ghosts.mxid(sender_id), self._settings.ghost_name.format(name=name))
 
-    async def _learn_names(self, network: str, connector: Connector, ids: Sequence[str]) -> None:
-        unknown = sorted({i for i in ids if (network, i) not in self._names})
-        if not unknown:
-            return
+    async def _learn_names(
+        self, network: str, connector: Connector, unknown: Sequence[str]
+    ) -> None:
+        contacts = await connector.contacts(unknown)
         if len(self._names) > _MOST_NAMES:
             self._names.clear()
-        for contact in await connector.contacts(unknown):
-            self._names[network, contact.id] = contact.name
+        # Whom the network does not know is known by the id from now on.
+        self._names |= {(network, i): i for i in unknown}
+        self._names |= {(network, contact.id): contact.name for contact in contacts}

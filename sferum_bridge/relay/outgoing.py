@@ -57,42 +57,58 @@ class Outgoing:
         """Send one event to its chat and mark its row done."""
         event = item.content
         message = convert.from_matrix(event["content"])
-        async with self._db.read() as tx:
-            chat = await chats.chat_of_room(tx, event["room_id"])
-            login, relayed = await self._login_for(tx, chat, event["sender"])
-            name = await self._name(tx, event["sender"]) if relayed else ""
-            reply_to = await self._remote_id(tx, message.reply_to)
-        if chat is None or message.not_carried == "empty":
-            await self._finish(item)
-        elif login is None:
-            await self._tell(item, "relay-not-heard", f"unheard.{chat.room_id}")
-        elif message.not_carried:
-            key = f"relay-not-carried-{message.not_carried}"
-            await self._tell(item, key, f"{message.not_carried}.{chat.room_id}")
-        else:
-            text = convert.in_front(name, message.text) if relayed else message.text
-            await self._send(item, chat, login, convert.split(text), reply_to)
-
-    async def _send(
-        self, item: Item, chat: Chat, login: Login, parts: Sequence[str], reply_to: str
-    ) -> None:
         async with self._db.write() as tx:
+            chat = await chats.chat_of_room(tx, event["room_id"])
+            if chat is None or message.not_carried == "empty":
+                await queues.done(tx, queues.INBOX, item.id)
+                return
+            login = await self._login_for(tx, chat, event["sender"])
+            if login is None:
+                await self._tell(tx, item, "relay-not-heard", f"unheard.{chat.room_id}")
+                return
+            if message.not_carried:
+                key = f"relay-not-carried-{message.not_carried}"
+                await self._tell(tx, item, key, f"{message.not_carried}.{chat.room_id}")
+                return
+            text = message.text
+            if login.mxid != event["sender"]:
+                text = convert.in_front(await self._name(tx, event["sender"]), text)
+            parts = convert.split(text)
             random_ids = [
                 await chats.about_to_send(tx, chat.login_id, chat.chat_id, item.name, part)
                 for part in range(len(parts))
             ]
-        sent = []
+            reply_to = await self._remote_id(tx, message.reply_to)
+        await self._send(item, chat, login, list(zip(parts, random_ids, strict=True)), reply_to)
+
+    async def _send(
+        self,
+        item: Item,
+        chat: Chat,
+        login: Login,
+        parts: Sequence[tuple[str, int]],
+        reply_to: str,
+    ) -> None:
+        """Send the parts with their random ids; note where they went, and tell what failed."""
+        sent: list[Sent] = []
+        failure: NetworkError | None = None
         try:
-            for part, (text, random_id) in enumerate(zip(parts, random_ids, strict=True)):
-                answer = await self._send_part(
-                    login, chat.chat_id, text, random_id, reply_to if part == 0 else ""
-                )
-                sent.append(answer)
+            for text, random_id in parts:
+                answered = "" if sent else reply_to
+                sent.append(await self._send_part(login, chat.chat_id, text, random_id, answered))
         except NetworkError as e:
             log.warning("%s was not sent: %s", item.name, e.detail)
-            await self._tell(item, e.text_key, item.name, sent=sent, chat=chat)
-            return
-        await self._finish(item, sent=sent, chat=chat)
+            failure = e
+        async with self._db.write() as tx:
+            for part, one in enumerate(sent):
+                mapped = chats.Mapped(
+                    chat.chat_id, one.message_id, part, chat.room_id, item.name, from_matrix=True
+                )
+                await chats.map_message(tx, chat.login_id, mapped)
+            if failure is None:
+                await queues.done(tx, queues.INBOX, item.id)
+            else:
+                await self._tell(tx, item, failure.text_key, item.name)
 
     async def _send_part(
         self, login: Login, chat_id: str, text: str, random_id: int, reply_to: str
@@ -118,15 +134,12 @@ class Outgoing:
                     log.info("Login %s sends again", login.id)
                 return sent
 
-    async def _login_for(self, tx: Tx, chat: Chat | None, mxid: str) -> tuple[Login | None, bool]:
-        """Return the login a message goes out by, and whether it is another's (the relay)."""
-        if chat is None:
-            return None, False
+    async def _login_for(self, tx: Tx, chat: Chat, mxid: str) -> Login | None:
+        """Return the login a message goes out by: the writer's own, or the relay's if it is on."""
         for login in await chats.all_logins(tx):
             if login.id == chat.login_id and not login.expired:
-                relayed = login.mxid != mxid
-                return (login, relayed) if chat.relay or not relayed else (None, False)
-        return None, False
+                return login if chat.relay or login.mxid == mxid else None
+        return None
 
     async def _name(self, tx: Tx, mxid: str) -> str:
         person = await accounts.person_of(tx, mxid)
@@ -136,35 +149,11 @@ class Outgoing:
         mapped = await chats.by_event(tx, event_id) if event_id else ()
         return mapped[0].message_id if mapped else ""
 
-    async def _tell(
-        self,
-        item: Item,
-        key: str,
-        once: str,
-        *,
-        sent: Sequence[Sent] = (),
-        chat: Chat | None = None,
-    ) -> None:
+    async def _tell(self, tx: Tx, item: Item, key: str, once: str) -> None:
         """Tell the writer in their direct chat, once per `once`, and finish the row."""
         mxid = item.content["sender"]
-        async with self._db.write() as tx:
-            person = await accounts.person_of(tx, mxid)
-            language = await accounts.language_of(tx, person.id) if person else ""
-            txn_id = f"relay.{once}.{mxid}".replace("/", "_")
-            await outbox.say(tx, txn_id, self._notice(key, language), to=mxid)
-            await self._done(tx, item, sent, chat)
-
-    async def _finish(
-        self, item: Item, *, sent: Sequence[Sent] = (), chat: Chat | None = None
-    ) -> None:
-        async with self._db.write() as tx:
-            await self._done(tx, item, sent, chat)
-
-    async def _done(self, tx: Tx, item: Item, sent: Sequence[Sent], chat: Chat | None) -> None:
-        for part, one in enumerate(sent):
-            if chat is not None:
-                mapped = chats.Mapped(
-                    chat.chat_id, one.message_id, part, chat.room_id, item.name, from_matrix=True
-                )
-                await chats.map_message(tx, chat.login_id, mapped)
+        person = await accounts.person_of(tx, mxid)
+        language = await accounts.language_of(tx, person.id) if person else ""
+        txn_id = f"relay.{once}.{mxid}".replace("/", "_")
+        await outbox.say(tx, txn_id, self._notice(key, language), to=mxid)
         await queues.done(tx, queues.INBOX, item.id)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select, update
 
@@ -33,6 +35,7 @@ from sferum_bridge.store.tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from sqlalchemy import Row
 
@@ -56,6 +59,10 @@ class SchoolRecord:
     language: str
     wanted: int
     applied: int
+
+    def day(self, now: int) -> date:
+        """Return the day it is in the school's zone at a time (milliseconds)."""
+        return datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(self.timezone)).date()
 
 
 async def add(tx: Tx, name: str, timezone: str, language: str) -> str:
