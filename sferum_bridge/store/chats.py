@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.store import schools
 from sferum_bridge.store.tables import chats, ghosts, logins, message_map, sending
@@ -57,10 +56,6 @@ class Mapped:
     from_matrix: bool
 
 
-def _insert(tx: Tx) -> Any:
-    return sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
-
-
 # --- logins ---------------------------------------------------------------------------------
 
 
@@ -71,7 +66,7 @@ async def save_login(
     sealed = tx.sealer.seal(secret, "login")
     changes = {"name": name, "mxid": mxid, "sealed": sealed, "expired_at": None}
     await tx.run(
-        _insert(tx)(logins)
+        tx.insert(logins)
         .values(id=schools.new_id(), network=network, account_id=account_id, **changes)
         .on_conflict_do_update(index_elements=["network", "account_id"], set_=changes)
     )
@@ -147,7 +142,7 @@ async def ghost_name(tx: Tx, mxid: str) -> str | None:
 async def save_ghost(tx: Tx, mxid: str, name: str) -> None:
     """Remember that a ghost exists and what it is called."""
     await tx.run(
-        _insert(tx)(ghosts)
+        tx.insert(ghosts)
         .values(mxid=mxid, name=name)
         .on_conflict_do_update(index_elements=["mxid"], set_={"name": name})
     )
@@ -159,7 +154,7 @@ async def save_ghost(tx: Tx, mxid: str, name: str) -> None:
 async def map_message(tx: Tx, login_id: str, m: Mapped) -> None:
     """Remember which event a part of a message is; a second time changes nothing."""
     await tx.run(
-        _insert(tx)(message_map)
+        tx.insert(message_map)
         .values(
             login_id=login_id,
             chat_id=m.chat_id,

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Connection, CursorResult, Engine, Executable, Row
+    from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Table
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from sferum_bridge.store.sealing import Sealer
@@ -106,6 +107,10 @@ class Tx:
     async def value(self, statement: Executable) -> Any:
         """Return the first column of the first row, or `None`."""
         return (await self._runner.execute(statement)).scalar()
+
+    def insert(self, table: Table) -> Any:
+        """Begin an INSERT that knows ON CONFLICT, as this database spells it."""
+        return (sqlite if self.dialect == "sqlite" else postgresql).insert(table)
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.store.tables import attempts, dialogues, direct_rooms, offers
 
@@ -15,14 +14,10 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 
-def _insert(tx: Tx) -> Any:
-    return sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
-
-
 async def add_room(tx: Tx, room_id: str, mxid: str) -> None:
     """Remember a direct chat of the bot with somebody."""
     await tx.run(
-        _insert(tx)(direct_rooms)
+        tx.insert(direct_rooms)
         .values(room_id=room_id, mxid=mxid, at=tx.now)
         .on_conflict_do_update(index_elements=["room_id"], set_={"mxid": mxid, "at": tx.now})
     )
@@ -49,7 +44,7 @@ async def open_dialogue(tx: Tx, mxid: str, state: Any) -> None:
     """Remember what is being asked of somebody; it replaces an earlier question."""
     values = {"sealed": tx.sealer.seal(state, "dialogue"), "opened_at": tx.now}
     await tx.run(
-        _insert(tx)(dialogues)
+        tx.insert(dialogues)
         .values(mxid=mxid, **values)
         .on_conflict_do_update(index_elements=["mxid"], set_=values)
     )
@@ -69,7 +64,7 @@ async def close_dialogue(tx: Tx, mxid: str) -> None:
 async def add_offer(tx: Tx, event_id: str, reaction: str, mxid: str, command: str) -> None:
     """Remember that tapping `reaction` under a message of the bot means `command`."""
     await tx.run(
-        _insert(tx)(offers)
+        tx.insert(offers)
         .values(event_id=event_id, reaction=reaction, mxid=mxid, command=command, at=tx.now)
         .on_conflict_do_nothing()
     )
@@ -84,7 +79,7 @@ async def offer(tx: Tx, event_id: str, reaction: str, mxid: str) -> str:
 
 async def note_attempt(tx: Tx, mxid: str) -> None:
     """Count a failed try of a code."""
-    await tx.run(_insert(tx)(attempts).values(mxid=mxid, at=tx.now).on_conflict_do_nothing())
+    await tx.run(tx.insert(attempts).values(mxid=mxid, at=tx.now).on_conflict_do_nothing())
 
 
 async def attempts_since(tx: Tx, mxid: str, since: int) -> tuple[int, int]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.school import kinship
 from sferum_bridge.school.people import LinkState, ParentLink
@@ -189,10 +188,9 @@ async def link(
 
     The database decides: each slot of a child, and each pair of child and parent, is unique.
     """
-    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
     for slot in range(1, kinship.MOST_PARENTS + 1):
         added = await tx.run(
-            build(parent_links)
+            tx.insert(parent_links)
             .values(
                 id=schools.new_id(),
                 child_id=child_id,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.store.tables import inbox, outbox
 
@@ -70,8 +69,7 @@ async def put_all(tx: Tx, queue: Queue, rows: Sequence[tuple[str, str, Any]]) ->
         }
         for lane, name, content in rows
     ]
-    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
-    added = await tx.run(build(queue.table).values(values).on_conflict_do_nothing())
+    added = await tx.run(tx.insert(queue.table).values(values).on_conflict_do_nothing())
     if added:
         for lane, _, _ in rows:
             tx.wake(queue.bell, lane)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.store.tables import room_members, rooms
 
@@ -103,9 +102,8 @@ async def set_member(tx: Tx, room_id: str, mxid: str, membership: str) -> None:
             )
         )
         return
-    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
     await tx.run(
-        build(room_members)
+        tx.insert(room_members)
         .values(room_id=room_id, mxid=mxid, membership=membership)
         .on_conflict_do_update(index_elements=["room_id", "mxid"], set_={"membership": membership})
     )

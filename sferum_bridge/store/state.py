@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sferum_bridge.store.tables import bridge_state
 
@@ -20,9 +19,8 @@ async def get(tx: Tx, key: str) -> str:
 
 async def put(tx: Tx, key: str, value: str) -> None:
     """Remember something under a name."""
-    build: Any = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
     await tx.run(
-        build(bridge_state)
+        tx.insert(bridge_state)
         .values(key=key, value=value)
         .on_conflict_do_update(index_elements=["key"], set_={"value": value})
     )
