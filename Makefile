@@ -20,6 +20,8 @@ export PYTHONUTF8 := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_PREFERENCE := only-system
 export UV_NO_PROGRESS := 1
+# Schools sit behind proxies with certificates of their own: trust what the machine trusts.
+export UV_SYSTEM_CERTS := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
