@@ -183,16 +183,31 @@ class Config(_Section):
 
 
 def load(path: Path) -> Config:
-    """Read settings from a file. Raises `ConfigError`."""
+    """Read settings from a file; secrets nobody made yet are an error. Raises `ConfigError`."""
+    settings = check(_read(path) or {}, str(path))
+    unmade = [
+        f"{name}.{key}"
+        for name, section in settings.model_dump().items()
+        for key, value in section.items()
+        if value == GENERATE
+    ]
+    if unmade:
+        raise ConfigError(
+            f"{path} has no secrets yet ({', '.join(unmade)}). "
+            f"Make them with: sferum-bridge config --output {path}"
+        )
+    return settings
+
+
+def _read(path: Path) -> Any:
     try:
-        data = _yaml().load(path.read_text(encoding="utf-8"))
+        return _yaml().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist. Write one with: sferum-bridge config --output {path}"
         ) from None
     except (OSError, UnicodeDecodeError, YAMLError) as e:
         raise ConfigError(f"{path} cannot be read: {e}") from e
-    return check(data if data is not None else {}, str(path))
 
 
 def check(data: Any, where: str) -> Config:
@@ -252,7 +267,7 @@ def ensure(path: Path) -> Config:
     """
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if text.strip():
-        load(path)
+        check(_read(path) or {}, str(path))
     new = upgrade(text, secret=lambda: secrets.token_urlsafe(32))
     if new != text:
         write_private(path, new.encode())

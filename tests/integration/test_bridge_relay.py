@@ -223,6 +223,27 @@ async def test_an_absent_stand_in_is_waited_for(relayed: Relayed) -> None:
     await until(both, 60)
 
 
+async def test_a_stand_in_that_is_down_at_the_start_is_waited_for(relayed: Relayed) -> None:
+    bridged = relayed.bridged
+    await bridged.stop_bridge()
+    await bridged.standin.stop()
+    before = len(bridged.log())
+    await bridged.start_bridge()
+
+    async def noticed() -> bool:
+        return "does not hear the network" in bridged.log()[before:]
+
+    await until(noticed)
+    await bridged.standin.start()
+    await relayed.post("наконец-то")
+
+    async def arrived() -> bool:
+        return bool(await bodies(relayed, "наконец-то"))
+
+    await until(arrived, 60)
+    assert bridged.log()[before:].count("does not hear the network") == 1
+
+
 async def test_kills_in_the_middle_lose_nothing_and_double_nothing(relayed: Relayed) -> None:
     outward = [f"туда {n}" for n in range(30)]
     inward = [f"сюда {n}" for n in range(30)]

@@ -243,6 +243,29 @@ async def test_a_homeserver_that_restarts_is_waited_for_and_said_once(
     await move(bridged, pupil.person_id, pupil.class_id)
 
 
+async def test_a_homeserver_that_is_down_at_the_start_is_waited_for(
+    bridged: BridgedSchool,
+) -> None:
+    await bridged.stop_bridge()
+    await bridged.synapse.stop()
+    before = len(bridged.log())
+    await bridged.start_bridge()
+
+    async def noticed() -> bool:
+        return "does not answer" in bridged.log()[before:]
+
+    await until(noticed)
+    await asyncio.sleep(2)
+    await bridged.synapse.start()
+
+    async def back() -> bool:
+        return "answers again" in bridged.log()[before:]
+
+    await until(back, 60)
+    assert bridged.log()[before:].count("does not answer") == 1
+    await bridged.settled()
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [

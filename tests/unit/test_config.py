@@ -90,6 +90,14 @@ def test_an_error_does_not_repeat_a_secret(tmp_path: Path) -> None:
     assert "very-secret" not in str(refused.value)
 
 
+def test_the_example_itself_is_no_installation(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(config.example(), encoding="utf-8")
+    with pytest.raises(config.ConfigError, match=r"web\.status_token.*config --output"):
+        config.load(path)
+    assert config.ensure(path) == config.load(path)
+
+
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(config.ConfigError, match="sferum-bridge config --output"):
         config.load(tmp_path / "config.yaml")
