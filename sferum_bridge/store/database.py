@@ -205,16 +205,17 @@ def open_database(
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _LOCKED_SECONDS}
     )
-    # The connection goes between two threads, never used by both at once; it never waits itself.
+    # A connection goes between two threads, but is never used by both at once.
     inline = create_engine(
         address.set(drivername="sqlite+pysqlite"),
         pool_size=pool_size,
         max_overflow=-1,
-        connect_args={"check_same_thread": False, "timeout": 0},
+        connect_args={"check_same_thread": False, "timeout": _LOCKED_SECONDS},
     )
+    event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    event.listen(inline, "begin", _sqlite_begin_at_once)
     for each in (engine.sync_engine, inline):
         event.listen(each, "connect", _sqlite_connected)
-        event.listen(each, "begin", _sqlite_begin)
     return Database(engine, _Sqlite(inline), sealer, clock)
 
 
@@ -343,3 +344,12 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Any) -> None:
     writes = connection.info.pop("write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _sqlite_begin_at_once(connection: Any) -> None:
+    """Begin like `_sqlite_begin`, but fail rather than wait for another writer."""
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        _sqlite_begin(connection)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCKED_SECONDS * 1000:.0f}")
