@@ -105,7 +105,7 @@ def as_table(results: Entries) -> Table:
     """Return a table of a run for a terminal."""
     table = Table(title="Benchmarks", title_justify="left")
     for column in ("Figure", "Value", "Goal", "Holds", "Runs", "Floor", "When"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "Figure")
     for name, entry in results.items():
         table.add_row(*_cells(name, entry))
     return table

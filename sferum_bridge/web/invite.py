@@ -30,7 +30,8 @@ _STYLE = """
 body { font: 18px/1.5 system-ui, sans-serif; max-width: 34em; margin: 2em auto; padding: 0 1em;
        color: #1b1b1f; background: #fff; }
 h1 { font-size: 1.5em; line-height: 1.2; }
-a.open { display: inline-block; padding: .6em 1.1em; border-radius: .5em; background: #0b57d0;
+li { margin: .6em 0; }
+a.open { display: inline-block; margin: .4em 0; padding: .6em 1.1em; border-radius: .5em; background: #0b57d0;
          color: #fff; text-decoration: none; }
 section + section { border-top: 1px solid #c4c6d0; margin-top: 2em; padding-top: 1em; }
 @media (prefers-color-scheme: dark) { body { color: #e3e2e6; background: #1b1b1f; } }
@@ -67,6 +68,7 @@ def _section(texts: Texts, bot_mxid: str, support: str, lang: str) -> str:
     return (
         f'<section lang="{lang}"><h1>{html("title")}</h1><p>{html("intro")}</p>'
         f"<ol><li>{html('step-client')}</li><li>{html('step-bot')}<br>"
-        f'<a class="open" rel="noreferrer" href="{escape(link)}">{html("open-bot")}</a></li>'
+        f'<a class="open" rel="noreferrer" href="{escape(link)}">{html("open-bot")}</a><br>'
+        f"<code>{escape(bot_mxid)}</code></li>"
         f"<li>{html('step-code')}</li></ol><p>{help_text}</p></section>"
     )
