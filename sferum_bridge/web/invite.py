@@ -31,8 +31,8 @@ body { font: 18px/1.5 system-ui, sans-serif; max-width: 34em; margin: 2em auto; 
        color: #1b1b1f; background: #fff; }
 h1 { font-size: 1.5em; line-height: 1.2; }
 li { margin: .6em 0; }
-a.open { display: inline-block; margin: .4em 0; padding: .6em 1.1em; border-radius: .5em; background: #0b57d0;
-         color: #fff; text-decoration: none; }
+a.open { display: inline-block; margin: .4em 0; padding: .6em 1.1em; border-radius: .5em;
+         background: #0b57d0; color: #fff; text-decoration: none; }
 section + section { border-top: 1px solid #c4c6d0; margin-top: 2em; padding-top: 1em; }
 @media (prefers-color-scheme: dark) { body { color: #e3e2e6; background: #1b1b1f; } }
 """
