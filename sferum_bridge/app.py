@@ -63,6 +63,11 @@ _HOUSEKEEPING_SECONDS = 3600.0
 _HTTP_SECONDS = 120.0
 # What somebody wrote between inviting the bot and its joining is read afterwards, so many events.
 _EARLIER_EVENTS = 20
+_TWO = 2
+
+
+class NotDirect(Exception):
+    """The bot was invited to a direct chat in which there are more than two."""
 
 
 @asynccontextmanager
@@ -208,6 +213,10 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
 
     async def join(room_id: str) -> None:
         await homeserver.join(room_id)
+        if len(await homeserver.people_in(room_id) or ()) > _TWO:
+            # Called direct, and others are in it: no place for what the bot tells one person.
+            await homeserver.leave(room_id)
+            raise NotDirect(room_id)
         await _take_in_earlier(db, homeserver, door, room_id)
 
     async def login_lost(tx: Tx, login: Login, _error: NetworkError) -> None:

@@ -8,11 +8,13 @@ what the owner wrote, values and comments, and only adds what is missing.
 from __future__ import annotations
 
 import io
+import os
 import re
 import secrets
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
@@ -53,6 +55,30 @@ class HomeserverSettings(_Section):
     )
 
 
+def _ghost_name(value: str) -> str:
+    try:
+        value.format(name="name")
+    except (LookupError, ValueError) as e:
+        raise ValueError("only {name} may stand in braces") from e
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as e:
+        raise ValueError(f"no regular expression: {e}") from e
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, LookupError) as e:
+        raise ValueError("no such time zone; write one as Europe/Moscow") from e
+    return value
+
+
 class AppserviceSettings(_Section):
     """How Synapse reaches the bridge, and what the bridge's accounts are called."""
 
@@ -70,10 +96,10 @@ class AppserviceSettings(_Section):
         pattern=r"^[a-z0-9._=/-]+$",
         description="Sferum users appear as @<this><their id>.",
     )
-    ghost_name: str = Field(
+    ghost_name: Annotated[str, AfterValidator(_ghost_name)] = Field(
         default="{name} (Сферум)", description="Their name; {name} is what Sferum calls them."
     )
-    accounts: str = Field(
+    accounts: Annotated[str, AfterValidator(_pattern)] = Field(
         default=".*",
         description="Localparts (a regular expression) the bridge may act for: it lets people\n"
         "into their rooms, and shows what they write in Sferum as their own.",
@@ -104,7 +130,7 @@ class SchoolSettings(_Section):
     language: Literal["ru", "en"] = Field(
         default="ru", description="For those who have not chosen one."
     )
-    timezone: str = Field(
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         default="Europe/Moscow", description="Of schools whose roster does not say."
     )
     public_url: str = Field(
@@ -279,7 +305,10 @@ def write_private(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     temporary.touch(mode=0o600)
-    temporary.write_bytes(content)
+    with temporary.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
     temporary.replace(path)
 
 

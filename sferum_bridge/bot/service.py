@@ -21,8 +21,6 @@ import logging
 import traceback
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from sferum_bridge.bot import about, approving, commands, confirming, events, inviting
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.events import What
@@ -30,7 +28,9 @@ from sferum_bridge.bot.register import schools_of
 from sferum_bridge.bot.talk import Talk, digest
 from sferum_bridge.bot.texts import LANGUAGES
 from sferum_bridge.matrix import outbox
+from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.store import accounts, dialogues, queues, rooms
+from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
-
-_DATABASE_AWAY = (OSError, OperationalError, InterfaceError)
 
 
 class Bot:
@@ -80,9 +78,9 @@ class Bot:
                 if await queues.is_waiting(tx, queues.INBOX, item.id):
                     await self._carry_out(tx, event, name)
                     await queues.done(tx, queues.INBOX, item.id)
-        except _DATABASE_AWAY:
-            raise
-        except Exception as e:  # noqa: BLE001 - whatever one message does, the next is heard
+        except Exception as e:
+            if is_away(e) or isinstance(e, TryAgain):
+                raise
             # The message of an error may quote what somebody wrote: its type and place must do.
             place = traceback.extract_tb(e.__traceback__)[-1]
             log.error(  # noqa: TRY400 - a traceback would show the message

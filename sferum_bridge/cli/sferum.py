@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Rooms in which ghosts could not write, or nobody may be but the bot.
+_NO_TALK = frozenset({"gate", "school", "class", "announcements", "materials"})
+
+
 @click.group()
 def sferum() -> None:
     """Connect accounts of Sferum and link its chats to rooms."""
@@ -126,9 +130,10 @@ async def _link(
     async with database(config_path) as (_, db), db.write() as tx:
         if login_id not in {one.id for one in await stored.all_logins(tx)}:
             raise click.ClickException("There is no such login. See: sferum-bridge sferum chats")
-        if await stored_rooms.by_room_id(tx, room_id) is None:
+        room = await stored_rooms.by_room_id(tx, room_id)
+        if room is None or room.kind in _NO_TALK:
             raise click.ClickException(
-                "That is no room of a school here. See: sferum-bridge roster rooms"
+                "That is no room where a school here talks. See: sferum-bridge roster rooms"
             )
         await stored.link(tx, stored.Chat(login_id, chat_id, room_id, relay))
         audit.record(tx, "console", "chat.link", room_id, f"chat {chat_id}")

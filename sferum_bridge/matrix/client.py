@@ -40,6 +40,10 @@ class UnknownOutcome(Exception):
     """A request that must not be repeated got no answer; it may or may not have had its effect."""
 
 
+class TryAgain(Exception):
+    """The homeserver is in trouble of its own (a 5xx, a token it does not know yet): ask later."""
+
+
 def path(*segments: str, version: str = "v3") -> str:
     """Return a client API path of quoted segments."""
     return f"/_matrix/client/{version}/" + "/".join(quote(s, safe="") for s in segments)
@@ -83,7 +87,8 @@ class Homeserver:
         """Make one request and return the JSON answer.
 
         `user` is played by the bridge's appservice, or by the double-puppet one with `puppet`.
-        Raises `MatrixRequestError` for a refusal and `UnknownOutcome` (see above).
+        Raises `MatrixRequestError` for a refusal, `TryAgain` for trouble that repeating at once
+        does not mend, and `UnknownOutcome` (see above).
         """
         parameters = dict(query or {})
         if user:
@@ -224,6 +229,22 @@ class Homeserver:
         content = {"user_id": mxid, "reason": reason} if reason else {"user_id": mxid}
         await self.request("POST", where, content=content, kind="kick")
 
+    async def leave(self, room_id: str) -> None:
+        """Leave a room as the bot."""
+        await self.request("POST", path("rooms", room_id, "leave"), kind="leave")
+
+    async def people_in(self, room_id: str) -> set[str] | None:
+        """Return who is in or invited to a room, `None` when the bot may not know."""
+        try:
+            answer = await self.request("GET", path("rooms", room_id, "members"), kind="members")
+        except MatrixRequestError:
+            return None
+        return {
+            event["state_key"]
+            for event in answer.get("chunk", ())
+            if event["content"].get("membership") in {"join", "invite"}
+        }
+
     async def membership(self, room_id: str, mxid: str) -> str:
         """Return somebody's membership as the homeserver has it; `leave` for none."""
         content = await self.state(room_id, "m.room.member", mxid)
@@ -274,6 +295,8 @@ def _answer(status: int, text: str) -> Any:
     if status < 400:  # noqa: PLR2004 - HTTP's own border
         return data if data is not None else {}
     error = data if isinstance(data, dict) else {}
+    if status >= 500 or status == 401:  # noqa: PLR2004 - HTTP's own numbers
+        raise TryAgain(f"HTTP {status}")
     raise make_request_error(
         http_status=status,
         text=text[:200],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mautrix.errors import MatrixRequestError
 
+from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.school import access
 from sferum_bridge.school.contour import RoomFact
 from sferum_bridge.school.layout import layout
@@ -60,8 +61,8 @@ class Facts:
                 try:
                     await self.refresh()
                     known = linked
-                except MatrixRequestError as e:
-                    log.warning("The homeserver refused facts (%s); trying again", e.http_status)
+                except (MatrixRequestError, TryAgain) as e:
+                    log.warning("The homeserver did not take facts (%s); trying again", e)
             await asyncio.sleep(self._poll)
 
     async def _look(self) -> None:

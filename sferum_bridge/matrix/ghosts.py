@@ -63,9 +63,11 @@ class Ghosts:
         if not sender.puppet and (sender.mxid, room_id) not in self._joined:
             await self._in_room(sender.mxid, room_id)
 
-    def forget(self, sender: Sender, room_id: str) -> None:
+    async def forget(self, sender: Sender, room_id: str) -> None:
         """Forget that a sender is in a room: the homeserver just said otherwise."""
         self._joined.discard((sender.mxid, room_id))
+        async with self._db.write() as tx:
+            await rooms.set_member(tx, room_id, sender.mxid, "leave")
 
     async def _exists(self, sender: Sender) -> None:
         known = self._names.get(sender.mxid)

@@ -9,7 +9,8 @@ Invariants: one task a lane at a time, so a lane's rows are handled in the order
 never twice at once. A row is handled until its handler has marked it done; a handler that raises is
 asked again after a growing wait, and the lane stands still meanwhile: order is worth more than
 haste. A row that fails every time is kept, reported and passed by, so that one broken event does
-not silence a chat for ever. Cancellation ends every lane between or inside handlers; what was not
+not silence a chat for ever; that the homeserver or the database is away counts as no try.
+Cancellation ends every lane between or inside handlers; what was not
 marked done is found again at the next start, so handlers are idempotent.
 """
 
@@ -19,10 +20,12 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.store import queues
+from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item, Queue
@@ -72,8 +75,7 @@ class Lanes:
     async def _run_lane(self, lane: str) -> None:
         while True:
             self._again.discard(lane)
-            async with self._db.read() as tx:
-                items = await queues.waiting(tx, self._queue, lane, _BATCH)
+            items = await self._look(lane)
             for item in items:
                 await self._until_done(item)
             # A row committed since the look has rung, or will: then the lane starts again.
@@ -81,14 +83,31 @@ class Lanes:
                 self._running.discard(lane)
                 return
 
-    async def _until_done(self, item: Item) -> None:
+    async def _look(self, lane: str) -> Sequence[Item]:
         wait = _FIRST_WAIT
-        for _ in range(self._most_tries):
+        while True:
+            try:
+                async with self._db.read() as tx:
+                    return await queues.waiting(tx, self._queue, lane, _BATCH)
+            except Exception as e:
+                if not is_away(e):
+                    raise
+                log.warning("%s waits for the database: %s", self._queue.bell, type(e).__name__)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _until_done(self, item: Item) -> None:
+        wait, tries = _FIRST_WAIT, 0
+        while tries < self._most_tries:
             try:
                 await self._handle(item)
-            except Exception:
+            except Exception as e:
                 # Whatever it was, the row is still there, and the next try may know better.
-                log.exception("%s %s failed; trying again", self._queue.bell, item.name)
+                if is_away(e) or isinstance(e, TryAgain):
+                    log.warning("%s %s waits: %s", self._queue.bell, item.name, type(e).__name__)
+                else:
+                    tries += 1
+                    log.exception("%s %s failed; trying again", self._queue.bell, item.name)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
             else:

@@ -17,13 +17,14 @@ given up, and the lane goes on.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.ghosts import DEVICE, Sender
-from sferum_bridge.store import chats, dialogues, queues
+from sferum_bridge.store import chats, dialogues, queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,16 +92,19 @@ async def relay(
     origin: Origin,
     *,
     ts: int,
+    otherwise: Sender | None = None,
 ) -> bool:
     """Have `sender` say what came from the other network; false when it was queued before.
 
-    `ts` is when it was written there, in milliseconds.
+    `ts` is when it was written there, in milliseconds. `otherwise` says it where the homeserver
+    does not let `sender`: a person who left the room.
     """
     row = {
         "room": room_id,
         "type": "m.room.message",
         "content": content,
         "as": asdict(sender),
+        "otherwise": asdict(otherwise) if otherwise else None,
         "origin": asdict(origin),
         "ts": ts,
     }
@@ -149,27 +153,29 @@ class Outbox:
             await queues.done(tx, queues.OUTBOX, item.id)
 
     async def _send(self, txn_id: str, room_id: str, sender: Sender, row: Mapping[str, Any]) -> str:
-        async def once() -> str:
-            await self._ghosts.ready(sender, room_id)
+        async def once(speaker: Sender, txn_id: str) -> str:
+            await self._ghosts.ready(speaker, room_id)
             return await self._homeserver.send(
                 room_id,
                 row["type"],
                 txn_id,
                 row["content"],
-                user=sender.mxid or self._homeserver.bot_mxid,
+                user=speaker.mxid or self._homeserver.bot_mxid,
                 device=DEVICE,
-                puppet=sender.puppet,
+                puppet=speaker.puppet,
                 ts=int(row.get("ts", 0)),
             )
 
         try:
-            return await once()
+            return await once(sender, txn_id)
         except MatrixRequestError as e:
-            if getattr(e, "errcode", "") != "M_FORBIDDEN" or sender.puppet or not sender.mxid:
+            if getattr(e, "errcode", "") != "M_FORBIDDEN" or not sender.mxid:
                 raise
-            # Somebody removed the ghost; what it has to say still belongs here.
-            self._ghosts.forget(sender, room_id)
-            return await once()
+            # A ghost that somebody removed, or a person who left: what was said belongs here.
+            await self._ghosts.forget(sender, room_id)
+            if row.get("otherwise"):
+                return await once(Sender(**row["otherwise"]), f"{txn_id}.ghost")
+            return await once(sender, txn_id)
 
     async def _react(self, txn_id: str, room_id: str, event_id: str, reaction: str) -> None:
         relation = {"rel_type": "m.annotation", "event_id": event_id, "key": reaction}
@@ -193,10 +199,16 @@ class Outbox:
             "invite": [mxid],
             "creation_content": {"m.federate": False},
         }
-        made = await self._maker.make(f"direct/{mxid}", "", "direct", content)
-        if not made.fresh and await self._homeserver.membership(made.room_id, mxid) == "leave":
-            # They left this chat once; what they have to know is worth asking them back.
-            await self._homeserver.invite(made.room_id, mxid)
+        key = f"direct/{mxid}"
+        made = await self._maker.make(key, "", "direct", content)
+        alone = {mxid, self._homeserver.bot_mxid}
+        if not made.fresh and await self._homeserver.people_in(made.room_id) != alone:
+            # They left it, or somebody else came in: no place for what the bot tells one person.
+            with suppress(MatrixRequestError):
+                await self._homeserver.leave(made.room_id)
+            async with self._db.write() as tx:
+                await rooms.forget(tx, key)
+            made = await self._maker.make(key, "", "direct", content)
         async with self._db.write() as tx:
             await dialogues.add_room(tx, made.room_id, mxid)
         return made.room_id

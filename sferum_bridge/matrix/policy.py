@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
+from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.store import state
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Policy:
             remembered = json.loads(await state.get(tx, _STATE_KEY) or "{}")
         try:
             self._generation = await self._ask_generation()
+        except TryAgain as e:
+            raise ExtensionMissing(_OTHERWISE) from e
         except MatrixRequestError as e:
             raise ExtensionMissing(_WHY.get(e.http_status, _OTHERWISE)) from e
         if remembered == {"generation": self._generation, "digest": _digest(wanted)}:

@@ -52,7 +52,7 @@ def double_puppet(
         "hs_token": hs_token or secrets.token_hex(32),
         "sender_localpart": "sferum-bridge-double-puppet",
         "namespaces": {
-            "users": [{"exclusive": False, "regex": f"@{accounts}:{re.escape(domain)}"}],
+            "users": [{"exclusive": False, "regex": f"@(?:{accounts}):{re.escape(domain)}$"}],
             "aliases": [],
             "rooms": [],
         },

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
-from sferum_bridge.matrix.client import UnknownOutcome
+from sferum_bridge.matrix.client import TryAgain, UnknownOutcome
 from sferum_bridge.matrix.room import Progress, RoomFitter
 from sferum_bridge.matrix.shape import Wanted
 from sferum_bridge.school.layout import Kind, key, layout
@@ -122,7 +122,7 @@ class RoomKeeper:
             complete = False
             try:
                 complete = await self.apply(record)
-            except* (MatrixRequestError, UnknownOutcome) as errors:
+            except* (MatrixRequestError, UnknownOutcome, TryAgain) as errors:
                 log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
             failed_before = look.pause if look is not None and look.state == state else 0.0
             pause = self._pause(failed_before, complete=complete)
@@ -245,4 +245,8 @@ class RoomKeeper:
         progress: Progress,
     ) -> bool:
         async with at_once:
-            return await self._fitter.fit(one, room_ids, progress)
+            try:
+                return await self._fitter.fit(one, room_ids, progress)
+            except MatrixRequestError as e:
+                log.warning("The homeserver refused %s: %s", one.room.key, e.http_status)
+                return False

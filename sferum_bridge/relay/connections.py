@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sferum_bridge.network.base import Refused
 from sferum_bridge.store import chats
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Connections:
     async def connector(self, login: Login) -> Connector:
         """Return the connector of a login, opening it if need be. Raises `NetworkError`."""
         async with self._opening[login.id]:
+            if login.network not in self._networks:
+                raise Refused("this network is switched off")
             if login.id not in self._open:
                 async with self._db.read() as tx:
                     secret = await chats.login_secret(tx, login.id)

@@ -163,7 +163,14 @@ class Incoming:
                 )
                 await chats.map_message(tx, login.id, mapped)
                 return
-        sender = await self._sender(tx, login, chat, message.sender_id, owner)
+        name = self._names[login.network, message.sender_id]
+        ghost = Sender(
+            self._ghosts.mxid(message.sender_id), self._settings.ghost_name.format(name=name)
+        )
+        # A person who logged in is heard as themselves where they are a member; else as a ghost,
+        # so that what they wrote is not lost.
+        is_in = owner and (await rooms.members(tx, chat.room_id)).get(owner) == "join"
+        sender = Sender(owner, puppet=True) if is_in else ghost
         reply_to = ""
         if message.reply_to:
             reply_to = await chats.event_of(tx, login.id, chat.chat_id, message.reply_to)
@@ -173,15 +180,9 @@ class Incoming:
             content[convert.DOUBLE_PUPPET] = login.network
         txn_id = f"{login.network}.{login.account_id}.{chat.chat_id}.{message.message_id}.0"
         sent_at = message.sent_at * 1000
-        await outbox.relay(tx, txn_id, chat.room_id, sender, content, origin, ts=sent_at)
-
-    async def _sender(self, tx: Tx, login: Login, chat: Chat, sender_id: str, owner: str) -> Sender:
-        # A person who logged in is heard as themselves where they are a member; else as a ghost,
-        # so that what they wrote is not lost.
-        if owner and (await rooms.members(tx, chat.room_id)).get(owner) == "join":
-            return Sender(owner, puppet=True)
-        name = self._names[login.network, sender_id]
-        return Sender(self._ghosts.mxid(sender_id), self._settings.ghost_name.format(name=name))
+        await outbox.relay(
+            tx, txn_id, chat.room_id, sender, content, origin, ts=sent_at, otherwise=ghost
+        )
 
     async def _learn_names(
         self, network: str, connector: Connector, unknown: Sequence[str]

@@ -66,6 +66,9 @@ class Outgoing:
             if login is None:
                 await self._tell(tx, item, "relay-not-heard", f"unheard.{chat.room_id}")
                 return
+            if login.expired:
+                await self._tell(tx, item, "network-login-expired", item.name)
+                return
             if message.not_carried:
                 key = f"relay-not-carried-{message.not_carried}"
                 await self._tell(tx, item, key, f"{message.not_carried}.{chat.room_id}")
@@ -78,7 +81,7 @@ class Outgoing:
                 await chats.about_to_send(tx, chat.login_id, chat.chat_id, item.name, part)
                 for part in range(len(parts))
             ]
-            reply_to = await self._remote_id(tx, message.reply_to)
+            reply_to = await self._remote_id(tx, chat, message.reply_to)
         await self._send(item, chat, login, list(zip(parts, random_ids, strict=True)), reply_to)
 
     async def _send(
@@ -137,7 +140,7 @@ class Outgoing:
     async def _login_for(self, tx: Tx, chat: Chat, mxid: str) -> Login | None:
         """Return the login a message goes out by: the writer's own, or the relay's if it is on."""
         for login in await chats.all_logins(tx):
-            if login.id == chat.login_id and not login.expired:
+            if login.id == chat.login_id:
                 return login if chat.relay or login.mxid == mxid else None
         return None
 
@@ -145,9 +148,10 @@ class Outgoing:
         person = await accounts.person_of(tx, mxid)
         return person.full_name if person else mxid
 
-    async def _remote_id(self, tx: Tx, event_id: str) -> str:
+    async def _remote_id(self, tx: Tx, chat: Chat, event_id: str) -> str:
         mapped = await chats.by_event(tx, event_id) if event_id else ()
-        return mapped[0].message_id if mapped else ""
+        here = (chat.room_id, chat.chat_id)
+        return next((m.message_id for m in mapped if (m.room_id, m.chat_id) == here), "")
 
     async def _tell(self, tx: Tx, item: Item, key: str, once: str) -> None:
         """Tell the writer in their direct chat, once per `once`, and finish the row."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import lzma
 import subprocess
 import sys
 import unicodedata
 import zipfile
+import zlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _WORKER = Path(__file__).with_name("xlsx_worker.py")
 _MIB = 1024 * 1024
+_BROKEN = (EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0"
 _TITLES_ENOUGH = 2
@@ -125,7 +129,7 @@ def _archive(data: bytes, limits: Limits) -> list[Grid]:
             if "content.xml" in names:
                 raise FileError("file_old")
             return _csv_grids(_zipped(archive, members), limits)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_BROKEN):
         # RuntimeError: a member is encrypted; NotImplementedError: packed in an unknown way.
         raise FileError("file_damaged") from None
 
@@ -181,14 +185,17 @@ def _csv_grids(files: Iterator[tuple[str, bytes]], limits: Limits) -> list[Grid]
     grids = []
     for name, data in files:
         stem = unicodedata.normalize("NFC", PurePosixPath(name).stem)
-        grids.append(_checked(Grid(stem, _csv_rows(data, stem)), limits))
+        grids.append(_checked(Grid(stem, _csv_rows(data, stem, limits.rows)), limits))
     if not grids:
         raise FileError("file_no_sheet")
     return grids
 
 
-def _csv_rows(data: bytes, sheet: str) -> list[list[str]]:
-    """Try what the encoding may be and the delimiters, and take what shows the most titles."""
+def _csv_rows(data: bytes, sheet: str, most_rows: int) -> list[list[str]]:
+    """Read one row more than is allowed at most.
+
+    Try what the encoding may be and the delimiters, and take what shows the most titles.
+    """
     best: list[list[str]] | None = None
     most = -1
     broken: FileError | None = None
@@ -200,7 +207,7 @@ def _csv_rows(data: bytes, sheet: str) -> list[list[str]]:
         for delimiter in ";,\t":
             reader = csv.reader(io.StringIO(written, newline=""), delimiter=delimiter, strict=True)
             try:
-                rows = list(reader)
+                rows = list(itertools.islice(reader, most_rows + 1))
             except csv.Error:
                 # An open quotation mark would swallow the rows behind it.
                 broken = FileError("csv_broken", sheet=sheet, line=str(reader.line_num))

@@ -67,8 +67,10 @@ def reasons(school: School, day: date) -> Mapping[str, Sequence[Reason]]:
         person_id: [r.class_id for r in why if r.role is Role.PUPIL]
         for person_id, why in found.items()
     }
+    denied = {(e.child_id, e.parent_id) for e in school.expected_parents if not e.access}
     for link in school.parent_links:
-        if link.state is LinkState.ACTIVE:
+        # Whom a court or the guardianship office denies access has no room by whatever approval.
+        if link.state is LinkState.ACTIVE and (link.child_id, link.parent_id) not in denied:
             found[link.parent_id] += [
                 Reason(Role.PARENT, class_id, child_id=link.child_id)
                 for class_id in classes_of.get(link.child_id, ())

@@ -169,8 +169,3 @@ def state_after_confirming(policy: AccessPolicy, *, expected: bool) -> LinkState
     if policy is AccessPolicy.ROSTER_OR_APPROVAL and expected:
         return LinkState.ACTIVE
     return LinkState.PENDING
-
-
-def free_slot(taken: Sequence[int]) -> int | None:
-    """Return the lowest free slot of a child, `None` when both are taken."""
-    return next((slot for slot in range(1, MOST_PARENTS + 1) if slot not in taken), None)

@@ -7,7 +7,7 @@ days in the school's zone, both ends included, `None` meaning open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -152,5 +152,3 @@ class School:
     teachings: Sequence[Teaching] = ()
     parent_links: Sequence[ParentLink] = ()
     expected_parents: Sequence[ExpectedParent] = ()
-    blocked: frozenset[str] = field(default_factory=frozenset)
-    """People who have no account that can be put into a room yet."""

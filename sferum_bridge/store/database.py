@@ -22,7 +22,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
@@ -36,6 +42,12 @@ if TYPE_CHECKING:
 
 _LOCKED_SECONDS = 30.0
 _LOCKED_PAUSE = 0.005
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether an error means that the database is away, not that a statement was wrong."""
+    wrong = (IntegrityError, ProgrammingError, DataError)
+    return isinstance(error, OSError | DBAPIError) and not isinstance(error, wrong)
 
 
 def now_ms() -> int:
@@ -200,16 +212,22 @@ def open_database(
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
         address = address.set(drivername="postgresql+asyncpg")
-        engine = create_async_engine(address, pool_size=pool_size, pool_pre_ping=True)
+        engine = create_async_engine(
+            address, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True
+        )
         return Database(engine, _Postgres(engine), sealer, clock)
     engine = create_async_engine(
-        address.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _LOCKED_SECONDS}
+        address.set(drivername="sqlite+aiosqlite"),
+        connect_args={"timeout": _LOCKED_SECONDS},
+        hide_parameters=True,
     )
     # A connection goes between two threads, but is never used by both at once.
     inline = create_engine(
         address.set(drivername="sqlite+pysqlite"),
         pool_size=pool_size,
         max_overflow=-1,
+        # Values are names and words of people; an error's text goes into logs.
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": _LOCKED_SECONDS},
     )
     event.listen(engine.sync_engine, "begin", _sqlite_begin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.roster import Contacts, Known
 from sferum_bridge.school.people import Appointment, Enrolment, Leadership
@@ -173,7 +173,8 @@ async def _end(tx: Tx, school_id: str, ended: Ended) -> None:
         same += [c.kind == "leadership", c.class_id == given.class_id]
     else:
         same += [c.kind == "teaching", c.class_id == given.class_id, c.subject == given.subject]
-    still = or_(c.until.is_(None), c.until > ended.until)
+    held = given.term.until
+    still = c.until.is_(None) if held is None else c.until == held
     await tx.run(update(assignments).where(*same, still).values(until=ended.until))
 
 

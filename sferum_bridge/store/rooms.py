@@ -44,7 +44,8 @@ async def by_key(tx: Tx, key: str) -> RoomRecord | None:
 
 async def by_room_id(tx: Tx, room_id: str) -> RoomRecord | None:
     """Return the school room behind a room id, `None` when it is none of ours."""
-    r = await tx.first(select(rooms).where(rooms.c.room_id == room_id))
+    ours = (rooms.c.room_id == room_id, rooms.c.school_id.is_not(None))
+    r = await tx.first(select(rooms).where(*ours))
     return _record(r) if r else None
 
 
@@ -56,6 +57,11 @@ async def ids(tx: Tx) -> Sequence[str]:
     """Return the ids of every room the bridge made."""
     query = select(rooms.c.room_id).where(rooms.c.room_id.is_not(None))
     return [row.room_id for row in await tx.all(query)]
+
+
+async def forget(tx: Tx, key: str) -> None:
+    """Forget a room, so that its key is free for another."""
+    await tx.run(delete(rooms).where(rooms.c.key == key))
 
 
 async def intend(tx: Tx, key: str, school_id: str, kind: str) -> None:

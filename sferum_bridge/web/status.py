@@ -36,7 +36,7 @@ class Status:
         return web.Response(text="ok\n")
 
     async def _status(self, request: web.Request) -> web.Response:
-        given = request.headers.get("Authorization", "").encode()
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self._token):
             return web.json_response({"error": "The status token is missing or wrong."}, status=403)
         return web.json_response(await self.numbers())

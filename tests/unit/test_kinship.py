@@ -85,11 +85,6 @@ def test_how_far_confirming_comes(policy: AccessPolicy, expected: bool, state: L
     assert kinship.state_after_confirming(policy, expected=expected) is state
 
 
-@pytest.mark.parametrize(("taken", "slot"), [([], 1), ([1], 2), ([2], 1), ([1, 2], None)])
-def test_slots(taken: list[int], slot: int | None) -> None:
-    assert kinship.free_slot(taken) == slot
-
-
 random_bytes = st.binary(min_size=kinship.CODE_BYTES, max_size=kinship.CODE_BYTES)
 
 

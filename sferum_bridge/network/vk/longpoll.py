@@ -267,7 +267,12 @@ class Listener:
                 asked: dict[str, str | int] = (
                     {"peer_id": peer_id, "cmids": listed} if peer_id else {"message_ids": listed}
                 )
-                reply = await self._api.call("messages.getById", asked)
+                try:
+                    reply = await self._api.call("messages.getById", asked)
+                except VkRefused as e:
+                    # A chat the account has lost: it must not make the login deaf to all others.
+                    log.warning("messages cannot be fetched (error %d); passed by", e.code)
+                    continue
                 items = reply.get("items") if isinstance(reply, dict) else None
                 for item in items if isinstance(items, list) else []:
                     message = parse_message(item, self._account_id)
