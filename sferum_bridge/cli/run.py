@@ -26,6 +26,7 @@ async def _run(config_path: Path) -> None:
     from mautrix.errors import MatrixRequestError
 
     from sferum_bridge.app import built, opened_homeserver
+    from sferum_bridge.matrix.client import TryAgain
     from sferum_bridge.matrix.policy import ExtensionMissing
 
     async with (
@@ -45,7 +46,7 @@ async def _run(config_path: Path) -> None:
         except OSError as e:
             address = f"{config.appservice.hostname}:{config.appservice.port}"
             raise click.ClickException(f"The bridge cannot listen on {address}: {e}") from e
-        except MatrixRequestError as e:
+        except (MatrixRequestError, TryAgain) as e:
             raise click.ClickException(
                 f"The homeserver refused the bridge ({e.http_status}). List both registrations in "
                 "homeserver.yaml, as `sferum-bridge registration` writes them, and restart Synapse."

@@ -43,6 +43,10 @@ class UnknownOutcome(Exception):
 class TryAgain(Exception):
     """The homeserver is in trouble of its own (a 5xx, a token it does not know yet): ask later."""
 
+    def __init__(self, http_status: int) -> None:
+        super().__init__(f"HTTP {http_status}")
+        self.http_status = http_status
+
 
 def path(*segments: str, version: str = "v3") -> str:
     """Return a client API path of quoted segments."""
@@ -296,7 +300,7 @@ def _answer(status: int, text: str) -> Any:
         return data if data is not None else {}
     error = data if isinstance(data, dict) else {}
     if status >= 500 or status == 401:  # noqa: PLR2004 - HTTP's own numbers
-        raise TryAgain(f"HTTP {status}")
+        raise TryAgain(status)
     raise make_request_error(
         http_status=status,
         text=text[:200],
