@@ -18,6 +18,7 @@ from sferum_bridge.school import access
 from sferum_bridge.school.contour import RoomFact
 from sferum_bridge.school.layout import layout
 from sferum_bridge.store import accounts, chats, rooms, schools
+from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
     from sferum_bridge.matrix.policy import Policy
@@ -55,14 +56,18 @@ class Facts:
         """Look for linked chats for ever."""
         known = None
         while True:
-            async with self._db.read() as tx:
-                linked = await chats.all_chats(tx)
-            if linked != known:
-                try:
+            try:
+                async with self._db.read() as tx:
+                    linked = await chats.all_chats(tx)
+                if linked != known:
                     await self.refresh()
                     known = linked
-                except (MatrixRequestError, TryAgain) as e:
-                    log.warning("The homeserver did not take facts (%s); trying again", e)
+            except (MatrixRequestError, TryAgain) as e:
+                log.warning("The homeserver did not take facts (%s); trying again", e)
+            except Exception as e:
+                if not is_away(e):
+                    raise
+                log.warning("Facts wait for the database: %s", type(e).__name__)
             await asyncio.sleep(self._poll)
 
     async def _look(self) -> None:

@@ -29,6 +29,7 @@ from sferum_bridge.matrix.room import Progress, RoomFitter
 from sferum_bridge.matrix.shape import Wanted
 from sferum_bridge.school.layout import Kind, key, layout
 from sferum_bridge.store import accounts, rooms, schools
+from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,7 +108,12 @@ class RoomKeeper:
         """Work for ever: at every change, at every school's midnight, and after every failure."""
         bell = self._db.bell(schools.ROOMS_BELL)
         while True:
-            await self.catch_up()
+            try:
+                await self.catch_up()
+            except Exception as e:
+                if not is_away(e):
+                    raise
+                log.warning("Making rooms waits for the database: %s", type(e).__name__)
             await bell.wait(self._settings.poll)
 
     async def catch_up(self) -> None:
