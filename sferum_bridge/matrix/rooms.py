@@ -156,7 +156,8 @@ class RoomKeeper:
         self._progress[record.id] = progress
         await self._facts.refresh()
         room_ids = await self._create_missing(record, wanted, known, progress)
-        await self._facts.refresh()
+        if len(room_ids) > sum(bool(room.room_id) for room in known.values()):
+            await self._facts.refresh()
         at_once = asyncio.Semaphore(self._settings.rooms_at_once)
         async with asyncio.TaskGroup() as tasks:
             made = [
