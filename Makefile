@@ -14,6 +14,10 @@ DEV := .venv/.ready-to-develop
 # Where the demo lives, and the roster it imports (the school already there, else invented people).
 FOLDER ?= .demo
 ROSTER ?=
+# How long the long walk is.
+STEPS ?= 1000000
+# Tests at a time: one a core.
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # Paths, texts and output are UTF-8 whatever LANG says; no interpreter is ever downloaded.
 export PYTHONUTF8 := 1
@@ -25,7 +29,7 @@ export UV_SYSTEM_CERTS := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset demo-check test check bench config clean
+.PHONY: help demo demo-reset demo-check test check bench contour contour-walk walk config clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +44,7 @@ demo-check: $(DEV) ## Play the story with a client that is not ours, in a school
 	@$(BRIDGE) demo check
 
 test: $(DEV) ## Unit and integration tests on SQLite and PostgreSQL, then demo-check
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
 	@$(MAKE) --no-print-directory demo-check
 
 check: $(DEV) ## Linters, types, the arrows between packages, the lock file
@@ -49,6 +53,19 @@ check: $(DEV) ## Linters, types, the arrows between packages, the lock file
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(UV) lock --check
+
+contour: $(DEV) ## Attack the contour in every way, at room versions 10, 11, 12, on SQLite and PostgreSQL
+	for variant in 10,sqlite 11,postgres 12,sqlite 12,postgres; do \
+		echo "Room version and database: $$variant"; \
+		SFERUM_CONTOUR=$$variant SFERUM_CONTOUR_FAULTS=all $(BIN)/pytest tests/contour || exit 1; \
+	done
+
+contour-walk: STEPS = 100000
+contour-walk: $(DEV) ## Let everybody try everything against the contour, STEPS times (an hour), and look
+	SFERUM_WALK_STEPS=$(STEPS) $(BIN)/pytest -s tests/contour/test_contour_walk.py
+
+walk: $(DEV) ## Let everybody say everything to the bot, STEPS times (hours), and check after each
+	SFERUM_STEPS=$(STEPS) $(BIN)/pytest -s -n $(JOBS) tests/unit/test_kinship_machine.py
 
 bench: $(DEV) ## Measure; writes benchmarks/results.json and benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmarks import provisioning, relay, report
+from benchmarks import codes, contour, people, provisioning, relay, report
 from benchmarks.figures import FigureError, Group, Measured, chosen
 from benchmarks.stage import Place
 from sferum_bridge.demo.processes import ChildFailedError
@@ -28,7 +28,9 @@ from tests.support.postgres import PostgresServer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GROUPS: Sequence[Group] = (provisioning.GROUP, relay.GROUP)
+GROUPS: Sequence[Group] = tuple(
+    part.GROUP for part in (provisioning, relay, people, codes, contour)
+)
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -18,9 +18,11 @@ from aiohttp import web
 
 from sferum_bridge import config as settings
 from sferum_bridge.bot import commands
+from sferum_bridge.bot.housekeeping import Housekeeper
 from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
-from sferum_bridge.bot.texts import LANGUAGES, TextMissingError, Texts
+from sferum_bridge.bot.texts import TextMissingError, Texts
+from sferum_bridge.mail.sender import Mailer, MailerSettings
 from sferum_bridge.matrix import outbox
 from sferum_bridge.matrix.accounts import Registrar
 from sferum_bridge.matrix.appservice import MOST_BYTES, Appservice, take_in
@@ -32,16 +34,25 @@ from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.matrix.lanes import Lanes
 from sferum_bridge.matrix.outbox import Outbox
 from sferum_bridge.matrix.policy import Policy
+from sferum_bridge.matrix.room import RoomFitter
 from sferum_bridge.matrix.rooms import KeeperSettings, RoomKeeper
+from sferum_bridge.matrix.watch import Watch, WatchSettings
+from sferum_bridge.matrix.wishes import Wishes
 from sferum_bridge.network.vk import VkNetwork, VkSettings
 from sferum_bridge.relay import convert
 from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.incoming import Incoming, IncomingSettings
 from sferum_bridge.relay.outgoing import Outgoing
-from sferum_bridge.store import chats, dialogues, migrate, queues
+from sferum_bridge.store import migrate, queues
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
 from sferum_bridge.web.invite import InvitePage
+from sferum_bridge.web.pages import Pages, Site
+from sferum_bridge.web.parts import Parts
+from sferum_bridge.web.pupil import PupilPage, PupilPageSettings
+from sferum_bridge.web.server_log import ServerLog
+from sferum_bridge.web.session import Visits
+from sferum_bridge.web.signin import Attempts, SignIn
 from sferum_bridge.web.status import Status
 
 if TYPE_CHECKING:
@@ -57,9 +68,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SFERUM = "sferum"
+_MINUTE_MS = 60_000
 _DAY_MS = 24 * 3600 * 1000
-_KEPT_DAYS = 7
-_HOUSEKEEPING_SECONDS = 3600.0
 _HTTP_SECONDS = 120.0
 # What somebody wrote between inviting the bot and its joining is read afterwards, so many events.
 _EARLIER_EVENTS = 20
@@ -114,6 +124,29 @@ def network(config: Config) -> Network:
     )
 
 
+def watch(
+    config: Config,
+    db: Database,
+    homeserver: Homeserver,
+    texts: Texts,
+    fitter: RoomFitter | None = None,
+) -> Watch:
+    """Build what watches rooms; with the `fitter` of a running bridge, if there is one."""
+    prefix, version = config.appservice.ghost_prefix, config.rooms.version
+    return Watch(
+        db,
+        homeserver,
+        Wishes(texts.room_name),
+        fitter or RoomFitter(db, homeserver, version=version, ghost_prefix=prefix),
+        WatchSettings(
+            every=config.rooms.check_hours * 3600,
+            quiet=config.rooms.summary_minutes * 60,
+        ),
+        lambda language: texts.text(language, "drift-reason").body,
+        ghost_prefix=prefix,
+    )
+
+
 def registrar(config: Config, db: Database, homeserver: Homeserver) -> Registrar:
     """Build what creates accounts."""
     return Registrar(db, homeserver, config.homeserver.registration_shared_secret)
@@ -130,12 +163,16 @@ class Bridge:
     ghosts: Ghosts
     facts: Facts
     keeper: RoomKeeper
+    watch: Watch
     door: Door
     bot: Bot
     outbox: Outbox
     outgoing: Outgoing
     incoming: Incoming
     connections: Connections
+    housekeeper: Housekeeper
+    mailer: Mailer | None
+    """None where no mail server is set."""
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve for ever; `ready` is called once the web server listens."""
@@ -149,9 +186,12 @@ class Bridge:
                 tasks.create_task(Lanes(self.db, queues.INBOX, self._handle).run())
                 tasks.create_task(self.facts.run())
                 tasks.create_task(self.keeper.run())
-                tasks.create_task(self._keep_house())
+                tasks.create_task(self.watch.run())
+                tasks.create_task(self.housekeeper.run())
                 if self.config.sferum.enabled:
                     tasks.create_task(self.incoming.run())
+                if self.mailer is not None:
+                    tasks.create_task(self.mailer.run())
         finally:
             await runner.cleanup()
             await self.connections.close()
@@ -159,35 +199,62 @@ class Bridge:
     async def _serve(self) -> web.AppRunner:
         server = web.Application(client_max_size=MOST_BYTES)
         hs_token = self.config.appservice.hs_token
-        status = Status(self.db, self.homeserver, self.keeper, self.config.web.status_token)
-        first = self.config.school.language
-        languages = sorted(LANGUAGES, key=lambda language: language != first)
-        support = self.config.school.support
-        page = InvitePage(self.texts, self.config.bot_mxid, support, languages)
-        for part in (Appservice(self.db, hs_token, self.door), page, status):
+        token = self.config.web.status_token
+        status = Status(self.db, self.homeserver, self.facts, self.keeper, token)
+        pages = Pages(self.texts, Site(self.config.school.public_url), self.config.school.language)
+        life = int(self.config.web.session_minutes * _MINUTE_MS)
+        visits = Visits(self.db.sealer, pages.site, life, self.db.clock)
+        invite_page = self._invite_page(pages, visits)
+        pupil_page = self._pupil_page(pages, visits)
+        for part in (Appservice(self.db, hs_token, self.door), invite_page, pupil_page, status):
             server.add_routes(part.routes())
         # No access log: addresses of invites would stand in it.
-        runner = web.AppRunner(server, access_log=None, handle_signals=False)
+        runner = web.AppRunner(server, access_log=None, logger=ServerLog(), handle_signals=False)
         await runner.setup()
         appservice = self.config.appservice
         await web.TCPSite(runner, appservice.hostname, appservice.port).start()
         return runner
+
+    def _invite_page(self, pages: Pages, visits: Visits) -> InvitePage:
+        at, web_settings = self.config.homeserver, self.config.web
+        attempts = Attempts(
+            web_settings.sign_in_attempts,
+            web_settings.sign_in_attempts_of_address,
+            int(web_settings.sign_in_attempts_minutes * _MINUTE_MS),
+        )
+        return InvitePage(
+            pages,
+            visits,
+            Parts(pages, visits, self.config.bot_mxid, self.config.school.support, at.typed),
+            SignIn(at.address, at.public_address, at.domain, self.db.clock, attempts),
+            self.bot,
+            here=web_settings.sign_in,
+        )
+
+    def _pupil_page(self, pages: Pages, visits: Visits) -> PupilPage:
+        config = self.config
+        creates = bool(config.homeserver.registration_shared_secret)
+        return PupilPage(
+            pages,
+            visits,
+            self.db,
+            self.bot,
+            registrar(config, self.db, self.homeserver) if creates else None,
+            PupilPageSettings(
+                config.bot_mxid,
+                config.school.support,
+                config.homeserver.typed,
+                least=config.school.password_length,
+                failures=config.web.pupil_attempts,
+                window=int(config.web.pupil_attempts_minutes * _MINUTE_MS),
+            ),
+        )
 
     async def _handle(self, item: Item) -> None:
         if item.lane.startswith(BOT_LANE):
             await self.bot.handle(item)
         else:
             await self.outgoing.handle(item)
-
-    async def _keep_house(self) -> None:
-        while True:
-            before = self.db.clock() - _KEPT_DAYS * _DAY_MS
-            async with self.db.write() as tx:
-                await queues.prune(tx, queues.INBOX, before)
-                await queues.prune(tx, queues.OUTBOX, before)
-                await chats.prune_sending(tx, before)
-                await dialogues.prune(tx, before)
-            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
 @asynccontextmanager
@@ -198,7 +265,7 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
     prefix = config.appservice.ghost_prefix
     ghosts = Ghosts(db, homeserver, prefix)
     policy = Policy(db, homeserver, config.homeserver.extension_secret, ghost_prefix=prefix)
-    facts = Facts(db, policy)
+    facts = Facts(db, policy, config.school.contacts)
     maker = RoomMaker(db, homeserver)
     connections = Connections(db, {SFERUM: network(config)} if config.sferum.enabled else {})
     bot_settings = _bot_settings(config)
@@ -227,6 +294,9 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
     def notice(key: str, chosen: str) -> Mapping[str, Any]:
         return texts.text(chosen or language, key).content(notice=True)
 
+    bot = Bot(db, texts, bot_settings, join, homeserver.name_of, policy.contacts_of)
+    wishes = Wishes(texts.room_name)
+    fitter = RoomFitter(db, homeserver, version=config.rooms.version, ghost_prefix=prefix)
     yield Bridge(
         config=config,
         db=db,
@@ -240,11 +310,12 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
             maker,
             facts,
             KeeperSettings(room_version=config.rooms.version, rooms_at_once=config.rooms.at_once),
-            texts.room_name,
-            ghost_prefix=prefix,
+            wishes,
+            fitter,
         ),
+        watch=watch(config, db, homeserver, texts, fitter),
         door=door,
-        bot=Bot(db, texts, bot_settings, join, homeserver.name_of),
+        bot=bot,
         outbox=Outbox(db, homeserver, ghosts, maker),
         outgoing=Outgoing(db, connections, notice),
         incoming=Incoming(
@@ -255,6 +326,8 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
             login_lost,
         ),
         connections=connections,
+        housekeeper=Housekeeper(db, bot),
+        mailer=Mailer(db, _mailer_settings(config)) if config.mail.host else None,
     )
 
 
@@ -283,8 +356,21 @@ def _labels(texts: Texts, language: str) -> Callable[[str], str]:
     return lambda notice: " ".join(one(kind) for kind in notice.split(", "))
 
 
+def _mailer_settings(config: Config) -> MailerSettings:
+    mail = config.mail
+    return MailerSettings(
+        host=mail.host,
+        port=mail.port,
+        security=mail.security,
+        sender=mail.sender,
+        patience=int(mail.days * _DAY_MS),
+        waits=tuple(int(minutes * _MINUTE_MS) for minutes in mail.retry_minutes),
+        user=mail.user,
+        password=mail.password,
+    )
+
+
 def _bot_settings(config: Config) -> BotSettings:
-    minute = 60_000
     return BotSettings(
         bot_mxid=config.bot_mxid,
         ghost_prefix=f"@{config.appservice.ghost_prefix}",
@@ -292,7 +378,14 @@ def _bot_settings(config: Config) -> BotSettings:
         support_contact=config.school.support,
         invite_life=int(config.school.invite_days * _DAY_MS),
         attempts=config.school.code_attempts,
-        attempts_window=int(config.school.code_attempts_minutes * minute),
+        attempts_window=int(config.school.code_attempts_minutes * _MINUTE_MS),
         access_policy=config.school.parent_access,
+        single_use=config.school.single_use,
+        consent_age=config.school.consent_age,
+        undo_life=config.school.undo_hours * 60 * _MINUTE_MS,
+        pupil_invite_life=int(config.school.pupil_invite_days * _DAY_MS),
+        creates_accounts=bool(config.homeserver.registration_shared_secret),
+        sends_mail=bool(config.mail.host),
+        applications=config.school.applications,
         default_language=config.school.language,
     )

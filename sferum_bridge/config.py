@@ -12,13 +12,22 @@ import os
 import re
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from sferum_bridge.school import rights
 from sferum_bridge.school.kinship import AccessPolicy
 
 if TYPE_CHECKING:
@@ -42,6 +51,12 @@ class HomeserverSettings(_Section):
     address: str = Field(
         default="http://127.0.0.1:8008", description="Where the bridge reaches Synapse."
     )
+    public_address: str = Field(
+        default="",
+        description="Where people's browsers and Matrix clients reach Synapse: pages name it to\n"
+        "those whose client asks for a server, and single sign-on (SSO) is there. Empty:\n"
+        "they name `domain`, which needs a .well-known; SSO is at `address`.",
+    )
     domain: str = Field(default="school.example", description="The server_name of that Synapse.")
     extension_secret: str = Field(
         default=GENERATE,
@@ -50,9 +65,14 @@ class HomeserverSettings(_Section):
     )
     registration_shared_secret: str = Field(
         default="",
-        description="The secret of that name in homeserver.yaml; needed only to create accounts\n"
-        "with `sferum-bridge accounts create`.",
+        description="The secret of that name in homeserver.yaml; needed only to create accounts:\n"
+        "with `sferum-bridge accounts create`, and for pupils who choose a password.",
     )
+
+    @property
+    def typed(self) -> str:
+        """What people type where a Matrix client asks for the server."""
+        return self.public_address or self.domain
 
 
 def _ghost_name(value: str) -> str:
@@ -68,6 +88,18 @@ def _pattern(value: str) -> str:
         re.compile(value)
     except re.error as e:
         raise ValueError(f"no regular expression: {e}") from e
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("write it as https://school.example or https://school.example/path")
+    return value
+
+
+def _contacts(value: dict[str, str]) -> dict[str, str]:
+    rights.changed(value)
     return value
 
 
@@ -133,7 +165,7 @@ class SchoolSettings(_Section):
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         default="Europe/Moscow", description="Of schools whose roster does not say."
     )
-    public_url: str = Field(
+    public_url: Annotated[str, AfterValidator(_web_address)] = Field(
         default="http://127.0.0.1:29350",
         description="Where people reach the bridge: a parent invite's link is <this>/i/<code>.",
     )
@@ -142,12 +174,43 @@ class SchoolSettings(_Section):
         min_length=1,
         description="Where people find help when the bot cannot: an e-mail, a telephone number.",
     )
+    contacts: Annotated[dict[str, str], AfterValidator(_contacts)] = Field(
+        default={},
+        description="Changes to who may start a conversation with whom, as in\n"
+        '{"pupils>pupils": none, "parents>administrators": school}; docs/contour.md has the table.',
+    )
+    break_glass_hours: float = Field(
+        default=24,
+        gt=0,
+        le=168,
+        description="How long `sferum-bridge contour open` may let somebody in, at most.",
+    )
     invite_days: float = Field(default=7, gt=0, description="How long a parent invite lives.")
     parent_access: AccessPolicy = Field(
         default=AccessPolicy.ROSTER_OR_APPROVAL,
         description="When a confirmed parent gets the rooms: immediate, roster_or_approval (at\n"
         "once if the roster names them, else after the class teacher's word), always_approval.",
     )
+    single_use: bool = Field(
+        default=False,
+        description="True: the first parent uses an invite up; else it serves both parents.",
+    )
+    consent_age: int = Field(
+        default=14, ge=0, le=18, description="From how many years on the pupil is asked too."
+    )
+    undo_hours: int = Field(
+        default=24, ge=1, description="How long the end of a parent link can be taken back."
+    )
+    pupil_invite_days: float = Field(
+        default=14, gt=0, description="How long a pupil's invite lives."
+    )
+    password_length: int = Field(
+        default=10,
+        ge=8,
+        le=128,
+        description="Characters of the password a pupil chooses, at least.",
+    )
+    applications: int = Field(default=3, ge=1, description="Applications a day from one account.")
     code_attempts: int = Field(default=10, ge=1, description="Wrong codes a person may try …")
     code_attempts_minutes: float = Field(default=10, gt=0, description="… in so many minutes.")
 
@@ -157,6 +220,17 @@ class RoomSettings(_Section):
 
     version: str = Field(default="12", description="Room version of new rooms.")
     at_once: int = Field(default=4, ge=1, le=64, description="Rooms worked on at the same time.")
+    check_hours: float = Field(
+        default=12,
+        gt=0,
+        description="Each room is compared with what it should be so often, and after a start;\n"
+        "what people change there is noticed at once.",
+    )
+    summary_minutes: float = Field(
+        default=15,
+        ge=0,
+        description="Administrators hear of such changes at most so often.",
+    )
 
 
 class SferumSettings(_Section):
@@ -179,9 +253,55 @@ class SferumSettings(_Section):
 class WebSettings(_Section):
     """What the bridge shows over HTTP beside Matrix' own endpoints."""
 
+    sign_in: bool = Field(
+        default=True, description="Whether the invite page lets people sign in and confirm there."
+    )
+    session_minutes: float = Field(default=30, gt=0, description="How long such a sign-in lasts.")
+    sign_in_attempts: int = Field(
+        default=10, ge=1, description="Wrong passwords for one account on the page …"
+    )
+    sign_in_attempts_of_address: int = Field(
+        default=60, ge=1, description="… and from one address: a whole school may share one …"
+    )
+    sign_in_attempts_minutes: float = Field(default=10, gt=0, description="… in so many minutes.")
+    pupil_attempts: int = Field(
+        default=30, ge=1, description="Wrong codes of pupils' invites from one address …"
+    )
+    pupil_attempts_minutes: float = Field(default=10, gt=0, description="… in so many minutes.")
     status_token: str = Field(
         default=GENERATE, description="Opens /status (Authorization: Bearer …)."
     )
+
+
+class MailSettings(_Section):
+    """How the bridge sends invites by e-mail. No host: it sends none."""
+
+    host: str = Field(default="", description="Your mail server (SMTP); empty sends no mail.")
+    port: int = Field(default=587, ge=1, le=65535, description="On which port.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="none only for a server on this machine."
+    )
+    user: str = Field(default="", description="Empty: no sign-in.")
+    password: str = Field(default="")
+    sender: str = Field(
+        default="",
+        description="The address mail comes from. Somebody should read what arrives there: a mail\n"
+        "server that has accepted a letter tells only this address if it fails later.",
+    )
+    days: float = Field(
+        default=2, gt=0, description="How long an address that cannot be reached is tried again …"
+    )
+    retry_minutes: list[Annotated[float, Field(gt=0)]] = Field(
+        default=[1, 5, 15, 60],
+        min_length=1,
+        description="… after so many minutes each; the last wait again and again.",
+    )
+
+    @model_validator(mode="after")
+    def _has_sender(self) -> MailSettings:
+        if self.host and "@" not in self.sender:
+            raise ValueError("sender must be an address if there is a host")
+        return self
 
 
 class LogSettings(_Section):
@@ -200,6 +320,7 @@ class Config(_Section):
     rooms: RoomSettings = RoomSettings()
     sferum: SferumSettings = SferumSettings()
     web: WebSettings = WebSettings()
+    mail: MailSettings = MailSettings()
     logging: LogSettings = LogSettings()
 
     @property

@@ -14,7 +14,15 @@ import pytest_asyncio
 
 from sferum_bridge.demo.synapse import SynapseProcess
 from tests.support.postgres import PostgresServer
-from tests.support.synapse import BOT, Account, Homeserver, settings_for, write_registration
+from tests.support.school_day import SchoolDay
+from tests.support.synapse import (
+    BOT,
+    OVERRIDES,
+    Account,
+    Homeserver,
+    settings_for,
+    write_registration,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -87,6 +95,21 @@ async def start_homeserver(
             return server
 
         yield start
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def school_day(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> AsyncIterator[SchoolDay]:
+    """Give a school on an ordinary day; tests leave its people and rooms as they were."""
+    folder = tmp_path_factory.mktemp("school-day")
+    turn = {"turn_uris": ["turn:turn.school.example"], "turn_shared_secret": "turn"}
+    server = await prepare_homeserver(postgres, folder, "sqlite", overrides={**OVERRIDES, **turn})
+    await server.process.start()
+    await register_bot(server)
+    async with SchoolDay.at(server) as day:
+        yield day
+    await server.process.stop()
 
 
 async def prepare_homeserver(

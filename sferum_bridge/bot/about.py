@@ -7,9 +7,11 @@ Everybody learns about themselves alone, and a parent of a child only what the p
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from sferum_bridge.bot import register
 from sferum_bridge.bot.texts import LANGUAGES, bullets, paragraphs
+from sferum_bridge.school import classes
 from sferum_bridge.school.access import Role, group
 from sferum_bridge.school.layout import PLANS, Kind
 from sferum_bridge.school.people import LinkState
@@ -18,11 +20,13 @@ from sferum_bridge.store import accounts, kin, rooms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sferum_bridge.bot.commands import Command
     from sferum_bridge.bot.register import Ties
     from sferum_bridge.bot.talk import Talk
     from sferum_bridge.bot.texts import Text
     from sferum_bridge.school.access import Reason
     from sferum_bridge.school.people import School
+    from sferum_bridge.store.rooms import RoomRecord
 
 _HELP_OF = {
     Role.PUPIL: "help-pupil",
@@ -56,7 +60,7 @@ async def greet(talk: Talk) -> None:
     await talk.answer(paragraphs([hello, *await _help(talk)]))
 
 
-async def help_(talk: Talk) -> None:
+async def help_(talk: Talk, _command: Command) -> None:
     """Say what this person can do here, by role, with the words to write (S-41)."""
     await talk.answer(paragraphs(await _help(talk)))
 
@@ -73,7 +77,7 @@ async def _help(talk: Talk) -> Sequence[Text]:
     return [*(talk.text(key) for key in keys), talk.text("help-everybody", contact=contact)]
 
 
-async def who_am_i(talk: Talk) -> None:
+async def who_am_i(talk: Talk, _command: Command) -> None:
     """Say what this person is in each school, and under which account."""
     name = talk.person.full_name if talk.person else talk.mxid
     parts = [talk.text("who", name=name, account=talk.mxid)]
@@ -85,7 +89,7 @@ async def who_am_i(talk: Talk) -> None:
     await talk.answer(paragraphs(parts))
 
 
-async def my_children(talk: Talk) -> None:
+async def my_children(talk: Talk, _command: Command) -> None:
     """List this person's children with class and school (S-39, S-55)."""
     lines = []
     for child, state in await kin.children(talk.tx, talk.person_id):
@@ -100,7 +104,7 @@ async def my_children(talk: Talk) -> None:
     await talk.answer(paragraphs([talk.text("children"), bullets(lines)]))
 
 
-async def my_parents(talk: Talk) -> None:
+async def my_parents(talk: Talk, _command: Command) -> None:
     """List this person's parents, and who still waits to be checked (S-39)."""
     parents = await kin.parents(talk.tx, talk.person_id)
     if not parents:
@@ -114,31 +118,34 @@ async def my_parents(talk: Talk) -> None:
     await talk.answer(paragraphs([talk.text("parents"), bullets(lines)]))
 
 
-async def why(talk: Talk, asked_in: str) -> None:
-    """Say why this person is in the room the question was asked in; else all their reasons (S-56).
+async def why(talk: Talk, command: Command) -> None:
+    """Say why this person is in a room: the one it was asked in or named; else all reasons (S-56).
 
-    `asked_in` is the room of several people it was asked in, empty for the direct chat.
+    A room is named by its name, its id, or a link to it. For a room whose people one is none of the
+    answer is the same as for one that does not exist.
     """
     ties = await register.ties(talk.tx, talk.person_id)
-    record = await rooms.by_room_id(talk.tx, asked_in) if asked_in else None
-    if record is None or record.kind not in set(Kind):
+    # Clients write the id in a link with its signs escaped.
+    asked = talk.asked_in or unquote(command.argument)
+    if not asked:
         await _why_at_all(talk, ties)
         return
-    kind, place = Kind(record.kind), record.key.partition("/")[2]
-    audience = {group(role, place) for role in PLANS[kind].audience | PLANS[kind].moderators}
-    here = next((tie for tie in ties if tie.school.id == record.school_id), None)
-    known = here.school.classes.get(place) if here else None
-    reasons = [
-        reason
-        for reason in (here.reasons if here else ())
-        if here and group(reason.role, reason.class_id or here.school.id) in audience
-    ]
-    if here is None or not reasons:
-        await talk.reply("why-not")
-        return
-    name = talk.texts.room_name(kind, known.name if known else "", here.school.name, talk.language)
-    head = talk.text("why-room", room=name)
-    await talk.answer(paragraphs([head, _reasons(talk, here.school, reasons)]))
+    parts: list[Text] = []
+    for tie in ties:
+        for record in (await rooms.of_school(talk.tx, tie.school.id)).values():
+            reasons = _reasons_to_be_in(record, tie)
+            name = talk.texts.room_of_key(record.key, tie.school, talk.language) if reasons else ""
+            if reasons and (record.room_id in asked or classes.key(name) == classes.key(asked)):
+                parts += [talk.text("why-room", room=name), _reasons(talk, tie.school, reasons)]
+    await talk.answer(paragraphs(parts) if parts else talk.text("why-not"))
+
+
+def _reasons_to_be_in(record: RoomRecord, tie: Ties) -> Sequence[Reason]:
+    if record.kind not in set(Kind) or not record.room_id:
+        return ()
+    plan, place = PLANS[Kind(record.kind)], record.key.partition("/")[2]
+    audience = {group(role, place) for role in plan.audience | plan.moderators}
+    return [r for r in tie.reasons if group(r.role, r.class_id or tie.school.id) in audience]
 
 
 async def _why_at_all(talk: Talk, ties: Sequence[Ties]) -> None:
@@ -160,7 +167,7 @@ def _reason(talk: Talk, school: School, reason: Reason) -> Text:
     where = school.classes.get(reason.class_id)
     child = school.people.get(reason.child_id)
     return talk.text(
-        f"reason-{reason.role.value}",
+        f"reason-{reason.role.value}{'-acting' if reason.acting else ''}",
         **{"class": where.name if where else ""},
         # An empty subject has a sentence of its own, so the text has to know that it is empty.
         has_subject=int(bool(reason.subject)),
@@ -169,9 +176,10 @@ def _reason(talk: Talk, school: School, reason: Reason) -> Text:
     )
 
 
-async def choose_language(talk: Talk, argument: str) -> None:
+async def choose_language(talk: Talk, command: Command) -> None:
     """Remember the language this person wants to read."""
-    wanted = next((name for name, words in _NAMES.items() if argument in words), None)
+    said = command.argument.casefold()
+    wanted = next((name for name, words in _NAMES.items() if said in words), None)
     if wanted is None or talk.person is None:
         await talk.reply("language-which")
         return

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from sferum_bridge.store.news import NEWS
 
 
 class What(StrEnum):
@@ -15,6 +17,8 @@ class What(StrEnum):
     REACTION = "reaction"
     MEMBERSHIP = "membership"
     ENCRYPTED = "encrypted"
+    NEWS = "news"
+    """No event of Matrix: another process of the bridge did something people are to hear of."""
     NOTHING = "nothing"
 
 
@@ -36,6 +40,8 @@ class Incoming:
     """Of an invite: whether the inviter means it as a direct chat."""
     encrypted: bool = False
     """Of an invite: whether the room is encrypted."""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    """Of news: what there is to tell; `value` says of what kind it is."""
 
 
 _KINDS = {
@@ -43,6 +49,7 @@ _KINDS = {
     "m.reaction": What.REACTION,
     "m.room.member": What.MEMBERSHIP,
     "m.room.encrypted": What.ENCRYPTED,
+    NEWS: What.NEWS,
 }
 _EMOJI_STYLE = "\ufe0f"
 
@@ -71,6 +78,8 @@ def read(event: Any, event_id: str) -> Incoming:
             # Not every client marks a direct chat; a room without name or kind is one as well.
             direct = content.get("is_direct") is True or not state & _OF_A_GROUP
             encrypted = "m.room.encryption" in state
+        case What.NEWS:
+            return Incoming(what, event_id, value=_text(event.get("kind")), content=content)
     return Incoming(what, event_id, room_id, sender, text, target, value, direct, encrypted)
 
 
@@ -93,7 +102,7 @@ def _written(content: Mapping[str, Any]) -> str:
     relation = _mapping(content.get("m.relates_to"))
     if relation.get("rel_type") == "m.replace":
         content = _mapping(content.get("m.new_content"))
-    if content.get("msgtype") not in {"m.text", "m.emote"}:
+    if _text(content.get("msgtype")) not in {"m.text", "m.emote"}:
         return ""
     body = _text(content.get("body"))
     if "m.in_reply_to" not in relation:

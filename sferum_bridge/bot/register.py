@@ -93,14 +93,25 @@ async def ties(tx: Tx, person_id: str) -> Sequence[Ties]:
     return found
 
 
+async def holds(tx: Tx, person_id: str, group_key: str) -> bool:
+    """Tell whether somebody is in a group of `access.group` today, by an own assignment."""
+    _, _, rest = group_key.partition("/")
+    place, _, role = rest.partition("/")
+    for record in await schools.records(tx):
+        if await schools.is_in(tx, person_id, record.id, place, role, day(record, tx.now)):
+            return True
+    return False
+
+
 async def administrators(tx: Tx, record: SchoolRecord) -> Sequence[str]:
     """Return the people who administer a school today."""
-    here = await schools.load(tx, record.id)
-    return [
-        person_id
-        for person_id, reasons in access.reasons(here, day(record, tx.now)).items()
-        if any(reason.role is Role.ADMINISTRATOR for reason in reasons)
-    ]
+    return await schools.administrators(tx, record.id, day(record, tx.now))
+
+
+async def administered(tx: Tx, person_id: str) -> Sequence[SchoolRecord]:
+    """Return the schools somebody administers today."""
+    own = await schools_of(tx, person_id)
+    return [record for record in own if person_id in await administrators(tx, record)]
 
 
 async def may_decide(tx: Tx, person_id: str, child_id: str) -> bool:

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import logging
 import traceback
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sferum_bridge.bot import about, approving, commands, confirming, events, inviting
+from sferum_bridge.bot import about, commands, confirming, events, topics
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.events import What
 from sferum_bridge.bot.register import schools_of
@@ -33,10 +34,11 @@ from sferum_bridge.store import accounts, dialogues, queues, rooms
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sferum_bridge.bot.events import Incoming
     from sferum_bridge.bot.settings import BotSettings
+    from sferum_bridge.bot.talk import Answer
     from sferum_bridge.bot.texts import Texts
     from sferum_bridge.school.people import Person
     from sferum_bridge.store.database import Database, Tx
@@ -45,11 +47,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What the homeserver knows of whoever sent something."""
+
+    name: str = ""
+    contacts: Sequence[tuple[str, str]] = ()
+
+
+NOBODY = Sender()
+
+
 class Bot:
     """Answers people. `handle` is the handler of the inbox rows that are for the bot.
 
-    `join` joins a room as the bot, `display_name` returns what an account calls itself; both wait
-    for a homeserver that is away and raise only what waiting will not mend.
+    `join` joins a room as the bot, `display_name` returns what an account calls itself, `contacts`
+    what the homeserver has verified for it (`Policy.contacts_of`); all wait for a homeserver that
+    is away and raise only what waiting will not mend.
     """
 
     def __init__(
@@ -59,24 +73,26 @@ class Bot:
         settings: BotSettings,
         join: Callable[[str], Awaitable[None]],
         display_name: Callable[[str], Awaitable[str]],
+        contacts: Callable[[str], Awaitable[Sequence[tuple[str, str]]]],
     ) -> None:
         self._db = db
         self._texts = texts
         self._settings = settings
         self._join = join
         self._display_name = display_name
+        self._contacts = contacts
 
     async def handle(self, item: Item) -> None:
         """Carry out one inbox row. Raises only when the database is away."""
         event = events.read(item.content, item.name)
         try:
-            if not self._is_a_person(event.sender):
+            if event.what is not What.NEWS and not self._is_a_person(event.sender):
                 await self._done(item)
                 return
-            name = await self._before(event)
+            sender = await self._before(event)
             async with self._db.write() as tx:
                 if await queues.is_waiting(tx, queues.INBOX, item.id):
-                    await self._carry_out(tx, event, name)
+                    await self._carry_out(tx, event, sender)
                     await queues.done(tx, queues.INBOX, item.id)
         except Exception as e:
             if is_away(e) or isinstance(e, TryAgain):
@@ -93,31 +109,31 @@ class Bot:
             await self._apologise(item, event)
 
     def _is_a_person(self, mxid: str) -> bool:
-        ghosts = self._settings.ghost_prefix
-        ours = mxid == self._settings.bot_mxid or bool(ghosts and mxid.startswith(ghosts))
-        return bool(mxid) and not ours
+        return bool(mxid) and not self._settings.is_ours(mxid)
 
     async def _done(self, item: Item) -> None:
         async with self._db.write() as tx:
             await queues.done(tx, queues.INBOX, item.id)
 
-    async def _before(self, event: Incoming) -> str:
-        """Do what needs the homeserver; return the sender's name where it may be needed."""
+    async def _before(self, event: Incoming) -> Sender:
+        """Do what needs the homeserver; return what it knows of the sender, where it may matter."""
         if self._is_direct_invite(event):
             await self._join(event.room_id)
         if event.what not in {What.MESSAGE, What.REACTION}:
-            return ""
-        async with self._db.read() as tx:
-            if await accounts.person_of(tx, event.sender) is not None:
-                return ""
-            asked = await dialogues.dialogue(tx, event.sender)
-        if asked is None and event.what is What.MESSAGE:
-            return ""
+            return NOBODY
+        if event.what is What.MESSAGE:
+            async with self._db.read() as tx:
+                if await dialogues.dialogue(tx, event.sender) is None:
+                    return NOBODY
+        return await self._sender(event.sender)
+
+    async def _sender(self, mxid: str) -> Sender:
         try:
-            return await self._display_name(event.sender)
+            name = await self._display_name(mxid)
         except Exception as e:  # noqa: BLE001 - somebody without a profile can be a parent too
-            log.warning("no name for the sender of %s: %s", event.event_id, type(e).__name__)
-            return ""
+            log.warning("the homeserver gave no name for a sender: %s", type(e).__name__)
+            name = ""
+        return Sender(name, tuple(await self._contacts(mxid)))
 
     def _is_invite(self, event: Incoming) -> bool:
         return (
@@ -129,28 +145,35 @@ class Bot:
     def _is_direct_invite(self, event: Incoming) -> bool:
         return self._is_invite(event) and event.direct
 
-    async def _carry_out(self, tx: Tx, event: Incoming, name: str) -> None:
+    async def _carry_out(self, tx: Tx, event: Incoming, sender: Sender) -> None:
         match event.what:
             case What.MESSAGE:
-                await self._message(tx, event, name)
+                await self._message(tx, event, sender)
             case What.REACTION:
                 said = await dialogues.offer(tx, event.target, event.value, event.sender)
                 command = commands.offered(said) if said else None
                 if command is not None:
-                    await self._command(tx, event, command, name)
+                    await self._command(tx, event, command, sender)
             case What.MEMBERSHIP:
                 await self._membership(tx, event)
             case What.ENCRYPTED:
                 if await dialogues.person_in(tx, event.room_id) == event.sender:
                     await self._cannot_read(tx, event)
+            case What.NEWS:
+                talk = await self._talk(tx, event, NOBODY, "")
+                await topics.NEWS[event.value](talk, event.content)
             case What.NOTHING:
                 pass
 
-    async def _message(self, tx: Tx, event: Incoming, name: str) -> None:
+    async def _message(self, tx: Tx, event: Incoming, sender: Sender) -> None:
         direct = await dialogues.person_in(tx, event.room_id) == event.sender
         command = commands.parse(event.text, prefix=self._settings.prefix, direct=direct)
+        if direct and (number := commands.number(event.text)):
+            # Typed where a list says to tap it: not every client shows reactions.
+            said = await dialogues.latest_offer(tx, number, event.sender)
+            command = (commands.offered(said) if said else None) or command
         if command is not None:
-            await self._command(tx, event, command, name)
+            await self._command(tx, event, command, sender)
 
     # --- rooms ------------------------------------------------------------------------------
 
@@ -168,7 +191,7 @@ class Bot:
             await dialogues.drop_room(tx, event.room_id)
 
     async def _invited(self, tx: Tx, event: Incoming) -> None:
-        talk = await self._talk(tx, event, "", "")
+        talk = await self._talk(tx, event, NOBODY, "")
         if event.direct:
             await dialogues.add_room(tx, event.room_id, event.sender)
             talk.room_id = event.room_id
@@ -181,7 +204,7 @@ class Bot:
         await about.greet(talk)
 
     async def _cannot_read(self, tx: Tx, event: Incoming) -> None:
-        talk = await self._talk(tx, event, "", "")
+        talk = await self._talk(tx, event, NOBODY, "")
         content = talk.text("encrypted", bot=self._settings.bot_mxid).content(notice=True)
         # Named by the room, so that it is said there once, however much is written.
         txn_id = f"bot.encrypted.{digest(event.room_id)}"
@@ -189,7 +212,7 @@ class Bot:
 
     # --- commands ---------------------------------------------------------------------------
 
-    async def _talk(self, tx: Tx, event: Incoming, name: str, language: str) -> Talk:
+    async def _talk(self, tx: Tx, event: Incoming, sender: Sender, language: str) -> Talk:
         person = await accounts.person_of(tx, event.sender)
         direct = await dialogues.person_in(tx, event.room_id) == event.sender
         return Talk(
@@ -201,7 +224,9 @@ class Bot:
             person=person,
             language=await self._language(tx, person, language),
             room_id=event.room_id if direct else "",
-            display_name=name,
+            asked_in="" if direct else event.room_id,
+            display_name=sender.name,
+            contacts=sender.contacts,
         )
 
     async def _language(self, tx: Tx, person: Person | None, said_in: str) -> str:
@@ -213,23 +238,55 @@ class Bot:
         wishes = (chosen, said_in, *of_schools, self._settings.default_language)
         return next((wish for wish in wishes if wish in LANGUAGES), LANGUAGES[0])
 
-    async def _command(self, tx: Tx, event: Incoming, command: Command, name: str) -> None:
-        talk = await self._talk(tx, event, name, command.language)
-        asked = await dialogues.dialogue(tx, event.sender)
-        invite_id = asked[0]["invite"] if asked else ""
-        if command.offered and command.argument and command.name in _ABOUT_AN_INVITE:
-            invite_id = command.argument
-        if command.name is Name.CODE:
-            quietly = not talk.room_id and not command.prefixed
-            await confirming.give_code(talk, command.code, quietly=quietly)
-        elif talk.person is None and not invite_id:
-            await talk.answer(about.outsider(talk))
-        elif command.name in _ABOUT_AN_INVITE:
-            await _about_an_invite(talk, command, invite_id)
-        elif talk.person is None or (command.name is Name.UNKNOWN and invite_id):
-            await confirming.ask_again(talk, invite_id)
-        else:
-            await _of_a_person(talk, command, event.room_id)
+    async def _command(self, tx: Tx, event: Incoming, command: Command, sender: Sender) -> None:
+        talk = await self._talk(tx, event, sender, command.language)
+        await _carry_out(talk, command)
+
+    async def converse(
+        self, mxid: str, command: Command, *, nonce: str, language: str = ""
+    ) -> Sequence[Answer]:
+        """Carry out what somebody signed in as `mxid` says on the page; return what is answered.
+
+        The same topics, rules and texts as in a chat, in one transaction; others are told in their
+        chats. `language` is the one the page is read in. `nonce` is one word of the page's own for
+        each form it shows: what is said twice with the same one is done twice, which every topic
+        has to bear, and told to others once.
+        """
+        page: list[Answer] = []
+        sender = await self._sender(mxid)
+        async with self._db.write() as tx:
+            person = await accounts.person_of(tx, mxid)
+            talk = Talk(
+                tx,
+                self._texts,
+                self._settings,
+                event_id=f"page.{mxid}.{nonce}",
+                mxid=mxid,
+                person=person,
+                language=language or await self._language(tx, person, command.language),
+                display_name=sender.name,
+                contacts=sender.contacts,
+                page=page,
+            )
+            await _carry_out(talk, command)
+        return page
+
+    async def errand(self, name: str, work: Callable[[Talk], Awaitable[object]]) -> None:
+        """Do something nobody asked for, in one transaction; `name` is the same for the same one.
+
+        The talk has no person behind it: it is there to `tell` and `inform`.
+        """
+        async with self._db.write() as tx:
+            talk = Talk(
+                tx,
+                self._texts,
+                self._settings,
+                event_id=f"errand.{name}",
+                mxid="",
+                person=None,
+                language=self._settings.default_language,
+            )
+            await work(talk)
 
     async def _apologise(self, item: Item, event: Incoming) -> None:
         """Say that something went wrong, where that can be seen, and let the row go."""
@@ -247,41 +304,31 @@ class Bot:
             await queues.done(tx, queues.INBOX, item.id)
 
 
-_ABOUT_AN_INVITE = frozenset({Name.CONFIRM, Name.NOT_MINE, Name.CANCEL})
+_ANSWERS = frozenset({Name.CONFIRM, Name.NOT_MINE, Name.CORRECT, Name.CANCEL, Name.UNKNOWN})
+"""What is said to an open question."""
+_OF_AN_INVITE = frozenset({Name.CONFIRM, Name.NOT_MINE})
 
 
-async def _about_an_invite(talk: Talk, command: Command, invite_id: str) -> None:
-    if not invite_id:
-        await talk.reply("code-needed")
-    elif command.name is Name.NOT_MINE:
-        await confirming.not_mine(talk, invite_id)
-    elif command.name is Name.CANCEL:
-        await dialogues.close_dialogue(talk.tx, talk.mxid)
-        await talk.reply("cancelled")
-    elif command.argument and not command.offered:
-        # More was said than yes: consent is not read out of a sentence.
-        await confirming.ask_again(talk, invite_id)
+async def _carry_out(talk: Talk, command: Command) -> None:
+    """Hand a command to the topic whose it is."""
+    asked = await dialogues.dialogue(talk.tx, talk.mxid)
+    state = asked[0] if asked else {}
+    # A question asked by the first version had no topic: there was only one.
+    go_on = topics.DIALOGUES[state.get("topic", confirming.TOPIC)] if state else None
+    if command.name is Name.CODE:
+        await confirming.give_code(talk, command)
+    elif command.offered and command.argument and command.name in _OF_AN_INVITE:
+        # Below an older question: it is about that child, whatever has been asked since.
+        topic, _, invite_id = command.argument.rpartition(" ")
+        await topics.DIALOGUES[topic or confirming.TOPIC](talk, {"invite": invite_id}, command)
+    elif go_on is not None and (command.name in _ANSWERS or talk.person is None):
+        await go_on(talk, state, command)
+    elif handler := topics.FOR_ANYBODY.get(command.name):
+        await handler(talk, command)
+    elif talk.person is None:
+        await talk.answer(about.outsider(talk))
+    elif handler := topics.HANDLERS.get(command.name):
+        await handler(talk, command)
     else:
-        await confirming.confirm(talk, invite_id)
-
-
-async def _of_a_person(talk: Talk, command: Command, room_id: str) -> None:
-    match command.name:
-        case Name.INVITE:
-            await inviting.invite_parent(talk)
-        case Name.CHILDREN:
-            await about.my_children(talk)
-        case Name.PARENTS:
-            await about.my_parents(talk)
-        case Name.WHOAMI:
-            await about.who_am_i(talk)
-        case Name.WHY:
-            await about.why(talk, "" if talk.room_id else room_id)
-        case Name.HELP:
-            await about.help_(talk)
-        case Name.APPROVE | Name.REJECT:
-            await approving.decide(talk, command.name, command.argument)
-        case Name.LANGUAGE:
-            await about.choose_language(talk, command.argument)
-        case _:
-            await talk.reply("not-understood")
+        known = command.name in _ANSWERS - {Name.UNKNOWN}
+        await talk.reply("code-needed" if known else "not-understood")

@@ -30,4 +30,23 @@ class BotSettings:
     """Wrong codes within `attempts_window` after which nobody's next code is looked at."""
     attempts_window: int = 10 * _MINUTE
     access_policy: AccessPolicy = AccessPolicy.ROSTER_OR_APPROVAL
+    single_use: bool = False
+    """Whether the first parent uses an invite up (scenario 08)."""
+    consent_age: int = 14
+    """From how many full years on the pupil is asked too (scenario 24)."""
+    undo_life: int = _DAY
+    """How long the end of a parent link can be taken back (scenario 16)."""
+    pupil_invite_life: int = 14 * _DAY
+    creates_accounts: bool = True
+    """Whether the page of a pupil's invite makes accounts; else pupils bring one they have."""
+    sends_mail: bool = False
+    """Whether there is a mail server for pupils' invites."""
+    applications: int = 3
+    """Applications an account may make within `applications_window` (scenario 21)."""
+    applications_window: int = _DAY
     default_language: str = "ru"
+
+    def is_ours(self, mxid: str) -> bool:
+        """Tell whether an account is the bot's or a ghost's, and so nobody's."""
+        is_ghost = bool(self.ghost_prefix) and mxid.startswith(self.ghost_prefix)
+        return mxid == self.bot_mxid or is_ghost

@@ -7,12 +7,15 @@ markup: there is no step at which it is read as any (hostile display names, inve
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from html import escape
 from importlib import resources
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from fluent.runtime import FluentBundle
@@ -20,12 +23,14 @@ from fluent.syntax import FluentParser
 from fluent.syntax.ast import Junk, Resource
 from markdown_it import MarkdownIt
 
+from sferum_bridge.school.layout import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from markdown_it.token import Token
 
-    from sferum_bridge.school.layout import Kind
+    from sferum_bridge.school.people import School
 
 LANGUAGES = ("ru", "en")
 _QUOTES = {"ru": "«»", "en": "“”"}
@@ -34,6 +39,10 @@ _QUOTES = {"ru": "«»", "en": "“”"}
 _FIRST_STAND_IN = 0xE000
 _STAND_IN = re.compile("[\ue000-\ue0ff]")
 _MOST_CHARACTERS = 300
+_MOST_BYTES = 44_000
+"""Of a text, both forms together: an event has 65,536 bytes, and the homeserver needs some."""
+_LIST_BYTES = 16
+"""What makes a line one of a list, in both forms."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -53,10 +62,15 @@ class Text:
 
         A notice rings no phone and is answered by no bot, which suits the answer to a command; news
         that somebody did not ask for is an ordinary message. Empty mentions keep a name in the text
-        from ringing its bearer.
+        from ringing its bearer. A text too long for an event is cut, and then is without HTML: else
+        the homeserver would refuse it, and nothing would be said at all.
         """
+        kind = "m.notice" if notice else "m.text"
+        if size(self) > _MOST_BYTES:
+            cut = self.body.encode()[: _MOST_BYTES // 2].decode(errors="ignore")
+            return {"msgtype": kind, "body": f"{cut}…", "m.mentions": {}}
         return {
-            "msgtype": "m.notice" if notice else "m.text",
+            "msgtype": kind,
             "body": self.body,
             "format": "org.matrix.custom.html",
             "formatted_body": self.html,
@@ -70,6 +84,17 @@ def harmless(value: str, most: int = _MOST_CHARACTERS) -> str:
     kept = "".join(c for c in seen if unicodedata.category(c) not in _UNSEEN)
     line = " ".join(kept.split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def size(text: Text) -> int:
+    """Return how many bytes of an event a text takes."""
+    return len(json.dumps([text.body, text.html], ensure_ascii=False).encode())
+
+
+def fitting(lines: Sequence[Text]) -> Sequence[Text]:
+    """Return the first of some lines, as many as one event holds beside a heading."""
+    sizes = accumulate(size(line) + _LIST_BYTES for line in lines)
+    return [line for line, so_far in zip(lines, sizes, strict=True) if so_far < _MOST_BYTES * 0.9]
 
 
 def paragraphs(parts: Sequence[Text]) -> Text:
@@ -125,6 +150,13 @@ class Texts:
         key = f"room-{kind.value}"
         return self.text(language, key, **{"class": class_name}, school=school_name).body
 
+    def room_of_key(self, key: str, school: School, language: str) -> str:
+        """Return what the school's room under a key is called, see `layout.key`."""
+        kind, _, place = key.partition("/")
+        of_class = school.classes.get(place)
+        class_name = of_class.name if of_class else ""
+        return self.room_name(Kind(kind), class_name, school.name, language)
+
     def _format(self, language: str, key: str, values: Mapping[str, Any]) -> str:
         bundle = self._bundles[language]
         if not bundle.has_message(key):
@@ -132,7 +164,8 @@ class Texts:
         text, errors = bundle.format_pattern(bundle.get_message(key).value, dict(values))
         if errors:
             raise TextMissingError(f"the text {key} in {language}: {errors[0]}")
-        return str(text)
+        # A Russian date ends with a full stop of its own, and a sentence may end with the date.
+        return str(text).replace("г..", "г.")
 
 
 def sources(language: str) -> Mapping[str, Resource]:
@@ -150,6 +183,7 @@ def sources(language: str) -> Mapping[str, Resource]:
     return found
 
 
+@cache  # reading them takes longer than most commands
 def _bundle(language: str) -> FluentBundle:
     # Isolation marks would stand around every value, in codes and links too.
     bundle = FluentBundle([language], use_isolating=False)

@@ -13,9 +13,14 @@ import click
 from sferum_bridge import __version__
 from sferum_bridge.cli.accounts import accounts
 from sferum_bridge.cli.audit import audit
+from sferum_bridge.cli.contour import contour
 from sferum_bridge.cli.demo import demo
+from sferum_bridge.cli.doctor import doctor
+from sferum_bridge.cli.privacy import privacy
+from sferum_bridge.cli.rooms import rooms
 from sferum_bridge.cli.roster import roster
 from sferum_bridge.cli.run import run
+from sferum_bridge.cli.school import school
 from sferum_bridge.cli.setup import config, registration
 from sferum_bridge.cli.sferum import sferum
 
@@ -28,5 +33,9 @@ def main() -> None:
     os.umask(0o077)
 
 
-for command in (accounts, audit, config, demo, registration, roster, run, sferum):
+_commands = (
+    *(accounts, audit, config, contour, demo, doctor, privacy, registration, roster, rooms, run),
+    *(school, sferum),
+)
+for command in _commands:
     main.add_command(command)

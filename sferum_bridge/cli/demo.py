@@ -250,12 +250,15 @@ class _Terminal:
         )
         self._console.print(f"{said['bot']}: {ready.bot}", markup=False, soft_wrap=True)
         self._console.print(said["all"].format(path=folder.logins), markup=False, soft_wrap=True)
-        steps = words.FIRST_STEPS[self._lang].format(
+        where = "" if folder.path == _DEFAULT.resolve() else f" --folder {folder.path}"
+        steps = words.first_steps(
+            self._lang,
             homeserver=ready.homeserver,
             bot=ready.bot,
+            class_name=cast.school_class.name if cast.school_class else "",
+            newcomer=cast.newcomer,
             chat=ready.chat.title,
-            command=_command(),
-            folder="" if folder.path == _DEFAULT.resolve() else f" --folder {folder.path}",
+            sferum=f"{_command()} demo sferum{where}",
         )
         self._console.print(f"\n{steps}", markup=False, soft_wrap=True)
 
@@ -283,6 +286,7 @@ def _for_programs(ready: Ready, folder: DemoFolder) -> dict[str, Any]:
         "homeserver": ready.homeserver,
         "bot": ready.bot,
         "logins": {part: asdict(login) for part, login in logins.items() if login},
+        "newcomer": ready.cast.newcomer,
         "all_logins": str(folder.logins),
         "moved_ports": {name: {"wanted": w, "used": u} for name, (w, u) in ready.moved.items()},
     }

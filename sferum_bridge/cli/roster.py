@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from sferum_bridge.cli.common import (
 if TYPE_CHECKING:
     from sferum_bridge.config import Config
     from sferum_bridge.roster import Plan, Reading
+    from sferum_bridge.roster.plan import Corrected
     from sferum_bridge.store.database import Tx
 
 _file = click.argument("file", type=click.Path(path_type=Path, exists=True))
@@ -40,7 +42,7 @@ def template(folder: Path) -> None:
     from sferum_bridge.roster import write_template
 
     write_template(folder)
-    click.echo(f"Wrote the template into {folder}.")
+    click.echo(f"Wrote {folder / 'roster-template.xlsx'} and the same as CSV files beside it.")
 
 
 @roster.command()
@@ -116,7 +118,7 @@ async def _plan(
 async def _school_of(
     tx: Tx, config: Config, reading: Reading, name: str, *, create: bool
 ) -> tuple[str, str]:
-    from sferum_bridge.store import enrol, schools
+    from sferum_bridge.store import schools
 
     info = reading.roster.school
     name = name or (info.name if info else "")
@@ -124,9 +126,11 @@ async def _school_of(
         raise click.ClickException("The file does not name its school. Name it with --school.")
     timezone = (info.timezone if info else "") or config.school.timezone
     language = (info.language if info else "") or config.school.language
-    school_id = await enrol.school_named(tx, name)
-    if not school_id and create:
-        school_id = await schools.add(tx, name, timezone, language)
+    known = {record.name: record for record in await schools.records(tx)}
+    if name in known:
+        # The zone in a file is for a new school; an existing one keeps its own.
+        return known[name].id, known[name].timezone
+    school_id = await schools.add(tx, name, timezone, language) if create else ""
     return school_id, timezone
 
 
@@ -134,7 +138,14 @@ def _report(reading: Reading, plan: Plan, lang: str, *, as_json: bool) -> None:
     from sferum_bridge.roster import problems_json, problems_table
 
     if as_json:
-        show_json({"problems": problems_json(reading), "plan": _counts(plan)})
+        show_json(
+            {
+                "problems": problems_json(reading),
+                "plan": _counts(plan),
+                "corrected": [asdict(each) for each in plan.corrected],
+                "conflicts": [asdict(each) for each in plan.conflicts],
+            }
+        )
         return
     rows = [
         row._replace(severity=_GRAVE[lang][row.severity]) for row in problems_table(reading, lang)
@@ -149,6 +160,23 @@ def _report(reading: Reading, plan: Plan, lang: str, *, as_json: bool) -> None:
         show("Что изменится" if lang == "ru" else "What changes", ("", ""), counted)
     else:
         click.echo("Изменений нет." if lang == "ru" else "Nothing changes.")
+    if plan.conflicts:
+        names = {p.key: f"{p.family_name} {p.given_name}" for p in reading.roster.people}
+        doubts = [
+            (names[each.key], _DOUBTS[lang][each.doubt], ", ".join(each.candidates))
+            for each in plan.conflicts
+        ]
+        show(*_CONFLICTS[lang], doubts)
+    if plan.corrected:
+        show(*_CORRECTED[lang], [_corrected_row(each, lang) for each in plan.corrected])
+
+
+def _corrected_row(each: Corrected, lang: str) -> tuple[str, str, str]:
+    from sferum_bridge.school.corrections import Field, written
+
+    listed, profile = (written(Field(each.field), v) or "—" for v in (each.listed, each.profile))
+    told = _OUTCOMES[lang][each.outcome].format(listed=listed, profile=profile)
+    return each.name, _FIELDS[lang][each.field], told
 
 
 def _counts(plan: Plan) -> dict[str, Any]:
@@ -162,6 +190,62 @@ _GRAVE = {
 _FINDINGS = {
     "ru": ("Замечания", ("", "Лист", "Строка", "Столбец", "Значение", "Что не так", "Что сделать")),
     "en": ("Findings", ("", "Sheet", "Row", "Column", "Value", "What is wrong", "What to do")),
+}
+_CONFLICTS = {
+    "ru": ("Требуют решения", ("Кто", "Почему", "Номер в системе")),
+    "en": ("To decide about", ("Who", "Why", "Id in the system")),
+}
+_DOUBTS = {
+    "ru": {
+        "id_reused": "номер из списка принадлежит другому человеку; оставлено как есть",
+        "ambiguous": "подходят несколько человек; оставлено как есть",
+        "namesake": "есть полный тёзка; вносится как новый человек",
+        "erased": "данные уничтожены; чтобы снова внести: sferum-bridge privacy readmit",
+        "last_administrator": "школа осталась бы без администратора; оставлен администратором",
+    },
+    "en": {
+        "id_reused": "the id in the list is somebody else's; left as is",
+        "ambiguous": "several people fit; left as is",
+        "namesake": "somebody has the same name; added as somebody new",
+        "erased": "the data were erased; to add again: sferum-bridge privacy readmit",
+        "last_administrator": "the school would have no administrator; stays one",
+    },
+}
+_CORRECTED = {
+    "ru": ("Исправленное родителями", ("Кто", "Что", "Список и профиль")),
+    "en": ("Corrected by parents", ("Who", "What", "List and profile")),
+}
+_FIELDS = {
+    "ru": {
+        "family_name": "фамилия",
+        "given_name": "имя",
+        "middle_name": "отчество",
+        "birth_date": "дата рождения",
+        "email": "почта",
+        "phone": "телефон",
+    },
+    "en": {
+        "family_name": "family name",
+        "given_name": "given name",
+        "middle_name": "patronymic",
+        "birth_date": "date of birth",
+        "email": "e-mail",
+        "phone": "phone",
+    },
+}
+_OUTCOMES = {
+    "ru": {
+        "kept": "список: {listed}, профиль: {profile} (исправил родитель)",
+        "overruled": "список: {listed}, профиль: {profile} (исправил родитель); "
+        "в списке новое, берётся оно",
+        "agreed": "список: {listed}, профиль: {profile} (исправил родитель); совпало",
+    },
+    "en": {
+        "kept": "list: {listed}, profile: {profile} (corrected by a parent)",
+        "overruled": "list: {listed}, profile: {profile} (corrected by a parent); "
+        "the list says something new and wins",
+        "agreed": "list: {listed}, profile: {profile} (corrected by a parent); they agree",
+    },
 }
 _ENGLISH = {
     "classes_to_add": "new classes",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,8 @@ from sferum_bridge.cli.common import config_option, database, log_to_stderr, rea
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -34,7 +38,9 @@ async def _run(config_path: Path) -> None:
         opened_homeserver(config) as homeserver,
         built(config, db, homeserver) as bridge,
     ):
-        serving = asyncio.ensure_future(bridge.run())
+        where = (config.appservice.hostname, config.appservice.port, config.homeserver.address)
+        ready = partial(log.info, "Listening on %s port %d for the homeserver at %s", *where)
+        serving = asyncio.ensure_future(bridge.run(ready))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, serving.cancel)

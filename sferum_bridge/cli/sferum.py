@@ -48,6 +48,11 @@ async def _login(config_path: Path, owner: str, cookie: str) -> str:
         try:
             session = await remote.log_in(cookie)
         except NetworkError as e:
+            if e.retry:
+                raise click.ClickException(
+                    f"Sferum cannot be reached now ({e.detail}), so nothing was stored. Try again "
+                    "later; is this machine let out to the hosts under `sferum` in the settings?"
+                ) from e
             raise click.ClickException(
                 f"Sferum did not accept this login ({e.detail}). Sign in to web.vk.me again and "
                 "copy the cookie remixdsid anew."

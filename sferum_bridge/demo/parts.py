@@ -35,9 +35,11 @@ def write_config(folder: DemoFolder, ports: Mapping[str, int]) -> Config:
     synapse = SynapseProcess(SynapseSettings(folder=folder.synapse, server_name=SERVER_NAME))
     bridge_url = f"http://{HOST}:{ports['bridge']}"
     standin_url = f"http://{HOST}:{ports['standin']}"
+    homeserver_url = f"http://{HOST}:{ports['synapse']}"
     wanted: Mapping[str, Mapping[str, object]] = {
         "homeserver": {
-            "address": f"http://{HOST}:{ports['synapse']}",
+            "address": homeserver_url,
+            "public_address": homeserver_url,
             "domain": SERVER_NAME,
             "registration_shared_secret": synapse.registration_shared_secret,
         },

@@ -10,12 +10,10 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from sferum_bridge.config import write_private
-from sferum_bridge.school import access
+from sferum_bridge.school import access, naming
 from sferum_bridge.school.access import Role
 from sferum_bridge.store import accounts, schools
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sferum_bridge.matrix.accounts import Registrar
-    from sferum_bridge.school.people import Person, School, SchoolClass
+    from sferum_bridge.school.people import School, SchoolClass
     from sferum_bridge.store.database import Database
 
 OUTSIDER = "outsider"
@@ -56,6 +54,8 @@ class Cast:
     second_parent: Login | None = None
     outsider: Login | None = None
     school_class: SchoolClass | None = None
+    newcomer: str = ""
+    """A pupil of the class who has no account yet, as the roster writes the name."""
 
 
 def read_logins(path: Path) -> dict[str, Login]:
@@ -76,6 +76,8 @@ async def make_accounts(
 ) -> dict[str, Login]:
     """Make an account for everybody of every school who has none, and one for an outsider.
 
+    One pupil a school is left out, so that there is somebody to invite (S-32).
+
     Args:
         db: The bridge's database.
         registrar: Creates accounts on the homeserver.
@@ -89,14 +91,16 @@ async def make_accounts(
     Raises:
         MatrixRequestError: The homeserver refuses an account.
     """
+    missing: list[str] = []
+    names = {OUTSIDER: _OUTSIDER_NAME}
     async with db.read() as tx:
-        missing: dict[str, Person] = {
-            person.id: person
-            for record in await schools.records(tx)
-            for person in await accounts.without_account(tx, record.id)
-        }
+        for record in await schools.records(tx):
+            school, today = await schools.load(tx, record.id), record.day(tx.now)
+            shown, left_out = naming.shown(school, today), _newcomer(school, today)
+            new_here = [person.id for person in await accounts.without_account(tx, record.id)]
+            missing += [key for key in new_here if key not in names and key != left_out]
+            names |= {key: shown[key] for key in new_here if key != left_out}
     logins = read_logins(path)
-    names = {key: person.full_name for key, person in missing.items()} | {OUTSIDER: _OUTSIDER_NAME}
     new = {key: _login(name, domain) for key, name in names.items() if key not in logins}
     if new:
         logins |= new
@@ -134,11 +138,33 @@ async def cast(db: Database, logins: Mapping[str, Login]) -> Cast:
     options = []
     async with db.read() as tx:
         for record in await schools.records(tx):
-            school = await schools.load(tx, record.id)
-            today = datetime.now(UTC).astimezone(ZoneInfo(record.timezone)).date()
-            options += list(_casts(school, today, logins))
+            school, today = await schools.load(tx, record.id), record.day(tx.now)
+            person = school.people.get(_newcomer(school, today))
+            has_account = bool(person and await accounts.mxids_of(tx, person.id))
+            name = f"{person.family_name} {person.given_name}" if person and not has_account else ""
+            options += [replace(one, newcomer=name) for one in _casts(school, today, logins)]
     found = max(options, key=_fullness, default=Cast())
     return replace(found, outsider=logins.get(OUTSIDER))
+
+
+def _newcomer(school: School, today: date) -> str:
+    """Return the id of the pupil of the cast's class who gets no account, empty for none.
+
+    The roster alone decides, so it is the same at every start: were everybody there, it would be
+    the last of those who play no part.
+    """
+    everybody = {person_id: Login(person_id, "", "") for person_id in school.people}
+    chosen = max(_casts(school, today, everybody), key=_fullness, default=Cast())
+    if chosen.school_class is None or chosen.pupil is None:
+        return ""
+    there = [
+        person_id
+        for person_id, why in access.reasons(school, today).items()
+        for reason in why
+        if (reason.role, reason.class_id) == (Role.PUPIL, chosen.school_class.id)
+        and person_id != chosen.pupil.name
+    ]
+    return max(there, key=lambda p: _alphabet(school, p), default="")
 
 
 def _fullness(one: Cast) -> tuple[int, bool]:

@@ -302,8 +302,12 @@ class DemoSchool:
             ("The stand-in", self.standin),
         ):
             if not child.running:
-                tail = child.log_tail()
-                raise ChildFailedError(f"{name} ended by itself. The end of its log:\n{tail}")
+                said = child.log_tail()
+                raise ChildFailedError(
+                    f"{name} ended by itself, so the rest was stopped too; the same command goes "
+                    "on where it was. "
+                    + (f"The end of its log:\n{said}" if said else "It logged nothing.")
+                )
 
 
 def _started(part: _Part | None) -> _Part:

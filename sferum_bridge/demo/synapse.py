@@ -23,6 +23,7 @@ import aiohttp
 from ruamel.yaml import YAML
 
 from sferum_bridge.demo.processes import ChildProcess, pick_port
+from sferum_bridge.doctor import needs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,34 +34,11 @@ logger = logging.getLogger(__name__)
 CONTOUR_MODULE = "sferum_bridge.homeserver.SferumModule"
 
 PRIVACY: Mapping[str, Any] = {
-    "federation_domain_whitelist": [],
-    "allow_public_rooms_over_federation": False,
-    "allow_public_rooms_without_auth": False,
-    "allow_profile_lookup_over_federation": False,
-    "allow_device_name_lookup_over_federation": False,
-    "require_auth_for_profile_requests": True,
-    "limit_profile_requests_to_users_who_share_rooms": True,
-    "include_profile_data_on_invite": False,
-    "allow_per_room_profiles": False,
-    "allow_guest_access": False,
-    "enable_registration": False,
-    "enable_3pid_lookup": False,
-    "enable_3pid_changes": False,
-    "enable_authenticated_media": True,
-    "url_preview_enabled": False,
-    "report_stats": False,
-    "trusted_key_servers": [],
+    **needs.values(),
     "suppress_key_server_warning": True,
-    "alias_creation_rules": [{"user_id": "*", "alias": "*", "room_id": "*", "action": "deny"}],
-    "room_list_publication_rules": [
-        {"user_id": "*", "alias": "*", "room_id": "*", "action": "deny"}
-    ],
-    "user_directory": {"enabled": True, "search_all_users": False},
-    "push": {"include_content": False},
     "presence": {"enabled": True},
-    "experimental_features": {"msc4263_limit_key_queries_to_users_who_share_rooms": True},
 }
-"""What a school's homeserver.yaml has to say whatever else it says."""
+"""What a school's homeserver.yaml has to say whatever else it says, and why: `doctor.needs`."""
 
 RATE_LIMITS: Mapping[str, Any] = {
     # One machine plays everybody, so all logins come from one address; guessing stays slow.

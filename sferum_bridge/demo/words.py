@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from string import Formatter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,24 +79,49 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-FIRST_STEPS: Mapping[str, str] = {
+# One step a line; those that speak of what a roster does not have are left out.
+_FIRST_STEPS: Mapping[str, str] = {
     "ru": """\
 Что попробовать:
-1. Войдите в любом клиенте Matrix учеником: адрес сервера {homeserver}, логин и пароль — выше.
-2. Начните личный чат с {bot} и напишите: пригласить
-3. В другом клиенте (или окне инкогнито) войдите родителем, пришлите код боту и нажмите ✅.
-4. Напишите учеником в «{chat}»: сообщение появится в Сферуме — {command} demo sferum{folder}
-5. Ответьте из Сферума: {command} demo sferum{folder} "Привет из Сферума!"
+Ученик: войдите в любом клиенте Matrix (адрес сервера {homeserver}, логин и пароль выше), начните \
+личный чат с {bot} и напишите: пригласить
+Родитель: откройте ссылку из ответа в окне инкогнито, войдите, проверьте данные ребёнка и \
+подтвердите. Или войдите в другом клиенте, пришлите код боту и нажмите ✅
+Классный руководитель: напишите боту «листки {class_name}» — приглашения для родителей на бумаге
+Он же: «пригласить ученика {class_name} {newcomer}» — по ссылке из ответа ученик сам создаст \
+учётную запись. Почта в демо не настроена, писем не будет
+Посторонний: «заявка». Её увидят классный руководитель и администратор: «одобрить»
+Администратор: «найти {class_name}», «назначить», «журнал». Что ещё можно, скажет «помощь»
+Напишите учеником в «{chat}»: сообщение появится в Сферуме — {sferum}
+Ответьте из Сферума: {sferum} "Привет из Сферума!"
 Остановить: Ctrl-C.""",
     "en": """\
 What to try:
-1. In any Matrix client sign in as the pupil: homeserver {homeserver}, login and password as above.
-2. Start a direct chat with {bot} and write: invite
-3. In another client (or a private window) sign in as the parent, send the code to the bot, tap ✅.
-4. As the pupil write in “{chat}”: it appears in Sferum — {command} demo sferum{folder}
-5. Answer from Sferum: {command} demo sferum{folder} "Hello from Sferum!"
+The pupil: sign in to any Matrix client (homeserver {homeserver}, login and password as above), \
+start a direct chat with {bot} and write: invite
+The parent: open the link of the answer in a private window, sign in, check the child's data and \
+confirm. Or sign in to another client, send the code to the bot and tap ✅
+The class teacher: write “slips {class_name}” to the bot — invites for parents on paper
+And “invite pupil {class_name} {newcomer}” — by the link of the answer the pupil makes an account. \
+No mail server is set in the demo, so no letter is sent
+The outsider: “apply”. The class teacher and the administrator see it: “approve”
+The administrator: “find {class_name}”, “appoint”, “journal”. What else there is, “help” says
+As the pupil write in “{chat}”: it appears in Sferum — {sferum}
+Answer from Sferum: {sferum} "Hello from Sferum!"
 Stop with Ctrl-C.""",
 }
+
+
+def first_steps(language: str, **values: str) -> str:
+    """Return what to try, without the steps that speak of what is not there (empty values)."""
+    head, *steps, end = _FIRST_STEPS[language].splitlines()
+    possible = [step for step in steps if all(values[name] for name in _named(step))]
+    numbered = [f"{n}. {step.format_map(values)}" for n, step in enumerate(possible, start=1)]
+    return "\n".join([head, *numbered, end])
+
+
+def _named(text: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(text) if name]
 
 
 def language_of_environment() -> str:

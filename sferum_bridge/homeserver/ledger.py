@@ -1,274 +1,310 @@
-"""The facts that hold, in Synapse's own database and in the memory of every process.
+"""The facts that hold, in the memory of every process of Synapse.
 
-Theory of operation. Three tables of ours hold one generation. A push is one database transaction
-that checks the generation, writes the rows and raises the number, so of two pushes at once one
-wins and the other is refused; only then does this process replace its facts, which are one
-immutable value: a decision never sees half a generation.
+Theory of operation. `tables` holds one generation in Synapse's database; each process holds it as
+one immutable value, so a decision never sees half a generation. `facts` hands that value out and
+asks nobody, as long as three things hold; else it waits for a look into the tables.
 
-Other processes learn through a cached function, `stored_generation`: its cached value is the
-number they believe holds, Synapse's cache stream empties it everywhere after a push, and the next
-decision reads the number anew and reloads if it differs. Should the stream lose a word, `poll`
-looks once in a while. So facts are read from the tables by whoever needs them first, at the latest
-before the first decision after a start, and a load that fails is tried again by the next one.
+- Nobody said that there is something new. A push empties a cached function, the *bell*, in all
+  processes through Synapse's cache stream; what a process hears is a ring. The bell is armed before
+  each look, so a push that comes in between rings again.
+- The process is *leased*: its beat (see `processes`) was written less than `stale_seconds` ago,
+  which is less than the time after which others take it for dead and no longer wait for it.
+- The last look did not find the tables damaged.
 
-Facts never go back: a load that was overtaken by a push is dropped (`_adopt`). Cancellation can
-lose an answer, not a push: the transaction either committed, and is found by the next look, or not.
+    push ─► one transaction: rows, header ─► this process decides by it ─► ring ─┐
+      ▲                                                                          ▼
+      └── answered when every process alive has it ◄── entered ◄── each process: look, adopt
+
+A process *enters* a generation in the table of processes after it has adopted it, and never decides
+by an older one from then on. So once a push is answered with nobody waiting, no question that comes
+later is decided by what held before, in any process. Should the stream lose a ring, `poll` looks
+every `poll_seconds`; should the database be out of reach, the lease ends.
+
+Without facts: a process that remembers some decides by their *shut* form: the same people are of
+the school, none with any rights, and its rooms admit nobody; strangers among themselves go on. One
+that remembers none cannot tell who is a stranger, so `UnreadableError`.
+
+One look or push at a time (`_one`), so what is adopted only ever gets newer.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synapse.module_api import cached
-from synapse.storage.engines import PostgresEngine
+from synapse.util.async_helpers import Linearizer
+from synapse.util.duration import Duration
+from twisted.internet.defer import CancelledError
 
-from sferum_bridge.school.contour import Facts, RoomFact
+from sferum_bridge.homeserver import processes, storing, tables
+from sferum_bridge.homeserver.facts import NOBODYS_ROOM
+from sferum_bridge.homeserver.processes import MAIN, Standing, Watch
+from sferum_bridge.homeserver.tables import LostError, Seals, Snapshot, StaleError
+from sferum_bridge.school.contour import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from synapse.module_api import ModuleApi
-    from synapse.storage.database import LoggingTransaction
     from synapse.util.clock import Clock
 
     from sferum_bridge.homeserver.facts import Push
+    from sferum_bridge.homeserver.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-CREATE_LOCK = 0x5FE4  # any number that nobody else locks
-TABLES = (
-    """
-    CREATE TABLE IF NOT EXISTS sferum_facts (
-        id SMALLINT PRIMARY KEY CHECK (id = 1),
-        generation BIGINT NOT NULL,
-        service TEXT NOT NULL,
-        ghost_prefix TEXT NOT NULL
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS sferum_people (
-        user_id TEXT PRIMARY KEY,
-        member_of TEXT NOT NULL
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS sferum_rooms (
-        room_id TEXT PRIMARY KEY,
-        school TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        audience TEXT NOT NULL,
-        linked SMALLINT NOT NULL
-    )
-    """,
-)
-"""Sets of texts are JSON lists: they are only ever read whole."""
-
 KEY = "facts"
-"""The one key of the cached function."""
+"""The one key of the bell, and of the lock."""
+RETRY_SECONDS = 1.0
+ACK_POLL = Duration(milliseconds=15)
+NEVER = float("-inf")
 
 
 class UnreadableError(Exception):
     """The facts cannot be read, so nothing can be decided."""
 
 
-class StaleError(Exception):
-    """A push that does not follow the generation that holds."""
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is to tell of the facts."""
 
-    def __init__(self, current: int) -> None:
-        super().__init__(f"generation {current} holds")
-        self.current = current
+    facts: Facts
+    """Those of this process; of generation 0 where it has none."""
+    generation: int
+    """The number that a push has to exceed or to follow."""
+    readable: bool
+    damaged: int
+    """Entries whose rows are damaged."""
+    processes: Standing
 
 
 class Ledger:
     """Keeps the facts. One for each Synapse process."""
 
-    def __init__(self, api: ModuleApi, clock: Clock) -> None:
+    def __init__(self, api: ModuleApi, clock: Clock, settings: Settings) -> None:
         self._api = api
         # Synapse's @cached asks its object for these two by name.
         self.server_name = api.server_name
         self.clock = clock
-        self._facts: Facts | None = None
+        self._settings = settings
+        self._seals = Seals(settings.secret)
+        self._name = api.worker_name or MAIN
+        map_ = api._hs.config.worker.instance_map  # noqa: SLF001 — no other way to know the workers
+        named = {MAIN if name == "master" else name for name in map_}
+        self._watch = Watch(settings.expected_processes | named, settings.process_timeout)
+        self._one = Linearizer("sferum_ledger", clock)
+        self._snapshot: Snapshot | None = None
+        self._shut: Facts | None = None
         self._has_tables = False
-        self._failing = False
+        self._pushing = False
+        self._entered = 0
+        self._failed_at = NEVER
+        self._leased_at = NEVER
+        self._rung = 1
+        self._heard = 0
+        self._listeners: list[Callable[[Facts | None, Facts], None]] = []
         # The decorator's types know it unbound only.
-        self._stored_generation: Any = self.stored_generation
-        api.register_cached_function(self._stored_generation)
+        self._bell: Any = self.bell
+        api.register_cached_function(self._bell)
 
     @cached()
-    async def stored_generation(self, key: str) -> int:
-        """Return the generation in the database, 0 if none was ever pushed."""
+    async def bell(self, key: str) -> int:
+        """Stand in Synapse's caches, so that a push in any process is heard in all."""
         del key  # there is only one
-        return await self._read_generation()
+        return 0
 
-    async def current(self) -> Facts:
-        """Return the facts that hold, loading them where this process has not yet.
+    async def facts(self) -> Facts:
+        """Return what to decide by; asks the database only where there may be something new.
 
         Raises:
-            UnreadableError: They cannot be read now.
+            UnreadableError: Nothing is known.
         """
-        try:
-            stored = await self._stored_generation(KEY)
-            if self._facts is None or self._facts.generation < stored:
-                self._adopt(await self._run("sferum_load", _load))
-        except Exception as error:
-            self._note_failure(error)
-            raise UnreadableError from error
-        self._note_success()
-        return self._facts or Facts()
+        if self._snapshot is not None and self._is_fresh():
+            return self._snapshot.facts
+        if time.monotonic() - self._failed_at >= RETRY_SECONDS:
+            await self._look()
+            if self._snapshot is not None and self._is_fresh():
+                return self._snapshot.facts
+        if self._snapshot is None:
+            raise UnreadableError
+        return self._shut_facts(self._snapshot.facts)
 
-    async def push(self, push: Push) -> Facts:
-        """Store a generation and decide by it from now on.
+    def on_change(self, listener: Callable[[Facts | None, Facts], None]) -> None:
+        """Have `listener` called with the facts before and after, whenever this process changes."""
+        self._listeners.append(listener)
+
+    async def push(self, push: Push, body: bytes) -> Status | None:
+        """Store a generation, decide by it from now on, and wait for the other processes.
+
+        `body` is the text of the push, kept where it is a part. `None` while parts are missing.
 
         Raises:
             StaleError: Another generation holds than the one that this push follows.
+            MalformedError: The parts do not fit together.
         """
-        facts = await self._run("sferum_push", _store, push, self._facts)
-        self._adopt(facts)
-        await self._api.invalidate_cache(self._stored_generation, (KEY,))
-        return facts
+        async with self._one.queue(KEY):
+            whole: Push | None = push
+            if push.part is not None:
+                text = body.decode()
+                whole = await self._run("part", storing.keep_part, push, text, self._snapshot)
+            if whole is None:
+                return None
+            self._pushing = True
+            try:
+                await self._store(whole)
+            finally:
+                self._pushing = False
+        await self._api.invalidate_cache(self._bell, (KEY,))
+        end = time.monotonic() + self._settings.ack_seconds
+        status = await self.status()
+        while status.processes.waiting and time.monotonic() < end:
+            await self.clock.sleep(ACK_POLL)
+            status = await self.status()
+        return status
+
+    async def _store(self, push: Push) -> None:
+        heard = self._rung
+        self._adopt(await self._run("push", storing.store, self._seals, push, self._snapshot))
+        await self._enter(push.generation)
+        self._heard = heard
+        self._note_success()
+
+    async def status(self) -> Status:
+        """Tell what holds here, and where the other processes stand."""
+        if self._snapshot is None:
+            await self._look()
+        snapshot = self._snapshot or Snapshot(Facts())
+        stored = await self._run("generation", tables.generation)
+        generation = max(stored, snapshot.facts.generation)
+        rows = await self._run("processes", processes.read)
+        return Status(
+            facts=snapshot.facts,
+            generation=generation,
+            readable=self._snapshot is not None and self._failed_at == NEVER,
+            damaged=len(snapshot.damaged),
+            processes=self._watch.standing(rows, generation),
+        )
 
     async def poll(self) -> None:
-        """Look whether facts have changed that this process was not told of."""
+        """Say that this process is alive, look for what it was not told of, and who has died."""
         try:
-            stored = await self._read_generation()
+            since = time.monotonic() - self._leased_at
+            # Whose lease is over has to look before it goes on.
+            if self._settings.heartbeat_seconds <= since < self._settings.stale_seconds:
+                await self._beat()
+            rows = await self._run("processes", processes.read)
+            if dead := self._watch.dead(rows):
+                await self._run("forget", processes.forget, dead)
         except Exception as error:  # noqa: BLE001 — a loop must outlive any trouble of the database
             self._note_failure(error)
-            return
-        if self._facts is None or self._facts.generation < stored:
-            self._stored_generation.invalidate((KEY,))
-            try:
-                await self.current()
-            except UnreadableError:
-                return
+        # A big push takes its time, in which this process goes on by what it has.
+        if not self._pushing:
+            await self._look(always=True)
 
-    def _adopt(self, facts: Facts) -> None:
-        if self._facts is None or self._facts.generation < facts.generation:
-            self._facts = facts
+    def _is_fresh(self) -> bool:
+        return self._heard == self._rung and self._is_leased() and self._snapshot is not None
 
-    async def _read_generation(self) -> int:
-        return await self._run("sferum_generation", _generation)
+    def _is_leased(self) -> bool:
+        return time.monotonic() - self._leased_at < self._settings.stale_seconds
+
+    def _ring(self) -> None:
+        self._rung += 1
+        # Not at once: the cache that rings is locked.
+        self._api.delayed_background_call(0, self._look, desc="sferum_look")
+
+    async def _look(self, *, always: bool = False) -> None:
+        """Bring this process up to date, if that can be done."""
+        asked = time.monotonic()
+        try:
+            async with self._one.queue(KEY):
+                # Somebody may have looked meanwhile, with or without success.
+                if always or not (self._is_fresh() or self._failed_at >= asked):
+                    await self._catch_up()
+        except CancelledError:
+            raise
+        except LostError as error:
+            self._heard = -1  # not even until the lease ends
+            self._note_failure(error)
+        except Exception as error:  # noqa: BLE001 — whatever it is, nothing opens
+            self._note_failure(error)
+
+    async def _catch_up(self) -> None:
+        heard = self._rung
+        await self._bell(KEY, on_invalidate=self._ring)
+        if not self._is_leased():
+            # Entered before looking: a push that does not see this process is seen by it.
+            self._heard = -1
+            await self._enter(0)
+        found = await self._run("load", tables.load, self._seals, self._snapshot)
+        if found is not self._snapshot:
+            self._adopt(found)
+        if self._entered != found.facts.generation:
+            await self._beat(found.facts.generation)
+        if self._is_leased():
+            self._heard = heard
+            self._note_success()
+
+    async def _enter(self, generation: int) -> None:
+        began = time.monotonic()
+        await self._run("enter", processes.enter, self._name, generation)
+        self._leased_at, self._entered = began, generation
+
+    async def _beat(self, generation: int | None = None) -> None:
+        began = time.monotonic()
+        alive = await self._run("beat", processes.beat, self._name, generation)
+        self._leased_at = began if alive else NEVER
+        self._entered = self._entered if generation is None else generation
+
+    def _adopt(self, snapshot: Snapshot) -> None:
+        before, self._snapshot = self._snapshot, snapshot
+        if snapshot.damaged and (before is None or before.damaged != snapshot.damaged):
+            logger.error(
+                "%d rows of the school's facts are damaged: those people and rooms have no rights "
+                "until the bridge pushes everything anew",
+                len(snapshot.damaged),
+            )
+        if before is None or before.facts.generation < snapshot.facts.generation:
+            for listener in self._listeners:
+                try:
+                    listener(before.facts if before else None, snapshot.facts)
+                except Exception:
+                    logger.exception("A change of facts was not followed up")
+
+    def _shut_facts(self, facts: Facts) -> Facts:
+        if self._shut is None or self._shut.generation != facts.generation:
+            self._shut = Facts(
+                facts.generation,
+                facts.service,
+                facts.ghost_prefix,
+                people=facts.people,
+                rooms=dict.fromkeys(facts.rooms, NOBODYS_ROOM),
+            ).prepare()
+        return self._shut
 
     async def _run(self, name: str, work: Callable[..., T], *arguments: object) -> T:
         if not self._has_tables:
-            await self._api.run_db_interaction("sferum_tables", _create_tables)
+            await self._api.run_db_interaction("sferum_tables", tables.create)
             self._has_tables = True
-        return await self._api.run_db_interaction(name, work, *arguments)
+        return await self._api.run_db_interaction(f"sferum_{name}", work, *arguments)
 
     def _note_failure(self, error: Exception) -> None:
-        if not self._failing:
-            self._failing = True
+        if self._failed_at == NEVER:
             # Not the error's text: it could quote a row.
             logger.error(
-                "School facts cannot be read (%s): invites and joins are refused until they can",
-                type(error).__name__,
+                "School facts cannot be read (%s); the school's side is shut while that lasts",
+                error if isinstance(error, LostError) else type(error).__name__,
             )
+        self._failed_at = time.monotonic()
 
     def _note_success(self) -> None:
-        if self._failing:
-            self._failing = False
+        if self._failed_at != NEVER:
+            self._failed_at = NEVER
             logger.warning("School facts can be read again")
 
 
-def _create_tables(txn: LoggingTransaction) -> None:
-    if isinstance(txn.database_engine, PostgresEngine):
-        # IF NOT EXISTS alone fails when two processes create at once.
-        txn.execute("SELECT pg_advisory_xact_lock(?)", (CREATE_LOCK,))
-    for statement in TABLES:
-        txn.execute(statement)
-
-
-def _generation(txn: LoggingTransaction) -> int:
-    txn.execute("SELECT generation FROM sferum_facts")
-    row = txn.fetchone()
-    return int(row[0]) if row else 0
-
-
-def _load(txn: LoggingTransaction) -> Facts:
-    txn.execute("SELECT generation, service, ghost_prefix FROM sferum_facts")
-    row = txn.fetchone()
-    if row is None:
-        return Facts()
-    txn.execute("SELECT user_id, member_of FROM sferum_people")
-    people = {user: _set(groups) for user, groups in txn}
-    txn.execute("SELECT room_id, school, kind, audience, linked FROM sferum_rooms")
-    rooms = {
-        room: RoomFact(school=school, kind=kind, audience=_set(audience), linked=bool(linked))
-        for room, school, kind, audience, linked in txn
-    }
-    return Facts(
-        generation=int(row[0]),
-        service=_set(row[1]),
-        ghost_prefix=row[2],
-        people=people,
-        rooms=rooms,
-    )
-
-
-def _store(txn: LoggingTransaction, push: Push, known: Facts | None) -> Facts:
-    """Write a push; on PostgreSQL a rival's commit in between makes Synapse run this anew.
-
-    `known` is what this process remembers. Where that is the generation a difference follows, the
-    tables need not be read.
-    """
-    current = _generation(txn)
-    follows = push.generation > current if push.base is None else push.base == current
-    if not follows:
-        raise StaleError(current)
-    if push.base is None:
-        before = Facts()  # unread: a full push is what repairs damaged rows
-    else:
-        before = known if known and known.generation == current else _load(txn)
-    after = push.apply(before)
-    txn.execute(
-        "INSERT INTO sferum_facts (id, generation, service, ghost_prefix) VALUES (1, ?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET generation = excluded.generation,"
-        " service = excluded.service, ghost_prefix = excluded.ghost_prefix",
-        (after.generation, _text(after.service), after.ghost_prefix),
-    )
-    if push.base is None:
-        txn.execute("DELETE FROM sferum_people")
-        txn.execute("DELETE FROM sferum_rooms")
-    else:
-        # Deleted and written again: one way for new and known alike.
-        txn.execute_batch(
-            "DELETE FROM sferum_people WHERE user_id = ?", [(user,) for user in push.people]
-        )
-        txn.execute_batch(
-            "DELETE FROM sferum_rooms WHERE room_id = ?", [(room,) for room in push.rooms]
-        )
-    _insert_people(txn, push.people)
-    _insert_rooms(txn, push.rooms)
-    return after
-
-
-def _insert_people(txn: LoggingTransaction, people: Mapping[str, frozenset[str] | None]) -> None:
-    txn.execute_batch(
-        "INSERT INTO sferum_people (user_id, member_of) VALUES (?, ?)",
-        [(user, _text(groups)) for user, groups in people.items() if groups is not None],
-    )
-
-
-def _insert_rooms(txn: LoggingTransaction, rooms: Mapping[str, RoomFact | None]) -> None:
-    txn.execute_batch(
-        "INSERT INTO sferum_rooms (room_id, school, kind, audience, linked) VALUES (?, ?, ?, ?, ?)",
-        [
-            (room, fact.school, fact.kind, _text(fact.audience), int(fact.linked))
-            for room, fact in rooms.items()
-            if fact is not None
-        ],
-    )
-
-
-def _text(values: frozenset[str]) -> str:
-    return json.dumps(sorted(values), ensure_ascii=False)
-
-
-def _set(text: str) -> frozenset[str]:
-    values = json.loads(text)
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError("a stored set is damaged")
-    return frozenset(values)
+__all__ = ["Ledger", "StaleError", "Status", "UnreadableError"]

@@ -1,9 +1,10 @@
-"""The module itself: what Synapse asks, put to the contour.
+"""The module itself: what Synapse asks, put to the gatekeeper and the contour.
 
-Nearly all questions come twice. The spam callbacks answer first, with a clear "forbidden". They
-skip server administrators and a room's initial state, so the wrapped event check (see `guard`)
-asks again about the event that is about to be made, whoever makes it. It is the same question to
-the same pure function, so both agree.
+Nearly all questions about rooms come twice. The spam callbacks answer first, with a clear
+"forbidden". They skip server administrators, a room's initial state, upgrades and delayed events,
+so the wrapped event check (see `wraps.events`) asks again about the event that is about to be made,
+whoever makes it. It is the same question to the same pure function, so both agree. Where Synapse
+asks nobody, `wraps` stand before its own methods.
 """
 
 from __future__ import annotations
@@ -16,52 +17,59 @@ from synapse.api.errors import SynapseError
 from synapse.module_api import NOT_SPAM
 from synapse.module_api.errors import Codes
 
+from sferum_bridge.homeserver import contacts, wraps
 from sferum_bridge.homeserver.endpoint import PATH, FactsResource
-from sferum_bridge.homeserver.guard import wrap_event_check
+from sferum_bridge.homeserver.gatekeeper import Gatekeeper
 from sferum_bridge.homeserver.ledger import Ledger, UnreadableError
 from sferum_bridge.homeserver.settings import Settings, parse
-from sferum_bridge.school.contour import Action, Facts, Reason, decide
+from sferum_bridge.homeserver.sweep import Sweep
+from sferum_bridge.homeserver.wrapping import Wrapper
+from sferum_bridge.homeserver.wraps import events
+from sferum_bridge.school.contour import Action, Facts, may_find
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable
 
     from synapse.events import EventBase
-    from synapse.module_api import ModuleApi
+    from synapse.module_api import ModuleApi, UserProfile
     from synapse.synapse_rust.types import Requester
+    from synapse.types import RoomAlias, StateMap
 
 logger = logging.getLogger(__name__)
-
-MEMBER = "m.room.member"
-THIRD_PARTY_INVITE = "m.room.third_party_invite"
-ENCRYPTION = "m.room.encryption"
-
-ACTIONS: Mapping[str, Action] = {
-    "invite": Action.INVITE,
-    "join": Action.JOIN,
-    "knock": Action.JOIN,
-}
-"""What a membership event asks of the contour. Leaving and banning are the room's own business;
-knocking is asking to join, and who may not be let in has nothing to ask."""
 
 SpamVerdict = Literal["NOT_SPAM"] | Codes
 
 
 class SferumModule:
-    """What Synapse loads. Decides who is invited to and joins school rooms (S-44, I-7)."""
+    """What Synapse loads: keeps the contour closed (S-44, I-7)."""
 
     def __init__(self, config: Settings, api: ModuleApi) -> None:
-        self._settings = config
+        homeserver = api._hs  # noqa: SLF001 — Synapse's parts, for what the API does not offer
         clock = api._clock  # noqa: SLF001 — caches and resources want Synapse's own clock
-        self._ledger = Ledger(api, clock)
-        wrap_event_check(api, self.is_event_allowed)
+        self._ledger = Ledger(api, clock, config)
+        self._gatekeeper = Gatekeeper(homeserver, self.facts, config.bot)
+        wrapper = Wrapper(homeserver, self.facts, config.bot, config)
+        events.install(wrapper, self._gatekeeper.is_event_allowed)
+        for wrap in wraps.ALL:
+            wrap.install(wrapper)
         api.register_spam_checker_callbacks(
             user_may_invite=self.user_may_invite,
             federated_user_may_invite=self.federated_user_may_invite,
             user_may_join_room=self.user_may_join_room,
             user_may_send_3pid_invite=self.user_may_send_3pid_invite,
+            user_may_create_room=self.user_may_create_room,
+            user_may_create_room_alias=self.user_may_create_room_alias,
+            user_may_publish_room=self.user_may_publish_room,
+            check_username_for_spam=self.check_username_for_spam,
         )
-        api.register_third_party_rules_callbacks(on_create_room=self.on_create_room)
+        api.register_third_party_rules_callbacks(
+            on_create_room=self.on_create_room,
+            check_visibility_can_be_modified=self.check_visibility_can_be_modified,
+        )
         api.register_web_resource(PATH, FactsResource(api, clock, self._ledger, config))
+        api.register_web_resource(contacts.PATH, contacts.ContactsResource(api, clock, config))
+        if api.should_run_background_tasks():
+            self._ledger.on_change(Sweep(api, homeserver, self.facts).changed)
         api.looping_background_call(
             self._ledger.poll,
             config.poll_seconds * 1000,
@@ -78,13 +86,30 @@ class SferumModule:
         """
         return parse(config)
 
+    async def facts(self) -> Facts:
+        """Return the facts that hold.
+
+        Raises:
+            SynapseError: They cannot be read (503), so whoever asks has to refuse.
+        """
+        try:
+            return await self._ledger.facts()
+        except UnreadableError as error:
+            raise SynapseError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the school's facts are missing"
+            ) from error
+
+    # --- who comes in -----------------------------------------------------------------------
+
     async def user_may_invite(self, inviter: str, invitee: str, room_id: str) -> SpamVerdict:
         """Decide an invite over the client API, and an inbound one after the next callback."""
-        return await self._verdict(Action.INVITE, inviter, invitee, room_id)
+        return await _verdict(self._gatekeeper.may(Action.INVITE, inviter, invitee, room_id))
 
     async def federated_user_may_invite(self, event: EventBase) -> SpamVerdict:
         """Decide an invite that another server sends."""
-        return await self._verdict(Action.INVITE, event.sender, event.state_key, event.room_id)
+        return await _verdict(
+            self._gatekeeper.may(Action.INVITE, event.sender, event.state_key, event.room_id)
+        )
 
     async def user_may_join_room(
         self,
@@ -92,17 +117,18 @@ class SferumModule:
         room_id: str,
         is_invited: bool,  # noqa: FBT001 — Synapse's signature
     ) -> SpamVerdict:
-        """Decide a join. A change of name joins again, so who belongs is always let in."""
+        """Decide a join, the one that follows a change of name included."""
         del is_invited  # an old invite opens nothing once somebody does not belong
-        return await self._verdict(Action.JOIN, user, user, room_id)
+        return await _verdict(self._gatekeeper.may(Action.JOIN, user, user, room_id))
 
     async def user_may_send_3pid_invite(
         self, inviter: str, medium: str, address: str, room_id: str
     ) -> SpamVerdict:
-        """Refuse inviting an e-mail address or phone into a school room: nobody knows whose."""
+        """Refuse inviting an e-mail address or phone into the contour: nobody knows whose."""
         del medium, address
-        allowed = await self._is_no_school_room(THIRD_PARTY_INVITE, inviter, room_id)
-        return NOT_SPAM if allowed else Codes.FORBIDDEN
+        return await _verdict(self._gatekeeper.may_invite_contact(inviter, room_id))
+
+    # --- new rooms and their place ----------------------------------------------------------
 
     async def on_create_room(
         self,
@@ -110,79 +136,45 @@ class SferumModule:
         config: dict[str, Any],
         is_requester_admin: bool,  # noqa: FBT001 — Synapse's signature
     ) -> None:
-        """Look at a room before it exists; may change `config`, what the client asked for.
-
-        Memberships in the initial state are refused to everybody: Synapse checks them like any
-        state, so they invite past the callbacks for invites, and no client needs them.
-
-        Clients that encrypt every direct chat ask for that when they create it. A direct chat
-        with the bot alone is made without encryption, so that the bot can read what it is asked;
-        the client shows the room as unencrypted. Nobody else's room is touched.
-
-        Raises:
-            SynapseError: The initial state holds memberships, or the facts cannot be read.
-        """
+        """See `Gatekeeper.prepare_room`; asked of everybody, administrators included."""
         del is_requester_admin
-        if await self._facts() is None and requester.user.to_string() != self._settings.bot:
-            # The creator's own join would be refused, and leave half a room.
-            raise SynapseError(HTTPStatus.SERVICE_UNAVAILABLE, "the school's facts are missing")
-        state = config.get("initial_state")
-        if not isinstance(state, list):
-            return
-        if any(_type_of(event) in {MEMBER, THIRD_PARTY_INVITE} for event in state):
-            raise SynapseError(
-                HTTPStatus.FORBIDDEN,
-                "initial_state may not hold memberships, use `invite`",
-                Codes.FORBIDDEN,
-            )
-        if config.get("is_direct") is True and config.get("invite") == [self._settings.bot]:
-            config["initial_state"] = [event for event in state if _type_of(event) != ENCRYPTION]
+        await self._gatekeeper.prepare_room(requester.user.to_string(), config)
 
-    async def is_event_allowed(self, event: EventBase) -> bool:
-        """Decide an event that this server is about to make; asked for all of them, so quick."""
-        if event.type == MEMBER:
-            membership = event.content.get("membership")
-            action = ACTIONS.get(membership) if isinstance(membership, str) else None
-            if action is None:
-                return True
-            if "third_party_invite" in event.content:
-                return await self._is_no_school_room(
-                    THIRD_PARTY_INVITE, event.sender, event.room_id
-                )
-            actor = event.sender if action is Action.INVITE else event.state_key
-            return await self._is_allowed(action, actor, event.state_key, event.room_id)
-        if event.type == THIRD_PARTY_INVITE:
-            return await self._is_no_school_room(event.type, event.sender, event.room_id)
-        return True
+    async def user_may_create_room(self, user: str, config: dict[str, Any]) -> SpamVerdict:
+        """Decide the room that an upgrade would make."""
+        return await _verdict(self._gatekeeper.may_make_room(user, config))
 
-    async def _verdict(self, action: Action, actor: str, target: str, room_id: str) -> SpamVerdict:
-        allowed = await self._is_allowed(action, actor, target, room_id)
-        return NOT_SPAM if allowed else Codes.FORBIDDEN
+    async def user_may_create_room_alias(self, user: str, alias: RoomAlias) -> SpamVerdict:
+        """Refuse aliases by school accounts; the room is looked at by `wraps.directory`."""
+        del alias
+        return await _verdict(self._gatekeeper.may_open("", user))
 
-    async def _is_allowed(self, action: Action, actor: str, target: str, room_id: str) -> bool:
-        facts = await self._facts()
-        if facts is None:
-            allowed, reason = self._settings.bot in {actor, target}, Reason.NO_FACTS
-        else:
-            decision = decide(action, actor, target, room_id, facts)
-            allowed, reason = decision.allowed, decision.reason
-        if not allowed:
-            logger.info("Refused %s of %s by %s to %s: %s", action, target, actor, room_id, reason)
-        return allowed
+    async def user_may_publish_room(self, user: str, room_id: str) -> SpamVerdict:
+        """Refuse rooms of the contour a place in the directory."""
+        return await _verdict(self._gatekeeper.may_open(room_id, user))
 
-    async def _is_no_school_room(self, what: str, actor: str, room_id: str) -> bool:
-        facts = await self._facts()
-        allowed = facts is not None and room_id not in facts.rooms
-        if not allowed:
-            logger.info("Refused %s by %s to %s", what, actor, room_id)
-        return allowed
+    async def check_visibility_can_be_modified(
+        self, room_id: str, state: StateMap[EventBase], new_visibility: str
+    ) -> bool:
+        """Refuse rooms of the contour a place in the directory, by whomever."""
+        del state
+        return new_visibility == "private" or await _closed(self._gatekeeper.may_open(room_id))
 
-    async def _facts(self) -> Facts | None:
-        try:
-            return await self._ledger.current()
-        except UnreadableError:
-            return None
+    # --- people -----------------------------------------------------------------------------
+
+    async def check_username_for_spam(self, user_profile: UserProfile, requester_id: str) -> bool:
+        """Hide from a search of people whom the requester may not write to."""
+        return not may_find(requester_id, user_profile["user_id"], await self.facts()).allowed
 
 
-def _type_of(event: object) -> object:
-    return event.get("type") if isinstance(event, dict) else None
+async def _verdict(question: Awaitable[bool]) -> SpamVerdict:
+    return NOT_SPAM if await question else Codes.FORBIDDEN
+
+
+async def _closed(question: Awaitable[bool]) -> bool:
+    """Answer no where the question fails: Synapse would take a failure of these for a yes."""
+    try:
+        return await question
+    except Exception:
+        logger.exception("A question was refused because it failed")
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_SECRET_BYTES = 32
-DEFAULT_MAX_BODY = 16 * 1024 * 1024
+DEFAULT_MAX_BODY = 2 * 1024 * 1024
 DEFAULT_CLOCK_SKEW = 60.0
 DEFAULT_POLL = 1.0
+DEFAULT_ACK = 1.0
+DEFAULT_HEARTBEAT = 5.0
+DEFAULT_STALE = 15.0
+DEFAULT_TIMEOUT = 20.0
+REGISTRATIONS = frozenset({"sferum-bridge", "sferum-bridge-double-puppet"})
+"""What the bridge writes (`sferum-bridge registration`)."""
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +34,30 @@ class Settings:
     bot: str
     """Matrix id of the bridge's bot."""
     max_body_bytes: int = DEFAULT_MAX_BODY
-    """Largest push. 16 MiB hold about 150,000 people."""
+    """Largest request. Whatever is more is pushed in parts, and longer ones would be a wait for
+    everybody while they are read."""
     clock_skew_seconds: float = DEFAULT_CLOCK_SKEW
     """How far the clock of whoever asks for the generation may be off."""
     poll_seconds: float = DEFAULT_POLL
     """How often each process looks for facts that it was not told of."""
+    ack_seconds: float = DEFAULT_ACK
+    """How long the answer to a push waits for the other processes, at most."""
+    heartbeat_seconds: float = DEFAULT_HEARTBEAT
+    """How often each process says that it is alive."""
+    stale_seconds: float = DEFAULT_STALE
+    """After how long a process that could not say so decides nothing for the school's side."""
+    process_timeout: float = DEFAULT_TIMEOUT
+    """After how long others take it for dead; more than `stale_seconds`."""
+    expected_processes: frozenset[str] = frozenset()
+    """Workers that must have the module, by `worker_name`, besides those of `instance_map`. While
+    one does not report, the bridge brings nobody into rooms."""
+    allow_openid: bool = False
+    """Whether people of the school may prove to third parties who they are. Calls of Element Call
+    need it, by its authorisation service."""
+    push_gateways: frozenset[str] = frozenset()
+    """Origins, as in `https://matrix.org`, to which notifications for people of the school go."""
+    registrations: frozenset[str] = REGISTRATIONS
+    """Ids of the application services that are the bridge's; that of the bot always is."""
 
     def __repr__(self) -> str:
         """Leave the secret out: Synapse may print its modules' settings."""
@@ -48,12 +75,28 @@ def parse(config: Mapping[str, Any]) -> Settings:
     known = {field.name for field in fields(Settings)} | {"secret_file"}
     if unknown := sorted(set(config) - known):
         raise _refuse(f"unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
+    heartbeat = _number(config, "heartbeat_seconds", DEFAULT_HEARTBEAT, 0.1, 60)
+    stale = _number(config, "stale_seconds", DEFAULT_STALE, 0.5, 600)
+    timeout = _number(config, "process_timeout", DEFAULT_TIMEOUT, 1, 3600)
+    if not 2 * heartbeat <= stale < timeout:
+        raise _refuse(
+            "`stale_seconds` must be at least twice `heartbeat_seconds`, and less than "
+            "`process_timeout`: a process must stop deciding before others stop waiting for it"
+        )
     return Settings(
         secret=_secret(config),
         bot=_bot(config.get("bot")),
         max_body_bytes=int(_number(config, "max_body_bytes", DEFAULT_MAX_BODY, 1024, 2**30)),
         clock_skew_seconds=_number(config, "clock_skew_seconds", DEFAULT_CLOCK_SKEW, 1, 3600),
-        poll_seconds=_number(config, "poll_seconds", DEFAULT_POLL, 0.1, 60),
+        poll_seconds=_number(config, "poll_seconds", DEFAULT_POLL, 0.1, heartbeat),
+        ack_seconds=_number(config, "ack_seconds", DEFAULT_ACK, 0, 30),
+        heartbeat_seconds=heartbeat,
+        stale_seconds=stale,
+        process_timeout=timeout,
+        expected_processes=_names(config, "expected_processes"),
+        allow_openid=_switch(config, "allow_openid"),
+        push_gateways=_origins(config, "push_gateways"),
+        registrations=_registrations(config.get("registrations", sorted(REGISTRATIONS))),
     )
 
 
@@ -89,6 +132,40 @@ def _number(config: Mapping[str, Any], name: str, default: float, low: float, hi
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise _refuse(f"`{name}` must be a number from {low:g} to {high:g}")
     return float(value)
+
+
+def _switch(config: Mapping[str, Any], name: str) -> bool:
+    value = config.get(name, False)
+    if not isinstance(value, bool):
+        raise _refuse(f"`{name}` must be true or false")
+    return value
+
+
+def _names(config: Mapping[str, Any], name: str) -> frozenset[str]:
+    values = config.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _refuse(f"`{name}` must be a list of worker names, as in `generic_worker1`")
+    return frozenset(values)
+
+
+def _origins(config: Mapping[str, Any], name: str) -> frozenset[str]:
+    values = config.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _refuse(f"`{name}` must be a list of hosts, as in `matrix.org`")
+    origins = [value if "://" in value else f"https://{value}" for value in values]
+    for value, origin in zip(values, origins, strict=True):
+        if not ORIGIN.fullmatch(origin):
+            raise _refuse(
+                f"`{name}` has `{value}`, which is no host; write `matrix.org`, or "
+                "`http://127.0.0.1:5000` for a gateway without TLS"
+            )
+    return frozenset(origin.lower() for origin in origins)
+
+
+def _registrations(values: object) -> frozenset[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _refuse("`registrations` must be a list of ids, as in the registrations' files")
+    return frozenset(values)
 
 
 def _refuse(problem: str) -> ConfigError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mautrix.errors import MatrixRequestError
 
+from sferum_bridge.matrix.client import path
 from sferum_bridge.store import accounts
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ _WHERE = "/_synapse/admin/v1/register"
 # No look-alikes: logins and passwords are read from paper and typed.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _LOGIN_LETTERS, _PASSWORD_LETTERS = 8, 12
+_MOST_LOGINS = 4
+_FORBIDDEN = 403
+
+
+class LoginsTaken(Exception):
+    """Every login the bridge would give a person belongs to an account with another password."""
 
 
 class Registrar:
@@ -29,22 +36,68 @@ class Registrar:
         self._homeserver = homeserver
         self._secret = shared_secret.encode()
 
-    async def create(self, person: Person) -> tuple[str, str]:
+    async def create(self, person: Person, name: str = "") -> tuple[str, str]:
         """Create an account for somebody; return its Matrix id and its first password.
 
+        It is shown by `name`, which tells a pupil from a namesake, or else by the full name.
         The login says nothing of the person (I-9). Both come from the bridge's key and the person's
         id, so what an interruption left half done is completed with the same login. Raises
-        `MatrixRequestError`, and `UnknownOutcome` when the homeserver did not answer: call again.
+        `MatrixRequestError`, `LoginsTaken`, and `UnknownOutcome` when the homeserver did not
+        answer: call again.
         """
-        localpart = self._letters(f"login/{person.id}", _LOGIN_LETTERS)
         password = self._letters(f"first password/{person.id}", _PASSWORD_LETTERS)
-        mxid = await self.register(localpart, person.full_name, password)
+        mxid = await self.account_for(person.id, name or person.full_name, password)
         async with self._db.write() as tx:
             await accounts.add_account(tx, mxid, person.id)
         return mxid, password
 
+    async def account_for(self, person_id: str, name: str, password: str) -> str:
+        """Make sure there is an account for somebody that `password` opens; return its Matrix id.
+
+        Nobody is tied to it yet: that is for the caller, who has made sure that the person has no
+        account. One that an interrupted run left behind is taken if this password opens it; else
+        somebody chose another password by now, and gets the person's next login, for the bridge can
+        set no password of an account that exists. The one left behind belongs to nobody for good.
+        Raises as `create`, and `LoginsTaken`.
+        """
+        for number in range(_MOST_LOGINS):
+            seed = f"login/{person_id}/{number}" if number else f"login/{person_id}"
+            localpart = self._letters(seed, _LOGIN_LETTERS)
+            mxid = self._mxid(localpart)
+            fresh = await self._register(localpart, name, password)
+            if fresh or await self.opens(mxid, password):
+                return mxid
+        raise LoginsTaken(person_id)
+
     async def register(self, localpart: str, name: str, password: str) -> str:
         """Make sure an account exists to which nobody is tied yet; return its Matrix id."""
+        await self._register(localpart, name, password)
+        return self._mxid(localpart)
+
+    async def opens(self, mxid: str, password: str) -> bool:
+        """Tell whether a password opens an account; the session that shows it is ended at once.
+
+        Raises `MatrixRequestError` for any other trouble than a wrong password.
+        """
+        content = {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": mxid},
+            "password": password,
+        }
+        try:
+            answer = await self._homeserver.request(
+                "POST", path("login"), content=content, kind="login"
+            )
+        except MatrixRequestError as e:
+            if e.http_status == _FORBIDDEN:
+                return False
+            raise
+        bearer = {"Authorization": f"Bearer {answer['access_token']}"}
+        await self._homeserver.request("POST", path("logout"), headers=bearer, kind="logout")
+        return True
+
+    async def _register(self, localpart: str, name: str, password: str) -> bool:
+        """Create an account; false when there is one of that login already."""
         answer = await self._homeserver.request("GET", _WHERE, kind="nonce")
         parts = (answer["nonce"], localpart, password, "notadmin")
         mac = hmac.new(self._secret, "\0".join(parts).encode(), hashlib.sha1).hexdigest()
@@ -63,6 +116,10 @@ class Registrar:
         except MatrixRequestError as e:
             if getattr(e, "errcode", "") != "M_USER_IN_USE":
                 raise
+            return False
+        return True
+
+    def _mxid(self, localpart: str) -> str:
         return f"@{localpart}:{self._homeserver.domain}"
 
     def _letters(self, seed: str, count: int) -> str:
@@ -76,4 +133,4 @@ class Registrar:
 
 def refused_secret(error: MatrixRequestError) -> bool:
     """Tell whether the homeserver refused the shared secret itself."""
-    return error.http_status == 403  # noqa: PLR2004 - HTTP's own number
+    return error.http_status == _FORBIDDEN

@@ -6,7 +6,8 @@
 
 The 200 is given only after the events are in the inbox, in one database transaction; a repeated
 transaction changes nothing, for a row is known by its event id. What nobody needs (the talk of
-rooms that are not linked) is dropped at the door. Handling happens later, in `lanes`.
+rooms that are not linked) is dropped at the door. Handling happens later, in `lanes`. That somebody
+changed a school room is noted with them, for `watch`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from sferum_bridge.store import queues
+from sferum_bridge.store import queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -85,12 +86,16 @@ class Appservice:
 
 
 async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> None:
-    """Queue what of some events that may concern us does; a row queued twice is one row."""
+    """Queue what of some events that may concern us does; a row queued twice is one row.
+
+    School rooms that somebody changed are marked to be looked at.
+    """
     lanes = await door.lanes(tx, events)
     rows = [
         (lane, event["event_id"], event) for lane, event in zip(lanes, events, strict=True) if lane
     ]
     await queues.put_all(tx, queues.INBOX, rows)
+    await rooms.stir(tx, await door.stirred(tx, events))
 
 
 def _is_event(event: Any) -> bool:

@@ -210,17 +210,30 @@ class Homeserver:
                 return None
             raise
 
-    async def set_state(
-        self, room_id: str, event_type: str, content: Any, state_key: str = ""
-    ) -> None:
-        """Set a state event as the bot."""
-        where = path("rooms", room_id, "state", event_type, state_key)
-        await self.request("PUT", where, content=content, kind="set_state")
+    async def whole_state(self, room_id: str) -> Sequence[Any]:
+        """Return every state event of a room; of one the bot left, those of when it left.
 
-    async def invite(self, room_id: str, mxid: str) -> None:
-        """Invite somebody as the bot."""
+        Raises `MatrixRequestError` when the bot never was in it, or the room is no more.
+        """
+        where = path("rooms", room_id, "state")
+        answer = await self.request("GET", where, kind="whole_state")
+        return answer if isinstance(answer, list) else []
+
+    async def set_state(
+        self, room_id: str, event_type: str, content: Any, state_key: str = "", *, user: str = ""
+    ) -> None:
+        """Set a state event as the bot, or as the local account `user`."""
+        where = path("rooms", room_id, "state", event_type, state_key)
+        puppet = bool(user)
+        await self.request(
+            "PUT", where, content=content, user=user, puppet=puppet, kind="set_state"
+        )
+
+    async def invite(self, room_id: str, mxid: str, *, user: str = "") -> None:
+        """Invite somebody as the bot, or as the local account `user`."""
         where = path("rooms", room_id, "invite")
-        await self.request("POST", where, content={"user_id": mxid}, kind="invite")
+        content, puppet = {"user_id": mxid}, bool(user)
+        await self.request("POST", where, content=content, user=user, puppet=puppet, kind="invite")
 
     async def join(self, room_id: str, mxid: str = "", *, puppet: bool = False) -> None:
         """Join as the bot, as a ghost, or as a local account with `puppet`."""
@@ -232,6 +245,11 @@ class Homeserver:
         where = path("rooms", room_id, "kick")
         content = {"user_id": mxid, "reason": reason} if reason else {"user_id": mxid}
         await self.request("POST", where, content=content, kind="kick")
+
+    async def unban(self, room_id: str, mxid: str) -> None:
+        """Lift somebody's ban, as the bot."""
+        where = path("rooms", room_id, "unban")
+        await self.request("POST", where, content={"user_id": mxid}, kind="unban")
 
     async def leave(self, room_id: str) -> None:
         """Leave a room as the bot."""
@@ -264,6 +282,18 @@ class Homeserver:
         )
         chunk = answer.get("chunk")
         return chunk[::-1] if isinstance(chunk, list) else []
+
+    async def upload(self, data: bytes, mimetype: str, name: str) -> str:
+        """Upload a file as the bot; return its mxc: address."""
+        answer = await self.request(
+            "POST",
+            "/_matrix/media/v3/upload",
+            content=data,
+            query={"filename": name},
+            headers={"Content-Type": mimetype},
+            kind="upload",
+        )
+        return str(answer["content_uri"])
 
     async def send(
         self,

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import TryAgain
+from sferum_bridge.matrix.policy import NotEverywhere, SchoolPolicy
 from sferum_bridge.school import access
-from sferum_bridge.school.contour import RoomFact
+from sferum_bridge.school.contour import RoomFact, SchoolFact
 from sferum_bridge.school.layout import layout
-from sferum_bridge.store import accounts, chats, rooms, schools
+from sferum_bridge.school.opening import admitted
+from sferum_bridge.store import accounts, chats, openings, rooms, schools
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from sferum_bridge.matrix.policy import Policy
+    from collections.abc import Mapping
+
+    from sferum_bridge.matrix.policy import Policy, Standing
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.schools import SchoolRecord
 
@@ -29,12 +35,30 @@ log = logging.getLogger(__name__)
 
 
 class Facts:
-    """Tells `policy` what holds in every school. `poll`: seconds between looks at linked chats."""
+    """Tells `policy` what holds in every school.
 
-    def __init__(self, db: Database, policy: Policy, *, poll: float = 1.0) -> None:
+    Args:
+        db: Where it stands.
+        policy: Pushes it.
+        contacts: Changes to the rights table, see `rights.changed`.
+        poll: Seconds between looks at linked chats and at openings.
+        mend: Seconds between questions whether the homeserver still holds what it should.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        policy: Policy,
+        contacts: Mapping[str, str] = MappingProxyType({}),
+        *,
+        poll: float = 1.0,
+        mend: float = 30.0,
+    ) -> None:
         self._db = db
+        self._contacts = contacts
         self._policy = policy
         self._poll = poll
+        self._mend = mend
         self._one = asyncio.Lock()
 
     async def start(self) -> None:
@@ -46,27 +70,46 @@ class Facts:
     async def refresh(self) -> None:
         """Return when the homeserver decides by what the database says now.
 
-        Raises `MatrixRequestError`.
+        Raises `MatrixRequestError`, and `NotEverywhere` where not the whole of it does.
         """
         async with self._one:
             await self._look()
             await self._policy.sync()
 
+    @property
+    def standing(self) -> Standing:
+        """Where the facts stand at the homeserver, as it said last."""
+        return self._policy.standing
+
     async def run(self) -> None:
-        """Look for linked chats for ever."""
-        known = None
+        """Look for linked chats, and for openings that began or are over, for ever."""
+        known: object = None
+        mended = time.monotonic()
         while True:
             try:
                 async with self._db.read() as tx:
-                    linked = await chats.all_chats(tx)
-                if linked != known:
+                    found = (await chats.all_chats(tx), await openings.holding(tx))
+                    over = await openings.overdue(tx)
+                if over:
+                    async with self._db.write() as tx:
+                        for one in over:
+                            await openings.end(tx, one, "bridge")
+                if found != known:
+                    known = found
                     await self.refresh()
-                    known = linked
+                if time.monotonic() - mended >= self._mend:
+                    mended = time.monotonic()
+                    async with self._one:
+                        await self._policy.mend()
+            except NotEverywhere:
+                pass  # pushed all the same, and the policy has said it
             except (MatrixRequestError, TryAgain) as e:
+                known = None
                 log.warning("The homeserver did not take facts (%s); trying again", e)
             except Exception as e:
                 if not is_away(e):
                     raise
+                known = None
                 log.warning("Facts wait for the database: %s", type(e).__name__)
             await asyncio.sleep(self._poll)
 
@@ -82,17 +125,37 @@ class Facts:
     ) -> None:
         school = await schools.load(tx, record.id)
         day = record.day(tx.now)
+        let_in = await openings.holding(tx, record.id)
         made = {k: r.room_id for k, r in (await rooms.of_school(tx, record.id)).items()}
-        people = {
-            mxid: groups
-            for person_id, groups in access.groups(school, day).items()
-            for mxid in mxids.get(person_id, ())
-        }
+        groups = access.groups(school, day)
+        gone = frozenset({access.former(school)})
+        kin: dict[str, frozenset[str]] = {}
+        for child_id, parent_id in access.kin(school):
+            for mxid in mxids.get(child_id, ()):
+                kin[mxid] = kin.get(mxid, frozenset()) | frozenset(mxids.get(parent_id, ()))
         facts = {
             made[room.key]: RoomFact(
-                school.id, room.kind.value, room.audience, linked=made[room.key] in linked
+                school.id,
+                room.kind.value,
+                room.audience.union(admitted(let_in, room.key).values()),
+                linked=made[room.key] in linked,
             )
             for room in layout(school, day)
             if made.get(room.key)
         }
-        self._policy.set_school(school.id, people, facts)
+        people = {
+            mxid: groups.get(person_id, gone)
+            for person_id in school.people
+            for mxid in mxids.get(person_id, ())
+        }
+        for one in let_in:
+            people[one.mxid] = people.get(one.mxid, frozenset()) | {one.group}
+        self._policy.set_school(
+            school.id,
+            SchoolPolicy(
+                fact=SchoolFact(frozenset(school.classes), self._contacts),
+                people=people,
+                kin={child: parents for child, parents in kin.items() if parents},
+                rooms=facts,
+            ),
+        )

@@ -5,6 +5,9 @@
                                    ▼
                      task A: read the first rows ─► handle one ─► handle the next ─► … empty ─► end
 
+A bell rings in its own process only: what another one put there, such as the news of a command of
+the console, is found by looking from time to time.
+
 Invariants: one task a lane at a time, so a lane's rows are handled in the order of their ids and
 never twice at once. A row is handled until its handler has marked it done; a handler that raises is
 asked again after a growing wait, and the lane stands still meanwhile: order is worth more than
@@ -37,7 +40,10 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
 
 class Lanes:
-    """Runs one queue. `handle` gets a row and marks it done in its own transaction."""
+    """Runs one queue. `handle` gets a row and marks it done in its own transaction.
+
+    `poll`: seconds between looks for what other processes put there.
+    """
 
     def __init__(
         self,
@@ -46,11 +52,13 @@ class Lanes:
         handle: Callable[[Item], Awaitable[None]],
         *,
         most_tries: int = 6,
+        poll: float = 2.0,
     ) -> None:
         self._db = db
         self._queue = queue
         self._handle = handle
         self._most_tries = most_tries
+        self._poll = poll
         self._running: set[str] = set()
         self._again: set[str] = set()
 
@@ -61,16 +69,31 @@ class Lanes:
     async def run(self) -> None:
         """Work for ever; whatever waited before the start comes first."""
         bell = self._db.bell(self._queue.bell)
-        async with self._db.read() as tx:
-            bell.ring(set(await queues.lanes(tx, self._queue)))
+        clock = asyncio.get_running_loop().time
+        next_look = clock()
         async with asyncio.TaskGroup() as tasks:
             while True:
-                for lane in await bell.wait():
+                lanes = await bell.wait(max(0.0, next_look - clock()))
+                if clock() >= next_look:
+                    lanes |= await self._waiting()
+                    next_look = clock() + self._poll
+                for lane in lanes:
                     if lane in self._running:
                         self._again.add(lane)
                     else:
                         self._running.add(lane)
                         tasks.create_task(self._run_lane(lane))
+
+    async def _waiting(self) -> set[str]:
+        """Return every lane with work, none while the database is away: the next look finds it."""
+        try:
+            async with self._db.read() as tx:
+                return set(await queues.lanes(tx, self._queue))
+        except Exception as e:
+            if not is_away(e):
+                raise
+            log.warning("%s waits for the database: %s", self._queue.bell, type(e).__name__)
+            return set()
 
     async def _run_lane(self, lane: str) -> None:
         while True:

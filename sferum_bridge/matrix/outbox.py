@@ -17,6 +17,7 @@ given up, and the lane goes on.
 from __future__ import annotations
 
 import logging
+from base64 import b64decode, b64encode
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,23 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A picture or document the bot sends; small, since it lies in the queue as a whole."""
+
+    name: str
+    mimetype: str
+    data: bytes
+    width: int = 0
+    """Of a picture, in pixels; 0 for a document."""
+    height: int = 0
+
+    @property
+    def is_picture(self) -> bool:
+        """Tell whether clients show it in the chat."""
+        return self.mimetype.startswith("image/")
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The part of a remote message that an event shows."""
 
@@ -67,20 +85,29 @@ async def say(
     to: str = "",
     room_id: str = "",
     offers: Sequence[Offer] = (),
+    file: File | None = None,
 ) -> None:
     """Have the bot say something once, `to` a person's direct chat or in `room_id`.
 
     With only `to`, the direct chat is found when the time comes, or opened. `offers` are for the
-    person `to`. `txn_id` must be the same whenever the same thing is to be said.
+    person `to`. `txn_id` must be the same whenever the same thing is to be said. With a `file` it
+    is uploaded and sent, and `content` does not matter.
     """
-    row = {
+    row: dict[str, Any] = {
         "to": to,
         "room": room_id,
         "type": "m.room.message",
         "content": content,
         "offers": [[o.reaction, o.command] for o in offers],
     }
+    if file is not None:
+        row["file"] = {**asdict(file), "data": b64encode(file.data).decode()}
     await queues.put(tx, queues.OUTBOX, room_id or f"dm/{to}", txn_id, row)
+
+
+async def rename(tx: Tx, txn_id: str, mxid: str, name: str) -> None:
+    """Have a person's account be shown by a name: people's names are the school's (design §3)."""
+    await queues.put(tx, queues.OUTBOX, f"name/{mxid}", txn_id, {"mxid": mxid, "name": name})
 
 
 async def relay(
@@ -125,9 +152,14 @@ class Outbox:
     async def handle(self, item: Item) -> None:
         """Send one row and mark it done."""
         row = item.content
+        if "name" in row:
+            await self._rename(item)
+            return
         sender = Sender(**row["as"]) if "as" in row else BOT
         try:
             room_id = row.get("room") or await self._direct_room(row["to"])
+            if "file" in row:
+                row = {**row, "content": await self._upload(row["file"])}
             event_id = await self._send(item.name, room_id, sender, row)
         except MatrixRequestError as e:
             if "origin" in row and e.http_status == _FORBIDDEN:
@@ -151,6 +183,31 @@ class Outbox:
             if "origin" in row:
                 await _map(tx, Origin(**row["origin"]), room_id, event_id)
             await queues.done(tx, queues.OUTBOX, item.id)
+
+    async def _rename(self, item: Item) -> None:
+        mxid, name = item.content["mxid"], item.content["name"]
+        try:
+            await self._homeserver.set_name(mxid, name, puppet=True)
+        except MatrixRequestError as e:
+            # An account of another server or outside the bridge's reach keeps the name it has.
+            log.warning("The homeserver refused %s: %s", item.name, e.http_status)
+        async with self._db.write() as tx:
+            await queues.done(tx, queues.OUTBOX, item.id)
+
+    async def _upload(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Upload a file; return the content of its message. A crash behind it uploads it again."""
+        file = File(**{**row, "data": b64decode(row["data"])})
+        info: dict[str, Any] = {"mimetype": file.mimetype, "size": len(file.data)}
+        if file.is_picture:
+            info |= {"w": file.width, "h": file.height}
+        return {
+            "msgtype": "m.image" if file.is_picture else "m.file",
+            "body": file.name,
+            "filename": file.name,
+            "info": info,
+            "url": await self._homeserver.upload(file.data, file.mimetype, file.name),
+            "m.mentions": {},
+        }
 
     async def _send(self, txn_id: str, room_id: str, sender: Sender, row: Mapping[str, Any]) -> str:
         async def once(speaker: Sender, txn_id: str) -> str:

@@ -7,17 +7,19 @@ does not cover the account, an invite the person accepts. Every step is noted as
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
-from sferum_bridge.store import rooms
+from sferum_bridge.store import absences, rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.shape import Wanted
@@ -44,26 +46,58 @@ class RoomFitter:
         self._homeserver = homeserver
         self._version = version
         self._ghosts = f"@{ghost_prefix}"
+        self.one_at_a_time: Mapping[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Room id → held by whoever changes the room."""
 
     async def fit(self, one: Wanted, room_ids: Mapping[str, str], progress: Progress) -> bool:
         """Make one room as it should be; false when somebody could not be brought in or removed.
 
         `room_ids` maps keys to rooms that exist. Raises `MatrixRequestError` for a refused shape.
         """
+        async with self.one_at_a_time[room_ids[one.room.key]]:
+            return await self._fit(one, room_ids, progress)
+
+    async def remove(self, one: Wanted, room_id: str) -> bool:
+        """Remove whoever belongs in a room no more, and change nothing else; false when refused."""
+        async with self.one_at_a_time[room_id]:
+            async with self._db.read() as tx:
+                members = await rooms.members(tx, room_id)
+            return await self._remove_others(one, room_id, members)
+
+    async def _fit(self, one: Wanted, room_ids: Mapping[str, str], progress: Progress) -> bool:
         room_id = room_ids[one.room.key]
-        complete = True
         async with self._db.read() as tx:
             record = await rooms.by_room_id(tx, room_id)
             members = await rooms.members(tx, room_id)
+            staying_out = await absences.of_room(tx, room_id)
+        if over := staying_out.keys() - one.members.keys():
+            # Who belongs there no longer, and comes to again one day, comes like everybody.
+            async with self._db.write() as tx:
+                await absences.end(tx, room_id, over)
+        absent = {mxid: members.get(mxid, "") for mxid in one.members if mxid not in staying_out}
+        absent = {mxid: how for mxid, how in absent.items() if how != "join"}
+        # Whoever leads the room from now on is in it before the others lose it (scenario 33).
+        first = {mxid: how for mxid, how in absent.items() if mxid in one.moderators}
+        complete = await self._bring_all_in(room_id, first, progress)
         await self._shape(one, room_id, dict(record.actual if record else {}), room_ids)
+        complete &= await self._remove_others(one, room_id, members)
+        rest = {mxid: how for mxid, how in absent.items() if mxid not in first}
+        return await self._bring_all_in(room_id, rest, progress) and complete
+
+    async def _remove_others(self, one: Wanted, room_id: str, members: Iterable[str]) -> bool:
+        complete = True
         for mxid in members:
             if mxid not in one.members and not mxid.startswith(self._ghosts):
                 complete &= await self._tried(self._remove(room_id, mxid), room_id, mxid)
-        for mxid in one.members:
-            if members.get(mxid) != "join":
-                coming = self._bring_in(room_id, mxid, members.get(mxid, ""))
-                complete &= await self._tried(coming, room_id, mxid)
-                progress.done += 1
+        return complete
+
+    async def _bring_all_in(
+        self, room_id: str, absent: Mapping[str, str], progress: Progress
+    ) -> bool:
+        complete = True
+        for mxid, how in absent.items():
+            complete &= await self._tried(self._bring_in(room_id, mxid, how), room_id, mxid)
+            progress.done += 1
         return complete
 
     async def _tried(self, step: Awaitable[None], room_id: str, mxid: str) -> bool:
@@ -83,7 +117,8 @@ class RoomFitter:
                 one.room.plan,
                 one.moderators,
                 bot=self._homeserver.bot_mxid,
-                version=self._version,
+                # A room keeps the version it was made in, whatever is set today.
+                version=str(actual.get("version", self._version)),
             )
             await self._homeserver.set_state(room_id, "m.room.power_levels", levels)
             actual["users"] = one.moderators
@@ -92,7 +127,7 @@ class RoomFitter:
             actual["name"] = one.name
         space = room_ids.get(one.room.parent, "")
         if space and actual.get("space") != space:
-            child = {"via": [self._homeserver.domain]}
+            child = shape.child(self._homeserver.domain)
             await self._homeserver.set_state(space, "m.space.child", child, room_id)
             actual["space"] = space
         if actual != before:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,20 +26,22 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
 from sferum_bridge.matrix.client import TryAgain, UnknownOutcome
-from sferum_bridge.matrix.room import Progress, RoomFitter
-from sferum_bridge.matrix.shape import Wanted
-from sferum_bridge.school.layout import Kind, key, layout
-from sferum_bridge.store import accounts, rooms, schools
+from sferum_bridge.matrix.policy import NotEverywhere
+from sferum_bridge.matrix.room import Progress
+from sferum_bridge.school.layout import Kind, key
+from sferum_bridge.store import chats, rooms, schools
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.creation import RoomMaker
     from sferum_bridge.matrix.facts import Facts
-    from sferum_bridge.school.people import School
+    from sferum_bridge.matrix.room import RoomFitter
+    from sferum_bridge.matrix.shape import Wanted
+    from sferum_bridge.matrix.wishes import Wishes
+    from sferum_bridge.school.layout import WantedRoom
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.schools import SchoolRecord
 
@@ -72,10 +75,7 @@ class _Look:
 
 
 class RoomKeeper:
-    """Keeps every school's rooms as the school wants them.
-
-    `name_of` gives a room's name: (kind, class name, school name, language) → text.
-    """
+    """Keeps every school's rooms as the school wants them."""
 
     def __init__(
         self,
@@ -84,19 +84,16 @@ class RoomKeeper:
         maker: RoomMaker,
         facts: Facts,
         settings: KeeperSettings,
-        name_of: Callable[[Kind, str, str, str], str],
-        *,
-        ghost_prefix: str,
+        wishes: Wishes,
+        fitter: RoomFitter,
     ) -> None:
         self._db = db
         self._homeserver = homeserver
         self._maker = maker
         self._facts = facts
         self._settings = settings
-        self._name_of = name_of
-        self._fitter = RoomFitter(
-            db, homeserver, version=settings.room_version, ghost_prefix=ghost_prefix
-        )
+        self._wishes = wishes
+        self._fitter = fitter
         self._looks: dict[str, _Look] = {}
         self._progress: dict[str, Progress] = {}
 
@@ -125,12 +122,15 @@ class RoomKeeper:
             look = self._looks.get(record.id)
             if look is not None and look.state == state and self._db.clock() < look.again:
                 continue
-            complete = False
+            complete = waits = False
             try:
                 complete = await self.apply(record)
+            except* NotEverywhere:
+                waits = True  # for somebody to mend the homeserver; the log has said it
             except* (MatrixRequestError, UnknownOutcome, TryAgain) as errors:
                 log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
             failed_before = look.pause if look is not None and look.state == state else 0.0
+            failed_before = 0.0 if waits else failed_before
             pause = self._pause(failed_before, complete=complete)
             self._looks[record.id] = _Look(state, pause, self._db.clock() + int(pause * 1000))
 
@@ -143,18 +143,21 @@ class RoomKeeper:
         """Make one school's rooms as they should be; false when something was refused.
 
         One member's refusal holds nobody else up; it is logged. Raises `MatrixRequestError` and
-        `UnknownOutcome`, alone or in a group, when a room could not be made or shaped.
+        `UnknownOutcome`, alone or in a group, when a room could not be made or shaped, and
+        `NotEverywhere` when nobody may be brought in.
         """
-        day = record.day(self._db.clock())
         async with self._db.read() as tx:
-            school = await schools.load(tx, record.id)
-            mxids = await accounts.by_person(tx)
+            wanted = await self._wishes.of(tx, record)
             known = await rooms.of_school(tx, record.id)
             members = await rooms.members_of_school(tx, record.id)
-        wanted = self._in_matrix(school, record, day, mxids)
         progress = Progress(total=self._count(wanted, known, members))
         self._progress[record.id] = progress
-        await self._facts.refresh()
+        try:
+            await self._facts.refresh()
+        except NotEverywhere:
+            # Nobody comes in, but whoever is to go goes.
+            await self._remove(wanted, known)
+            raise
         room_ids = await self._create_missing(record, wanted, known, progress)
         if len(room_ids) > sum(bool(room.room_id) for room in known.values()):
             await self._facts.refresh()
@@ -170,26 +173,13 @@ class RoomKeeper:
                 await schools.applied(tx, record.id, record.wanted)
         return all(task.result() for task in made)
 
-    # --- what is wanted ---------------------------------------------------------------------
-
-    def _in_matrix(
-        self,
-        school: School,
-        record: SchoolRecord,
-        day: date,
-        mxids: Mapping[str, Sequence[str]],
-    ) -> list[Wanted]:
-        found = []
-        for room in layout(school, day):
-            class_name = school.classes[room.class_id].name if room.class_id else ""
-            members = {
-                mxid: power
-                for person_id, power in sorted(room.members.items())
-                for mxid in mxids.get(person_id, ())
-            }
-            name = self._name_of(room.kind, class_name, school.name, record.language)
-            found.append(Wanted(room, name, members))
-        return found
+    async def _remove(
+        self, wanted: Sequence[Wanted], known: Mapping[str, rooms.RoomRecord]
+    ) -> None:
+        for one in wanted:
+            record = known.get(one.room.key)
+            if record is not None and record.room_id and one.room.kind is not Kind.GATE:
+                await self._fitter.remove(one, record.room_id)
 
     def _count(
         self,
@@ -219,6 +209,10 @@ class RoomKeeper:
         gate_key = key(Kind.GATE, record.id)
         at_once = asyncio.Semaphore(self._settings.rooms_at_once)
 
+        def before(one: Wanted) -> str:
+            record = known.get(one.room.key)
+            return str(record.actual.get("predecessor", "")) if record else ""
+
         async def create(one: Wanted) -> None:
             async with at_once:
                 content = shape.creation(
@@ -227,11 +221,17 @@ class RoomKeeper:
                     bot=self._homeserver.bot_mxid,
                     version=self._settings.room_version,
                     most_invites=self._settings.invites_at_creation,
+                    predecessor=before(one),
                 )
                 made = await self._maker.make(one.room.key, record.id, one.room.kind.value, content)
             room_ids[one.room.key] = made.room_id
             if made.fresh:
-                actual = {"name": one.name, "users": one.moderators}
+                actual = {
+                    "name": one.name,
+                    "users": one.moderators,
+                    "version": self._settings.room_version,
+                    "predecessor": before(one),
+                }
                 async with self._db.write() as tx:
                     await rooms.set_actual(tx, one.room.key, actual)
             progress.done += 1
@@ -242,7 +242,29 @@ class RoomKeeper:
         async with asyncio.TaskGroup() as tasks:
             for one in missing:
                 tasks.create_task(create(one))
+        for one in wanted:
+            if before(one):
+                await self._move(one.room, before(one), room_ids)
         return room_ids
+
+    async def _move(self, room: WantedRoom, old: str, room_ids: Mapping[str, str]) -> None:
+        """Have a linked chat go on in the room that takes another's place, and say so in that one.
+
+        What people read in the old one they go on reading there. The bot may not be in it any more.
+        """
+        new, space = room_ids[room.key], room_ids.get(room.parent, "")
+        with suppress(MatrixRequestError):
+            replaced = {"body": "", "replacement_room": new}
+            await self._homeserver.set_state(old, "m.room.tombstone", replaced)
+        if space:
+            with suppress(MatrixRequestError):
+                await self._homeserver.set_state(space, "m.space.child", {}, old)
+        async with self._db.write() as tx:
+            await chats.move(tx, old, new)
+            record = await rooms.by_key(tx, room.key)
+            actual = dict(record.actual if record else {})
+            actual.pop("predecessor", None)
+            await rooms.set_actual(tx, room.key, actual)
 
     async def _fit(
         self,

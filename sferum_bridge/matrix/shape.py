@@ -1,4 +1,4 @@
-"""How a wanted room looks in Matrix: the request that creates it, its power levels (design §4)."""
+"""How a wanted room looks in Matrix: the request that creates it, and its state (design §4)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sferum_bridge.school.layout import MODERATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from sferum_bridge.school.drift import Content, Key
     from sferum_bridge.school.layout import Plan, WantedRoom
 
 _BOT_ONLY = 100
@@ -33,14 +34,17 @@ class Wanted:
 
 
 def creation(
-    wanted: Wanted, *, gate: str, bot: str, version: str, most_invites: int
+    wanted: Wanted, *, gate: str, bot: str, version: str, most_invites: int, predecessor: str = ""
 ) -> dict[str, Any]:
     """Return the body of createRoom for a wanted room.
 
-    `gate` is the id of the room from which the bot can authorise joins, empty for the gate itself.
+    `gate` is the id of the room from which the bot can authorise joins, empty for the gate itself;
+    `predecessor` that of a room whose place this one takes, empty for none.
     """
     plan = wanted.room.plan
     kind: dict[str, Any] = {"type": "m.space"} if plan.is_space else {}
+    if predecessor:
+        kind["predecessor"] = {"room_id": predecessor}
     return {
         "room_version": version,
         "preset": "private_chat",
@@ -48,18 +52,48 @@ def creation(
         "name": wanted.name,
         "creation_content": {"m.federate": False, **kind},
         "initial_state": [
-            _state("m.room.join_rules", join_rules(gate)),
-            _state(
-                "m.room.history_visibility",
-                {"history_visibility": "shared" if plan.history_for_newcomers else "joined"},
-            ),
-            _state("m.room.guest_access", {"guest_access": "forbidden"}),
+            {"type": event_type, "state_key": state_key, "content": content}
+            for (event_type, state_key), content in entry(plan, gate).items()
         ],
         "power_level_content_override": power_levels(
             plan, wanted.moderators, bot=bot, version=version
         ),
         "invite": list(wanted.members)[:most_invites],
     }
+
+
+def entry(plan: Plan, gate: str) -> dict[Key, Content]:
+    """Return the state that says who comes in and what newcomers read: it never changes."""
+    history = "shared" if plan.history_for_newcomers else "joined"
+    return {
+        ("m.room.join_rules", ""): join_rules(gate),
+        ("m.room.history_visibility", ""): {"history_visibility": history},
+        ("m.room.guest_access", ""): {"guest_access": "forbidden"},
+    }
+
+
+def state(
+    wanted: Wanted,
+    *,
+    gate: str,
+    bot: str,
+    version: str,
+    children: Iterable[str] = (),
+    domain: str = "",
+) -> dict[Key, Content]:
+    """Return all that a room's state has to say; `children` are the rooms that hang in it."""
+    levels = power_levels(wanted.room.plan, wanted.moderators, bot=bot, version=version)
+    return {
+        ("m.room.power_levels", ""): levels,
+        ("m.room.name", ""): {"name": wanted.name},
+        **entry(wanted.room.plan, gate),
+        **{("m.space.child", room_id): child(domain) for room_id in children},
+    }
+
+
+def child(domain: str) -> dict[str, Any]:
+    """Return the content by which a room hangs in a space."""
+    return {"via": [domain]}
 
 
 def join_rules(gate: str) -> dict[str, Any]:
@@ -100,12 +134,9 @@ def power_levels(
             "m.space.child": _BOT_ONLY,
             "m.room.pinned_events": MODERATOR,
             "m.room.topic": MODERATOR,
+            "m.room.avatar": MODERATOR,
             # Where only teachers post, everybody may still tap a reaction and take it back.
             "m.reaction": 0,
             "m.room.redaction": 0,
         },
     }
-
-
-def _state(event_type: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": event_type, "state_key": "", "content": content}

@@ -2,7 +2,8 @@
 
 Three ways, in this order: the school's own id; full name and date of birth; full name and place in
 the school, where a place is a class of one year, the staff, or a child. Two people of whom anything
-known differs are never the same, and if two fit, none is taken.
+known differs are never the same, and if two fit, none is taken. Who was corrected by a parent is
+recognised by what the roster said before, too: it may not have heard of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.school import classes
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from sferum_bridge.roster.model import Roster, RosterKey, RosterPerson
     from sferum_bridge.school.people import Person, School
@@ -38,6 +39,16 @@ class Known:
     """Id in the school's own system → id of the person."""
     contacts: Mapping[str, Contacts] | None = None
     """Id of the person → contacts; `None` leaves contacts out of the comparison."""
+    corrections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Id of the person → field a parent corrected → what the roster said then (S-37)."""
+    erased: Callable[[RosterPerson], str] = lambda _person: ""
+    """Tells who of those erased a person of the roster may be, by id; empty for nobody."""
+
+    def forms(self, person: Person, name: str) -> tuple[str, ...]:
+        """Return what a field of a stored person says, and what rosters may still say of it."""
+        now = getattr(person, name) or ""
+        listed = self.corrections.get(person.id, {}).get(name)
+        return (str(now),) if listed is None else (str(now), listed)
 
 
 class Doubt(StrEnum):
@@ -49,6 +60,10 @@ class Doubt(StrEnum):
     """Several stored people fit: nothing is planned for this person."""
     NAMESAKE = "namesake"
     """A new person is planned, and somebody stored has the same name."""
+    ERASED = "erased"
+    """Somebody like this was erased: nothing is planned, lest they come back unseen (§3)."""
+    LAST_ADMINISTRATOR = "last_administrator"
+    """The list would leave the school without any administrator: this one is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +102,8 @@ class _Matcher:
         self._ids_by_person = {person: id_ for id_, person in known.external_ids.items()}
         self._by_name: dict[str, list[Person]] = defaultdict(list)
         for person in known.school.people.values():
-            self._by_name[_short_key(person)].append(person)
+            for names in self._names(person):
+                self._by_name[names].append(person)
         self._found: dict[RosterKey, str] = {}
         self._taken: set[str] = set()
         self._doubts: dict[RosterKey, Namesake] = {}
@@ -98,11 +114,15 @@ class _Matcher:
             self._by_id(person)
         for person in self._open():
             if person.birth_date is not None:
-                same_day = [k for k in self._alike(person) if k.birth_date == person.birth_date]
+                day = str(person.birth_date)
+                same_day = [k for k in self._alike(person) if day in self._days(k)]
                 self._settle(person, same_day)
         self._by_place(self._places_of_pupils_and_staff(), _stored_places(self._known.school))
         # Guardians last: their place is a child, who has to be recognised before them.
         self._by_place(self._places_of_guardians(), _stored_guardians(self._known.school))
+        for person in self._open():
+            if erased := self._known.erased(person):
+                self._doubts[person.key] = Namesake(person.key, Doubt.ERASED, (erased,))
         for person in self._open():
             namesakes = self._alike(person)
             if namesakes:
@@ -121,7 +141,7 @@ class _Matcher:
         stored = self._known.school.people.get(stored_id or "")
         if not person.external_id or stored is None:
             return
-        if _quite_another(person, stored):
+        if self._quite_another(person, stored):
             self._doubt(person, Doubt.ID_REUSED, [stored])
         else:
             self._settle(person, [stored])
@@ -151,12 +171,34 @@ class _Matcher:
         """Return stored people of the same name of whom nothing known differs."""
         return [
             stored
-            for stored in self._by_name[_short_key(person)]
+            for stored in self._by_name[_key_of_names(person.family_name, person.given_name)]
             if stored.id not in self._taken
-            and _fits(classes.key(person.middle_name), classes.key(stored.middle_name))
-            and _fits(person.birth_date, stored.birth_date)
-            and _fits(person.external_id, self._ids_by_person.get(stored.id))
+            and _fits(classes.key(person.middle_name), self._keys(stored, "middle_name"))
+            and _fits(str(person.birth_date or ""), self._days(stored))
+            and _fits(person.external_id, {self._ids_by_person.get(stored.id, "")})
         ]
+
+    def _quite_another(self, person: RosterPerson, stored: Person) -> bool:
+        """Tell whether both names differ and no birthday says that it is the same human after all.
+
+        A corrected name is known by what the roster called it, too.
+        """
+        if person.birth_date is not None and str(person.birth_date) in self._days(stored):
+            return False
+        family = classes.key(person.family_name) in self._keys(stored, "family_name")
+        return not family and classes.key(person.given_name) not in self._keys(stored, "given_name")
+
+    def _names(self, stored: Person) -> set[str]:
+        """Return the keys of the names under which a stored person may stand in a roster."""
+        families = self._known.forms(stored, "family_name")
+        given = self._known.forms(stored, "given_name")
+        return {_key_of_names(family, first) for family in families for first in given}
+
+    def _keys(self, stored: Person, name: str) -> set[str]:
+        return {classes.key(form) for form in self._known.forms(stored, name)}
+
+    def _days(self, stored: Person) -> set[str]:
+        return set(self._known.forms(stored, "birth_date"))
 
     def _places_of_pupils_and_staff(self) -> Mapping[RosterKey, list[Hashable]]:
         years = {each.name: each.year for each in self._roster.classes}
@@ -195,18 +237,10 @@ def _stored_guardians(school: School) -> Mapping[str, set[Hashable]]:
     return places
 
 
-def _short_key(person: RosterPerson | Person) -> str:
-    return classes.key(f"{person.family_name} {person.given_name}")
+def _key_of_names(family_name: str, given_name: str) -> str:
+    return classes.key(f"{family_name} {given_name}")
 
 
-def _fits(one: object, other: object) -> bool:
-    """Tell whether two facts agree, or one of them is not known."""
-    return not one or not other or one == other
-
-
-def _quite_another(person: RosterPerson, stored: Person) -> bool:
-    """Tell whether both names differ and no birthday says that it is the same human after all."""
-    if person.birth_date is not None and person.birth_date == stored.birth_date:
-        return False
-    family = classes.key(person.family_name) != classes.key(stored.family_name)
-    return family and classes.key(person.given_name) != classes.key(stored.given_name)
+def _fits(one: str, forms: set[str]) -> bool:
+    """Tell whether a fact is one of the forms another has, or one of them is not known."""
+    return not one or not all(forms) or one in forms

@@ -8,6 +8,7 @@ are named by name and school year for the same reason. `planner` makes plans.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Teaching
@@ -125,6 +126,30 @@ class Missing:
     """Of `pupil`, `staff`, `guardian`: what the person is by the stored ties open today."""
 
 
+class Outcome(StrEnum):
+    """What becomes of a field that a parent corrected (S-37)."""
+
+    KEPT = "kept"
+    """The file still says what it said then: the profile stays."""
+    OVERRULED = "overruled"
+    """The file says something new: it wins."""
+    AGREED = "agreed"
+    """The file says by now what the parent said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A field that a parent corrected, as the file and the profile have it; texts, dates as ISO."""
+
+    person_id: str
+    name: str
+    """Full name of the person in the profile, for whoever reads it."""
+    field: str
+    listed: str
+    profile: str
+    outcome: Outcome
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything to do, in the order in which it can be done."""
@@ -142,11 +167,16 @@ class Plan:
     expected_parents_to_end: Sequence[ExpectedParent] = ()
     missing: Sequence[Missing] = ()
     conflicts: Sequence[Namesake] = ()
+    corrected: Sequence[Corrected] = ()
 
     @property
     def empty(self) -> bool:
-        """Tell whether there is nothing to do; missing people and conflicts are no work."""
-        told_only = ("recognised", "missing", "conflicts")
-        return not any(
-            getattr(self, part.name) for part in fields(self) if part.name not in told_only
-        )
+        """Tell whether there is nothing to do; what is only told of is no work."""
+        told_only = ("recognised", "missing", "conflicts", "corrected")
+        work = (getattr(self, part.name) for part in fields(self) if part.name not in told_only)
+        return not any(work) and not self.corrections_over
+
+    @property
+    def corrections_over(self) -> Sequence[Corrected]:
+        """Return the corrections to forget: the file wins, or agrees."""
+        return tuple(each for each in self.corrected if each.outcome is not Outcome.KEPT)

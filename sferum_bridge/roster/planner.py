@@ -9,12 +9,14 @@ a plan was applied, a second one from the same file is empty.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from sferum_bridge.roster.matching import Contacts, matching
+from sferum_bridge.roster.matching import Contacts, Doubt, Namesake, matching
 from sferum_bridge.roster.plan import (
     ClassKey,
+    Corrected,
     Ended,
     Missing,
     NewAppointment,
@@ -22,15 +24,16 @@ from sferum_bridge.roster.plan import (
     NewExpectedParent,
     NewLeadership,
     NewTeaching,
+    Outcome,
     PersonChange,
     Plan,
     Recognised,
 )
-from sferum_bridge.school import classes
-from sferum_bridge.school.people import Enrolment, Leadership, Teaching
+from sferum_bridge.school import classes, staffing
+from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Post, Teaching, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
     from datetime import date
 
     from sferum_bridge.roster.matching import Known
@@ -68,6 +71,7 @@ class _Planner:
             id_: ClassKey(each.name, each.year) for id_, each in known.school.classes.items()
         }
         self._to_end: list[Ended] = []
+        self._corrected: list[Corrected] = []
 
     def plan(self, *, full: bool) -> Plan:
         """Return the whole plan."""
@@ -83,6 +87,8 @@ class _Planner:
         pupils = self._stored_ids(tie.person for tie in enrolments)
         staff = self._stored_ids(tie.person for tie in appointments)
         stored_classes = set(self._class_keys.values())
+        posts_to_add = self._compare(appointments, self._school.appointments, staff)
+        kept_in_office = self._keep_administrators(posts_to_add)
         return Plan(
             recognised=tuple(Recognised(key, id_) for key, id_ in self._ids.items()),
             classes_to_add=tuple(
@@ -93,14 +99,15 @@ class _Planner:
             people_to_add=fresh,
             people_to_change=self._changes(),
             enrolments_to_add=self._compare(enrolments, self._school.enrolments, pupils),
-            appointments_to_add=self._compare(appointments, self._school.appointments, staff),
+            appointments_to_add=posts_to_add,
             leaderships_to_add=self._compare(leaderships, self._school.leaderships, staff),
             teachings_to_add=self._compare(teachings, self._school.teachings, staff),
             expected_parents_to_add=self._expected_to_add(guardians),
             expected_parents_to_end=self._expected_to_end(guardians),
             to_end=tuple(self._to_end),
             missing=self._missing() if full else (),
-            conflicts=self._matching.doubts,
+            conflicts=(*self._matching.doubts, *kept_in_office),
+            corrected=tuple(self._corrected),
         )
 
     # --- people -----------------------------------------------------------------------------
@@ -126,7 +133,7 @@ class _Planner:
     def _change(self, person: RosterPerson, stored: Person) -> PersonChange:
         """Compare one person. What the file is silent about stays; so does mere spelling.
 
-        «Елкина» in the file does not undo «Ёлкина» that a parent corrected (scenario 17).
+        What a parent corrected stays while the file says what it said then (scenario 17).
         """
         ids = {person_id: id_ for id_, person_id in self._known.external_ids.items()}
         contacts = (self._known.contacts or {}).get(stored.id, Contacts())
@@ -140,10 +147,31 @@ class _Planner:
             "phone": contacts.phone,
         }
         told = set(old) if self._known.contacts is not None else set(old) - {"email", "phone"}
+        told -= self._kept_as_corrected(person, stored, {name: old[name] for name in told})
         new = {name: getattr(person, name) or value for name, value in old.items()}
         changed = frozenset(name for name in told if not _same(new[name], old[name]))
         kept = {name: new[name] if name in changed else value for name, value in old.items()}
         return PersonChange(person_id=stored.id, changed=changed, **kept)  # type: ignore[arg-type]  # each field has the type of its namesake above
+
+    def _kept_as_corrected(
+        self, person: RosterPerson, stored: Person, profile: Mapping[str, object]
+    ) -> set[str]:
+        """Return the corrected fields the file may not change; what comes of each is noted."""
+        kept = set()
+        for name, before in self._known.corrections.get(stored.id, {}).items():
+            if name not in profile:
+                continue
+            listed, now = str(getattr(person, name) or ""), str(profile[name] or "")
+            if listed == now:
+                outcome = Outcome.AGREED
+            elif not listed or _same(listed, before):
+                outcome = Outcome.KEPT
+                kept.add(name)
+            else:
+                outcome = Outcome.AGREED if _same(listed, now) else Outcome.OVERRULED
+            full_name = stored.full_name
+            self._corrected.append(Corrected(stored.id, full_name, name, listed, now, outcome))
+        return kept
 
     def _missing(self) -> tuple[Missing, ...]:
         roles: dict[str, set[str]] = defaultdict(set)
@@ -216,6 +244,34 @@ class _Planner:
             if tie.person_id in named
         ]
         return tuple(to_add)
+
+    def _keep_administrators(self, added: Sequence[NewAppointment]) -> list[Namesake]:
+        """Keep the administrators in office if the file would leave a day without one; tell whom.
+
+        Whoever was made one at the console often stands in the file as a teacher.
+        """
+        ends = {ended.assignment: ended.until for ended in self._to_end}
+        old = [
+            replace(tie, term=Term(tie.term.since, ends.get(tie, tie.term.until)))
+            for tie in self._school.appointments
+        ]
+        new = [Appointment("", tie.post, Term(tie.since, tie.until)) for tie in added]
+        left = replace(self._school, appointments=[*old, *new])
+        if not staffing.loses_administrators(self._school, left, self._today):
+            return []
+        in_office = {
+            ended.assignment
+            for ended in self._to_end
+            if isinstance(ended.assignment, Appointment)
+            and ended.assignment.post is Post.ADMINISTRATOR
+        }
+        self._to_end = [ended for ended in self._to_end if ended.assignment not in in_office]
+        kept = {tie.person_id for tie in in_office}
+        return [
+            Namesake(key, Doubt.LAST_ADMINISTRATOR, (id_,))
+            for key, id_ in self._ids.items()
+            if id_ in kept
+        ]
 
     # --- expected parents -------------------------------------------------------------------
 

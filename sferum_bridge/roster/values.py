@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sferum_bridge.roster.columns import Kind
 from sferum_bridge.roster.model import ClassKind, Relation, Severity, Status
-from sferum_bridge.school import classes
+from sferum_bridge.school import classes, contacts
 from sferum_bridge.school.people import Post
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ _EXCEL_EPOCH = date(1899, 12, 30)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:\s*г\.?)?")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ][\d:.]*)?")
-_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+")
-_PHONE = re.compile(r"\+?[\d\s().-]+")
 _DISARMED = re.compile(r"'[=+\-@]")
-_PHONE_DIGITS = range(8, 16)
-_RUSSIAN_LOCAL, _RUSSIAN_FULL = 10, 11
 
 STATUSES = {
     "учится": Status.STUDIES,
@@ -192,21 +188,14 @@ def _year(written: str) -> str:
 
 
 def _email(written: str) -> str:
-    if not _EMAIL.fullmatch(written):
-        raise CellError("email_bad", Severity.WARNING)
-    return written.lower()
+    if found := contacts.email(written):
+        return found
+    raise CellError("email_bad", Severity.WARNING)
 
 
 def _phone(written: str) -> str:
-    digits = "".join(char for char in written if char in "0123456789")
-    if not _PHONE.fullmatch(written) or len(digits) not in _PHONE_DIGITS:
-        raise CellError("phone_bad", Severity.WARNING)
-    if written.startswith("+"):
-        return f"+{digits}"
-    if len(digits) == _RUSSIAN_LOCAL:
-        return f"+7{digits}"
-    if len(digits) == _RUSSIAN_FULL and digits[0] in "78":
-        return f"+7{digits[1:]}"
+    if found := contacts.phone(written):
+        return found
     raise CellError("phone_bad", Severity.WARNING)
 
 

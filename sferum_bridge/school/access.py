@@ -15,6 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sferum_bridge.school.people import LinkState, Post
+from sferum_bridge.school.rights import FORMER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +47,8 @@ class Reason:
     """Empty for the roles of the whole school."""
     subject: str = ""
     child_id: str = ""
+    acting: bool = False
+    """Of a class teacher: an administrator who stands in until there is one."""
 
 
 def group(role: Role, place: str) -> str:
@@ -61,21 +64,30 @@ def reasons(school: School, day: date) -> Mapping[str, Sequence[Reason]]:
     child is enrolled on that day (scenario 34). A link that waits for approval gives none (D-1).
     """
     found: dict[str, list[Reason]] = defaultdict(list)
-    for person_id, reason in chain(_as_pupil(school, day), _as_staff(school, day)):
+    own = chain(_as_pupil(school, day), _as_staff(school, day), _standing_in(school, day))
+    for person_id, reason in own:
         found[person_id].append(reason)
     classes_of = {
         person_id: [r.class_id for r in why if r.role is Role.PUPIL]
         for person_id, why in found.items()
     }
+    for child_id, parent_id in kin(school):
+        found[parent_id] += [
+            Reason(Role.PARENT, class_id, child_id=child_id)
+            for class_id in classes_of.get(child_id, ())
+        ]
+    return {person_id: why for person_id, why in found.items() if why}
+
+
+def kin(school: School) -> Iterator[tuple[str, str]]:
+    """Yield child and parent of every link that gives access.
+
+    Whom a court or the guardianship office denies access has none by whatever approval.
+    """
     denied = {(e.child_id, e.parent_id) for e in school.expected_parents if not e.access}
     for link in school.parent_links:
-        # Whom a court or the guardianship office denies access has no room by whatever approval.
         if link.state is LinkState.ACTIVE and (link.child_id, link.parent_id) not in denied:
-            found[link.parent_id] += [
-                Reason(Role.PARENT, class_id, child_id=link.child_id)
-                for class_id in classes_of.get(link.child_id, ())
-            ]
-    return {person_id: why for person_id, why in found.items() if why}
+            yield link.child_id, link.parent_id
 
 
 def _as_pupil(school: School, day: date) -> Iterator[tuple[str, Reason]]:
@@ -97,6 +109,33 @@ def _as_staff(school: School, day: date) -> Iterator[tuple[str, Reason]]:
         if teaching.term.covers(day):
             reason = Reason(Role.TEACHER, teaching.class_id, subject=teaching.subject)
             yield teaching.person_id, reason
+
+
+def _standing_in(school: School, day: date) -> Iterator[tuple[str, Reason]]:
+    """Yield the administrators for every class that has lost its class teacher (scenario 33).
+
+    A class that never had one is left as it is, and so is one without pupils: of a past year.
+    """
+    led = {lead.class_id for lead in school.leaderships if lead.term.covers(day)}
+    lost = {
+        lead.class_id
+        for lead in school.leaderships
+        if lead.term.until is not None and lead.term.until < day
+    }
+    with_pupils = {e.class_id for e in school.enrolments if e.term.covers(day)}
+    heads = {
+        a.person_id
+        for a in school.appointments
+        if a.post is Post.ADMINISTRATOR and a.term.covers(day)
+    }
+    for class_id in sorted((lost - led) & with_pupils):
+        for person_id in sorted(heads):
+            yield person_id, Reason(Role.CLASS_TEACHER, class_id, acting=True)
+
+
+def former(school: School) -> str:
+    """Return the group of those who are of the school no more, whose files stay its own."""
+    return f"school/{school.id}/{FORMER}"
 
 
 def groups(school: School, day: date) -> Mapping[str, frozenset[str]]:

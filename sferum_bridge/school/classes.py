@@ -18,6 +18,8 @@ MAX_CLASS_NAME = 32
 _HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011", "-"))
 _DASHES = re.compile(r"\s*[-\u2010-\u2015\u2212]\s*")
 _QUOTES = re.compile(r"[«»\"'“”„‟‘’‚‹›`]")
+# Browsers take the full stops of other scripts for dots as well.
+_JOINING_DOT = re.compile(r"[.\u3002\uff0e\uff61](?=\S)")
 _WORD_CLASS = re.compile(r"(?<!\w)кл(?:асса?)?(?!\w)\.?", re.IGNORECASE)
 _SIMPLE = re.compile(r"0*([1-9]\d?)[ -]?([^\W\d_])?")
 _STREAM = re.compile(r"0*([1-9]\d?)[ -]?([^\W\d_][^\W_]{1,3})")
@@ -55,6 +57,14 @@ def clean(text: str) -> str:
     )
     # Once more: what was invisible may have kept a letter and its mark apart.
     return unicodedata.normalize("NFC", " ".join(visible.split()))
+
+
+def inert(text: str) -> str:
+    """Return what a stranger wrote as `clean` gives it, without what clients make links of (S-13).
+
+    It is shown to people who trust whoever shows it, so no address may come along with a name.
+    """
+    return " ".join(_JOINING_DOT.sub(". ", clean(text).replace(":", " ")).split())
 
 
 def key(text: str) -> str:

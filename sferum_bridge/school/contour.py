@@ -1,21 +1,35 @@
-"""The closed contour: who may be where, decided once for the bridge and the homeserver alike.
+"""The closed contour: who may reach whom, decided once for the bridge and the homeserver alike.
 
 The bridge derives `Facts` from the school (no names, no birthdays: only Matrix ids and opaque group
 keys) and pushes them to the homeserver extension in numbered generations. Both sides ask the same
-pure functions below, so they cannot come to disagree (S-44, I-7).
+pure functions, so they cannot come to disagree (S-44, I-7).
 
-A *group* is an opaque key such as `class/17/parents`: everyone who is in it for some reason. A room
-admits the groups of its audience and nobody else.
+A *group* is a key such as `class/17/parents` or `school/3/staff`: everyone who holds that role
+there for some reason. Whoever is in a living group is *educational*; `service` is the bridge's bot;
+a *ghost* is an account the bridge plays for a Sferum user; everybody else, on this server or
+another, is an *outsider*. Outsiders among themselves are none of our business.
+
+Rooms come in two kinds. A *school room* stands in the facts: it admits the groups of its audience
+and nobody else. Any other room is somebody's own: `company` is who is in it or invited, and there
+everybody must be allowed to meet everybody (`may_meet`), so no room brings a stranger near a child
+by way of a third person.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sferum_bridge.school import rights
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
+
+NO_GROUPS: frozenset[str] = frozenset()
+DIRECT = 2
+"""People in a direct chat. Whoever is no host (`rights.HOSTS`) brings no third person in."""
 
 
 class Action(StrEnum):
@@ -23,6 +37,16 @@ class Action(StrEnum):
 
     INVITE = "invite"
     JOIN = "join"
+    KNOCK = "knock"
+
+
+class Side(StrEnum):
+    """On which side of the wall an account is."""
+
+    SERVICE = "service"
+    GHOST = "ghost"
+    EDUCATIONAL = "educational"
+    OUTSIDER = "outsider"
 
 
 class Reason(StrEnum):
@@ -30,19 +54,51 @@ class Reason(StrEnum):
 
     NOT_OURS = "not_ours"
     SERVICE = "service"
+    SELF = "self"
     MEMBER = "member"
     GHOST = "ghost"
+    KIN = "kin"
+    RIGHT = "right"
+    SHARED_ROOM = "shared_room"
     NOT_INVITER = "not_inviter"
+    NO_KNOCK = "no_knock"
+    NOT_HOST = "not_host"
+    NO_RIGHT = "no_right"
+    COMPANY = "company"
     OUTSIDE = "outside"
+    REMOTE = "remote"
+    SHAPE = "shape"
     NO_FACTS = "no_facts"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome of one question, and the reason for the log."""
+    """The outcome of one question, and the reason for the log. True where it is allowed."""
 
     allowed: bool
     reason: Reason
+
+    def __bool__(self) -> bool:
+        """Tell whether it is allowed."""
+        return self.allowed
+
+
+# A decision is asked for at every event, so they are made once.
+_YES = {reason: Decision(allowed=True, reason=reason) for reason in Reason}
+_NO = {reason: Decision(allowed=False, reason=reason) for reason in Reason}
+
+
+def _yes(reason: Reason) -> Decision:
+    return _YES[reason]
+
+
+def _no(reason: Reason) -> Decision:
+    return _NO[reason]
+
+
+# Those of ordinary people, without even looking them up.
+_KIN, _RIGHT, _SHARED = _yes(Reason.KIN), _yes(Reason.RIGHT), _yes(Reason.SHARED_ROOM)
+_NO_RIGHT = _no(Reason.NO_RIGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +115,16 @@ class RoomFact:
 
 
 @dataclass(frozen=True, slots=True)
+class SchoolFact:
+    """What the contour knows of a school."""
+
+    classes: frozenset[str] = frozenset()
+    """Ids of its classes: the second part of their groups' keys."""
+    contacts: Mapping[str, str] = field(default_factory=dict)
+    """Changes to the rights table, see `rights.changed`."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """One generation of everything the contour decides by."""
 
@@ -71,25 +137,348 @@ class Facts:
     """Matrix id → groups. A Matrix id that is not here is an outsider."""
     rooms: Mapping[str, RoomFact] = field(default_factory=dict)
     """Room id → fact. A room that is not here is no school room."""
+    kin: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Matrix id of a child → those of the confirmed parents."""
+    schools: Mapping[str, SchoolFact] = field(default_factory=dict)
+    """School id → fact."""
+
+    def side(self, user: str) -> Side:
+        """Tell on which side of the wall an account is."""
+        return self.side_of(user, self.people.get(user, NO_GROUPS))
+
+    def side_of(self, user: str, groups: frozenset[str]) -> Side:
+        """Tell the same of somebody whose groups have been looked up."""
+        if groups and not groups <= self.former:
+            return Side.EDUCATIONAL
+        if user in self.service:
+            return Side.SERVICE
+        if (
+            self.ghost_prefix
+            and user.startswith(self.ghost_prefix)
+            # Another server may have people of such names.
+            and user.partition(":")[2] in self.domains
+        ):
+            return Side.GHOST
+        return Side.OUTSIDER
+
+    def belongs(self, user: str, room: RoomFact) -> bool:
+        """Tell whether a school room admits somebody by role."""
+        return not room.audience.isdisjoint(self.people.get(user, NO_GROUPS))
+
+    # What follows is derived once a generation; `prepare` does it where nobody waits.
+
+    @cached_property
+    def domains(self) -> frozenset[str]:
+        """The server of the bot, which is that of the ghosts."""
+        return frozenset(user.partition(":")[2] for user in self.service)
+
+    @cached_property
+    def former(self) -> frozenset[str]:
+        """The groups of those who are of a school no more."""
+        return frozenset(f"school/{school}/{rights.FORMER}" for school in self.schools)
+
+    @cached_property
+    def staff(self) -> frozenset[str]:
+        """The groups of all schools' staff."""
+        return frozenset(f"school/{school}/{rights.STAFF}" for school in self.schools)
+
+    @cached_property
+    def writers(self) -> Mapping[str, frozenset[str]]:
+        """Group → the groups whose people may write to its people first."""
+        found: dict[str, frozenset[str]] = {}
+        for school_id, school in self.schools.items():
+            # Unknown changes were refused when they were pushed; a damaged row narrows nothing.
+            table = rights.changed(school.contacts) if school.contacts else rights.RIGHTS
+            everywhere = {
+                role: frozenset(_keys(role, school_id, school.classes)) for role in rights.ROLES
+            }
+            for place in (*sorted(school.classes), ""):
+                for whom in rights.ROLES:
+                    if (whom in rights.OF_A_SCHOOL) is bool(place):
+                        continue
+                    found[_key(whom, place or school_id)] = frozenset().union(
+                        *(
+                            everywhere[who]
+                            if within is rights.Within.SCHOOL
+                            else {_key(who, place)}
+                            for (who, to), within in table.items()
+                            if to == whom
+                            and within is not rights.Within.NONE
+                            # A role of the whole school is held in no class.
+                            and (
+                                within is rights.Within.SCHOOL
+                                or (place and who not in rights.OF_A_SCHOOL)
+                            )
+                        )
+                    )
+        return found
+
+    @cached_property
+    def together(self) -> Mapping[str, frozenset[str]]:
+        """Group → the groups with which it shares a school room."""
+        found: dict[str, set[str]] = {}
+        for audience in {room.audience for room in self.rooms.values()}:
+            for group in audience:
+                found.setdefault(group, set()).update(audience)
+        return {group: frozenset(groups) for group, groups in found.items()}
+
+    @cached_property
+    def schools_of(self) -> Mapping[str, str]:
+        """Group → the school it is of."""
+        return {
+            key: school_id
+            for school_id, school in self.schools.items()
+            for role in (*rights.ROLES, rights.FORMER)
+            for key in _keys(role, school_id, school.classes)
+        }
+
+    def inherit(self, earlier: Facts) -> Facts:
+        """Take over what an earlier generation has derived from parts that are the same objects.
+
+        Else one pupil's move would cost what the whole town costs. Returns itself.
+        """
+        derived: list[str] = []
+        if self.service is earlier.service:
+            derived += ["domains"]
+        if self.schools is earlier.schools:
+            derived += ["former", "staff", "writers", "schools_of"]
+        if self.rooms is earlier.rooms:
+            derived += ["together"]
+        self.__dict__.update(
+            (name, earlier.__dict__[name]) for name in derived if name in earlier.__dict__
+        )
+        return self
+
+    def prepare(self) -> Facts:
+        """Derive everything now, so that the first decision need not; returns itself."""
+        _ = self.domains, self.former, self.staff
+        _ = self.writers, self.together, self.schools_of
+        return self
 
 
-NO_GROUPS: frozenset[str] = frozenset()
+def _key(role: str, place: str) -> str:
+    return f"{'school' if role in rights.OF_A_SCHOOL else 'class'}/{place}/{role}"
 
 
-def decide(action: Action, actor: str, target: str, room_id: str, facts: Facts) -> Decision:
+def _keys(role: str, school_id: str, classes: Iterable[str]) -> Iterable[str]:
+    if role in rights.OF_A_SCHOOL:
+        return (_key(role, school_id),)
+    return (_key(role, class_id) for class_id in classes)
+
+
+# --- people -----------------------------------------------------------------------------------
+
+
+def may_contact(actor: str, target: str, facts: Facts) -> Decision:
+    """Decide whether `actor` may start a conversation with `target` (requirements §2.2)."""
+    if actor == target:
+        return _yes(Reason.SELF)
+    return _contact(_who(actor, facts), _who(target, facts), facts)
+
+
+def may_meet(one: str, other: str, facts: Facts) -> Decision:
+    """Decide whether two may be in one conversation, whoever of them began it."""
+    if one == other:
+        return _yes(Reason.SELF)
+    return _meet(_who(one, facts), _who(other, facts), facts)
+
+
+def may_see(actor: str, target: str, facts: Facts) -> Decision:
+    """Decide whether `actor` may see that `target` exists, its name, picture and devices.
+
+    That is whom one may meet, and with whom one shares a school room, which shows them anyway.
+    """
+    if actor == target:
+        return _yes(Reason.SELF)
+    return _see(_who(actor, facts), _who(target, facts), facts)
+
+
+def may_find(actor: str, target: str, facts: Facts) -> Decision:
+    """Decide whether a search of people shows `target` to `actor`: whom one may write to."""
+    if facts.side(actor) is Side.SERVICE:
+        return _yes(Reason.SERVICE)
+    return may_contact(actor, target, facts)
+
+
+def may_read_media(reader: str, owner: str, facts: Facts) -> Decision:
+    """Decide whether `reader` may open a file that `owner` uploaded.
+
+    What the staff, the bridge and its ghosts put up is for the whole school; what a pupil or a
+    parent put up is for those who may see them, and for the staff. It stays the school's when its
+    owner leaves.
+    """
+    if reader == owner:
+        return _yes(Reason.SELF)
+    who, whose = _who(reader, facts), _who(owner, facts)
+    mine, owned = who[1], whose[1]
+    if who[2] is Side.SERVICE or who[2] is Side.GHOST:
+        return _yes(Reason.SERVICE)
+    known = bool(owned) or owner in facts.people
+    if whose[2] is Side.OUTSIDER and not known:
+        outside = who[2] is Side.OUTSIDER
+        return _yes(Reason.NOT_OURS) if outside else _no(Reason.OUTSIDE)
+    if who[2] is Side.OUTSIDER:
+        return _no(Reason.OUTSIDE)
+    if not known:
+        return _yes(Reason.SERVICE)
+    gone = owned <= facts.former
+    if gone or not (facts.staff.isdisjoint(mine) and facts.staff.isdisjoint(owned)):
+        shared = _schools(mine, facts) & _schools(owned, facts)
+        if any(
+            f"school/{school}/{rights.STAFF}" in groups
+            for school in shared
+            for groups in (mine, owned)
+        ):
+            return _yes(Reason.RIGHT)
+        if shared and gone:
+            return _yes(Reason.SHARED_ROOM)
+    return _see(who, whose, facts)
+
+
+# Whoever is asked about, looked up once: a town's facts do not fit a processor's caches.
+_Who = tuple[str, frozenset[str], Side]
+
+
+def _who(user: str, facts: Facts) -> _Who:
+    groups = facts.people.get(user, NO_GROUPS)
+    if groups and not groups <= facts.former:
+        return user, groups, Side.EDUCATIONAL
+    return user, groups, facts.side_of(user, groups)
+
+
+def _contact(actor: _Who, target: _Who, facts: Facts) -> Decision:
+    """Decide about two different accounts."""
+    mine, theirs = actor[2], target[2]
+    if mine is Side.EDUCATIONAL and theirs is Side.EDUCATIONAL:
+        kin = facts.kin
+        if target[0] in kin.get(actor[0], NO_GROUPS) or actor[0] in kin.get(target[0], NO_GROUPS):
+            return _KIN
+        return _RIGHT if _has_right(actor, target, facts) else _NO_RIGHT
+    if mine is Side.SERVICE or theirs is Side.SERVICE:
+        return _yes(Reason.SERVICE)
+    if mine is Side.OUTSIDER and theirs is Side.OUTSIDER:
+        return _yes(Reason.NOT_OURS)
+    return _no(Reason.OUTSIDE)
+
+
+def _meet(one: _Who, other: _Who, facts: Facts) -> Decision:
+    there = _contact(one, other, facts)
+    # Rights go one way; everything else that was asked holds both ways.
+    if there is _NO_RIGHT and _has_right(other, one, facts):
+        return _RIGHT
+    return there
+
+
+def _see(actor: _Who, target: _Who, facts: Facts) -> Decision:
+    met = _meet(actor, target, facts)
+    if met.allowed:
+        return met
+    mine, theirs = actor[2], target[2]
+    if theirs is Side.GHOST and (mine is Side.GHOST or mine is Side.EDUCATIONAL):
+        return _yes(Reason.GHOST)
+    if mine is theirs is Side.EDUCATIONAL and _share_a_room(actor, target, facts):
+        return _SHARED
+    return met
+
+
+def _has_right(actor: _Who, target: _Who, facts: Facts) -> bool:
+    return _touches(actor[1], target[1], facts.writers)
+
+
+def _share_a_room(one: _Who, other: _Who, facts: Facts) -> bool:
+    return _touches(other[1], one[1], facts.together)
+
+
+def _touches(
+    groups: frozenset[str], others: frozenset[str], near: Mapping[str, frozenset[str]]
+) -> bool:
+    """Tell whether `groups` has one that `near` gives for one of `others`."""
+    for group in others:
+        found = near.get(group)
+        if found is not None and not groups.isdisjoint(found):
+            return True
+    return False
+
+
+def _schools(groups: Iterable[str], facts: Facts) -> set[str]:
+    return {facts.schools_of[group] for group in groups if group in facts.schools_of}
+
+
+# --- rooms ------------------------------------------------------------------------------------
+
+
+def decide(
+    action: Action,
+    actor: str,
+    target: str,
+    room_id: str,
+    facts: Facts,
+    *,
+    company: Collection[str] = (),
+) -> Decision:
     """Decide whether `actor` may bring `target` into a room (`target` is the actor for a join).
 
-    Rooms the school does not know are left alone here. In a school room only the bridge invites,
-    and only somebody whom the wanted membership holds may be invited or join.
+    `company`: who is in the room or invited to it; needed for rooms that are no school rooms.
     """
     room = facts.rooms.get(room_id)
     if room is None:
-        return Decision(allowed=True, reason=Reason.NOT_OURS)
+        return _own_room(action, actor, target, facts, company)
     if target in facts.service:
-        return Decision(allowed=True, reason=Reason.SERVICE)
+        return _yes(Reason.SERVICE)
+    if action is Action.KNOCK:
+        return _no(Reason.NO_KNOCK)
     if action is Action.INVITE and actor not in facts.service:
-        return Decision(allowed=False, reason=Reason.NOT_INVITER)
-    if facts.ghost_prefix and target.startswith(facts.ghost_prefix):
+        return _no(Reason.NOT_INVITER)
+    if facts.side(target) is Side.GHOST:
         return Decision(allowed=room.linked, reason=Reason.GHOST)
-    belongs = not room.audience.isdisjoint(facts.people.get(target, NO_GROUPS))
-    return Decision(allowed=belongs, reason=Reason.MEMBER if belongs else Reason.OUTSIDE)
+    return _yes(Reason.MEMBER) if facts.belongs(target, room) else _no(Reason.OUTSIDE)
+
+
+def may_be_in(user: str, room_id: str, facts: Facts) -> bool:
+    """Tell whether a school room admits somebody; true for every room that is none."""
+    return room_id not in facts.rooms or decide(Action.JOIN, user, user, room_id, facts).allowed
+
+
+def may_create(actor: str, invited: Collection[str], facts: Facts) -> Decision:
+    """Decide whether somebody may make a room with these people in it, all or nothing."""
+    company: list[str] = [actor]
+    for target in invited:
+        decision = _own_room(Action.INVITE, actor, target, facts, company)
+        if not decision.allowed:
+            return decision
+        company.append(target)
+    return _yes(Reason.RIGHT)
+
+
+def _own_room(
+    action: Action, actor: str, target: str, facts: Facts, company: Collection[str]
+) -> Decision:
+    if target in facts.service:
+        return _yes(Reason.SERVICE)
+    others = [user for user in company if user not in facts.service and user != target]
+    if facts.side(target) is Side.GHOST or any(facts.side(user) is Side.GHOST for user in others):
+        # Ghosts live in linked rooms, which are school rooms.
+        return _no(Reason.GHOST)
+    if action is Action.KNOCK and facts.side(target) is Side.EDUCATIONAL:
+        return _no(Reason.NO_KNOCK)
+    if action is Action.INVITE:
+        allowed = may_contact(actor, target, facts)
+        if not allowed.allowed:
+            return allowed
+        crowd = len({*others, actor} - facts.service) >= DIRECT
+        if crowd and facts.side(actor) is Side.EDUCATIONAL and not _is_host(actor, facts):
+            return _no(Reason.NOT_HOST)
+    for user in others:
+        met = may_meet(target, user, facts)
+        if not met.allowed:
+            return _no(Reason.OUTSIDE if met.reason is Reason.OUTSIDE else Reason.COMPANY)
+    return _yes(Reason.RIGHT if facts.side(target) is Side.EDUCATIONAL else Reason.NOT_OURS)
+
+
+def roles_of(user: str, facts: Facts) -> set[str]:
+    """Return the roles somebody holds anywhere: the last parts of the groups' keys."""
+    return {group.rpartition("/")[2] for group in facts.people.get(user, NO_GROUPS)}
+
+
+def _is_host(user: str, facts: Facts) -> bool:
+    return not rights.HOSTS.isdisjoint(roles_of(user, facts))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sferum_bridge.school.people import LinkState
+from sferum_bridge.school.people import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ _LOOK_ALIKES = str.maketrans(
     "OILАВСЕНКМОРТХУЗІ",
     "011ABCEHKM0PTXY31",
 )
-_LINK = re.compile(r"/i/([^/?#]+)", re.IGNORECASE)
+_LINK = re.compile(r"/[ip]/([^/?#]+)", re.IGNORECASE)
 _DASH = r"\-\u2010-\u2015"
 _GAP = rf"[\s{_DASH}\u00ad\u200b_.]"
 
@@ -91,8 +91,7 @@ class Answer(StrEnum):
     EXPIRED = "E-EXPIRED"
     UNKNOWN = "E-UNKNOWN"
     ALREADY = "I-ALREADY"
-    PENDING = "I-PENDING"
-    RIGHT = "E-RIGHT"
+    USED = "E-USED"
 
 
 class AccessPolicy(StrEnum):
@@ -111,8 +110,15 @@ class Invite:
     school_id: str
     child_id: str
     issued_by: str
+    """Id of the person who issued it: the child, a class teacher, an administrator."""
     expires_at: int
     revoked: bool = False
+    issued_as: str = ""
+    """The group by whose right it was issued (`access.group`); empty for the child's own."""
+    for_person: str = ""
+    """The only person it is for, vouched for by the school; empty for whoever holds it."""
+    used_by: str = ""
+    """The person first linked by it; empty while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,7 @@ class Redeemer:
     person_id: str
     """Empty for somebody the school does not know yet."""
     is_pupil: bool
+    """False for an adult who studies here and for whom an administrator made an exception."""
 
 
 def may_issue(child_id: str, links: Sequence[ParentLink]) -> Answer | None:
@@ -130,7 +137,7 @@ def may_issue(child_id: str, links: Sequence[ParentLink]) -> Answer | None:
     return Answer.FULL if held >= MOST_PARENTS else None
 
 
-def may_redeem(
+def may_redeem(  # noqa: PLR0911 - one answer a rule, in the order in which they hold
     invite: Invite | None,
     redeemer: Redeemer,
     links: Sequence[ParentLink],
@@ -138,15 +145,21 @@ def may_redeem(
     child_is_pupil: bool,
     now: int,
     grace: int = 0,
+    issuer_may: bool = True,
+    single_use: bool = False,
 ) -> Answer | None:
     """Tell why `redeemer` cannot confirm the child of `invite`; `None` when they can.
 
     Asked when the code is given and again inside the transaction that confirms (S-53). `links` are
     the child's live links. Every refusal leaves the invite as it was (I-5). What must not be told
-    apart answers alike: never issued, revoked, child gone (E-UNKNOWN). `grace` milliseconds are
-    added to the invite's life for a dialogue that was opened in time (scenario 09).
+    apart answers alike: never issued, revoked, child gone, issuer without the right by now
+    (`issuer_may`, scenario 33), somebody else's (E-UNKNOWN). `grace` milliseconds are added to the
+    invite's life for a dialogue that was opened in time (scenario 09). `single_use` is the policy
+    under which the first parent uses an invite up (scenario 08).
     """
-    if invite is None or invite.revoked or not child_is_pupil:
+    if invite is None or invite.revoked or not child_is_pupil or not issuer_may:
+        return Answer.UNKNOWN
+    if invite.for_person not in {"", redeemer.person_id}:
         return Answer.UNKNOWN
     if any(link.parent_id == redeemer.person_id for link in links):
         return Answer.ALREADY
@@ -156,16 +169,22 @@ def may_redeem(
         return Answer.SELF
     if redeemer.is_pupil:
         return Answer.PUPIL
+    if single_use and invite.used_by not in {"", redeemer.person_id}:
+        return Answer.USED
     return may_issue(invite.child_id, links)
 
 
-def state_after_confirming(policy: AccessPolicy, *, expected: bool) -> LinkState:
-    """Return how far a link comes by confirmation alone (D-1).
+def waits_after_confirming(
+    policy: AccessPolicy, *, vouched: bool, child_decides: bool
+) -> frozenset[Waits]:
+    """Return whose word a link still waits for once the parent has confirmed (D-1, scenario 24).
 
-    `expected` is true when the roster names this person as a guardian with access.
+    `vouched`: the roster names this person as a guardian with access, or somebody of the school
+    issued the invite for this very person. `child_decides`: the pupil is old enough to be asked
+    (`consent.child_decides`). Nothing to wait for means that the rooms open at once.
     """
-    if policy is AccessPolicy.IMMEDIATE:
-        return LinkState.ACTIVE
-    if policy is AccessPolicy.ROSTER_OR_APPROVAL and expected:
-        return LinkState.ACTIVE
-    return LinkState.PENDING
+    by_school = policy is AccessPolicy.ALWAYS_APPROVAL or (
+        policy is AccessPolicy.ROSTER_OR_APPROVAL and not vouched
+    )
+    waits = {Waits.SCHOOL: by_school, Waits.CHILD: child_decides}
+    return frozenset(who for who, needed in waits.items() if needed)

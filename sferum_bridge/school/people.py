@@ -119,6 +119,15 @@ class Teaching:
     term: Term = ALWAYS
 
 
+class Waits(StrEnum):
+    """Whose word a pending link waits for."""
+
+    SCHOOL = "school"
+    """The class teacher's or an administrator's (D-1)."""
+    CHILD = "child"
+    """The pupil's own, from the age of consent on (scenario 24)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParentLink:
     """A confirmed tie of parent and child; one record, seen from both sides (S-39)."""
@@ -126,6 +135,9 @@ class ParentLink:
     child_id: str
     parent_id: str
     state: LinkState
+    waits_for: frozenset[Waits] = frozenset()
+    vouched: bool = False
+    """Whether the roster or somebody of the school vouched for the parent."""
 
 
 @dataclass(frozen=True, slots=True)

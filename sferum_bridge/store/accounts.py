@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
-from sferum_bridge.store import schools
+from sferum_bridge.store import audit, news, schools
 from sferum_bridge.store.tables import (
+    absences,
     accounts,
     assignments,
     contacts,
+    dialogues,
     expected_parents,
+    logins,
     parent_links,
     people,
 )
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
     from sferum_bridge.school.people import Person
     from sferum_bridge.store.database import Tx
+
+
+REPLACED = "account.replaced"
+"""News of an account that stands for a person now: `person` and `actor` are ids of people, `old`
+and `new` Matrix ids."""
 
 
 async def person_of(tx: Tx, mxid: str) -> Person | None:
@@ -60,6 +68,27 @@ async def add_account(tx: Tx, mxid: str, person_id: str) -> None:
         await schools.changed(tx, school_id)
 
 
+async def replace(tx: Tx, person_id: str, mxid: str, actor: str) -> Sequence[str]:
+    """Have another account stand for a person instead of all they had; return those.
+
+    Roles stay the person's, so the new account takes them over and the old ones lose them
+    (scenario 37); a login to the other network goes along. `mxid` must be nobody's yet.
+    """
+    old = await mxids_of(tx, person_id)
+    await tx.run(delete(accounts).where(accounts.c.person_id == person_id))
+    await add_account(tx, mxid, person_id)
+    await tx.run(update(logins).where(logins.c.mxid.in_(old)).values(mxid=mxid))
+    for table in (absences, dialogues):
+        await tx.run(delete(table).where(table.c.mxid.in_(old)))
+    reason = f"{', '.join(old) or 'none'} -> {mxid}"
+    school_ids = await schools_of(tx, person_id)
+    for school_id in sorted(school_ids):
+        audit.record(tx, actor, "account.replace", person_id, reason, school=school_id)
+    content = {"person": person_id, "old": list(old), "new": mxid, "actor": actor}
+    await news.put(tx, REPLACED, content)
+    return old
+
+
 async def add_person(tx: Tx, family_name: str, given_name: str, middle_name: str = "") -> str:
     """Add somebody no roster names; return the person's id."""
     person_id = schools.new_id()
@@ -97,6 +126,7 @@ async def without_account(tx: Tx, school_id: str) -> Sequence[Person]:
         expected_parents.c.school_id == school_id
     )
     query = select(people).where(missing, people.c.id.in_(ties.union(guardians)))
+    query = query.where(people.c.erased_at.is_(None))
     return [schools.person(row) for row in await tx.all(query.order_by(people.c.id))]
 
 
@@ -124,3 +154,25 @@ async def add_contact(tx: Tx, person_id: str, kind: str, value: str) -> None:
         await tx.run(
             insert(contacts).values(person_id=person_id, kind=kind, digest=digest, sealed=sealed)
         )
+
+
+async def contacts_of(tx: Tx, person_id: str, kind: str) -> Sequence[str]:
+    """Return the contacts of a kind that a person has, unsealed."""
+    query = select(contacts.c.sealed).where(
+        contacts.c.person_id == person_id, contacts.c.kind == kind
+    )
+    rows = await tx.all(query.order_by(contacts.c.digest))
+    return [tx.sealer.unseal(row.sealed, f"contact.{kind}") for row in rows]
+
+
+async def owners_of_contact(tx: Tx, kind: str, value: str) -> Sequence[str]:
+    """Return the ids of the people who have a contact (normalised)."""
+    digest = tx.sealer.digest(value, kind)
+    query = select(contacts.c.person_id).where(contacts.c.kind == kind, contacts.c.digest == digest)
+    return [row.person_id for row in await tx.all(query.order_by(contacts.c.person_id))]
+
+
+async def replace_contact(tx: Tx, person_id: str, kind: str, value: str) -> None:
+    """Store a contact instead of all that a person had of its kind."""
+    await tx.run(delete(contacts).where(contacts.c.person_id == person_id, contacts.c.kind == kind))
+    await add_contact(tx, person_id, kind, value)

@@ -119,6 +119,12 @@ async def link(tx: Tx, chat: Chat) -> None:
     tx.wake(schools.ROOMS_BELL)
 
 
+async def move(tx: Tx, old: str, new: str) -> None:
+    """Have the chat that is linked to a room go on in another one."""
+    await tx.run(update(chats).where(chats.c.room_id == old).values(room_id=new))
+    tx.wake(LOGINS_BELL)
+
+
 async def all_chats(tx: Tx) -> Sequence[Chat]:
     """Return every linked chat."""
     return [Chat(r.login_id, r.chat_id, r.room_id, r.relay) for r in await tx.all(select(chats))]

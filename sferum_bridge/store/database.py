@@ -29,6 +29,7 @@ from sqlalchemy.exc import (
     OperationalError,
     ProgrammingError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ _LOCKED_PAUSE = 0.005
 def is_away(error: Exception) -> bool:
     """Tell whether an error means that the database is away, not that a statement was wrong."""
     wrong = (IntegrityError, ProgrammingError, DataError)
-    return isinstance(error, OSError | DBAPIError) and not isinstance(error, wrong)
+    # No connection free in time: as many as there are wait for each other or for a slow disk.
+    away = OSError | DBAPIError | PoolTimeout
+    return isinstance(error, away) and not isinstance(error, wrong)
 
 
 def now_ms() -> int:
@@ -68,7 +71,14 @@ class Bell:
         self._event.set()
 
     async def wait(self, timeout: float | None = None) -> set[str]:
-        """Wait for a ring, at most `timeout` seconds; return the lanes rung since last time."""
+        """Wait for a ring, at most `timeout` seconds; return the lanes rung since last time.
+
+        Raises `CancelledError` where the task was cancelled and a library lost that: `wait_for` of
+        Python 3.11 does when what it waits for ends at the same moment. Else nothing would end it.
+        """
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         try:
             async with asyncio.timeout(timeout):
                 await self._event.wait()
@@ -99,8 +109,10 @@ class Tx:
         self.now = now
         """When the transaction began, in milliseconds: one time for all it writes."""
         self.woken: dict[str, set[str]] = defaultdict(set)
-        self.records: list[tuple[str, str, str, str]] = []
-        """Audit records to append at the end: actor, action, subject, reason (see `audit`)."""
+        self.records: list[tuple[str, str, str, str, str]] = []
+        """Audit records to append at the end: actor, action, subject, reason, school (`audit`)."""
+        self.changed_schools: set[str] = set()
+        """Schools whose rooms have to be looked at (see `schools.changed`)."""
         self.last_steps: list[Callable[[Tx], Awaitable[None]]] = []
         """What has to be done right before the commit, in order."""
 

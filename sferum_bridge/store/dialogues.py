@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select, update
 
+from sferum_bridge.store.sealing import SealBrokenError
 from sferum_bridge.store.tables import attempts, dialogues, direct_rooms, offers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sferum_bridge.store.database import Tx
+
+_OFFER = "offer"
+_EMOJI_STYLE = "\ufe0f"
 
 
 async def add_room(tx: Tx, room_id: str, mxid: str) -> None:
@@ -50,6 +55,12 @@ async def open_dialogue(tx: Tx, mxid: str, state: Any) -> None:
     )
 
 
+async def amend(tx: Tx, mxid: str, state: Any) -> None:
+    """Remember more with the question that is open; it stays as old as it is."""
+    sealed = tx.sealer.seal(state, "dialogue")
+    await tx.run(update(dialogues).where(dialogues.c.mxid == mxid).values(sealed=sealed))
+
+
 async def dialogue(tx: Tx, mxid: str) -> tuple[Any, int] | None:
     """Return what is being asked of somebody and since when (milliseconds)."""
     row = await tx.first(select(dialogues).where(dialogues.c.mxid == mxid))
@@ -62,10 +73,20 @@ async def close_dialogue(tx: Tx, mxid: str) -> None:
 
 
 async def add_offer(tx: Tx, event_id: str, reaction: str, mxid: str, command: str) -> None:
-    """Remember that tapping `reaction` under a message of the bot means `command`."""
+    """Remember that tapping `reaction` under a message of the bot means `command`.
+
+    Clients differ in whether they put a variation selector behind an emoji: it is left out.
+    """
     await tx.run(
         tx.insert(offers)
-        .values(event_id=event_id, reaction=reaction, mxid=mxid, command=command, at=tx.now)
+        .values(
+            event_id=event_id,
+            reaction=reaction.replace(_EMOJI_STYLE, ""),
+            mxid=mxid,
+            # It may quote what somebody typed: papers of a removal, why an exception was made.
+            command=b64encode(tx.sealer.seal(command, _OFFER)).decode(),
+            at=tx.now,
+        )
         .on_conflict_do_nothing()
     )
 
@@ -74,18 +95,44 @@ async def offer(tx: Tx, event_id: str, reaction: str, mxid: str) -> str:
     """Return the command a person's reaction means, empty when none was offered to them."""
     c = offers.c
     query = select(c.command).where(c.event_id == event_id, c.reaction == reaction, c.mxid == mxid)
-    return str(await tx.value(query) or "")
+    kept = await tx.value(query)
+    return offered(tx, kept) if kept else ""
 
 
-async def note_attempt(tx: Tx, mxid: str) -> None:
-    """Count a failed try of a code."""
-    await tx.run(tx.insert(attempts).values(mxid=mxid, at=tx.now).on_conflict_do_nothing())
+def offered(tx: Tx, kept: str) -> str:
+    """Return the command of a row of `offers`."""
+    try:
+        return str(tx.sealer.unseal(b64decode(kept, validate=True), _OFFER))
+    except (ValueError, SealBrokenError):
+        # Of the first version, which kept them open.
+        return kept
 
 
-async def attempts_since(tx: Tx, mxid: str, since: int) -> tuple[int, int]:
-    """Return how many tries failed since a time, and when the first of them was (milliseconds)."""
+async def latest_offer(tx: Tx, reaction: str, mxid: str) -> str:
+    """Return the command of `reaction` under the last message that offered somebody any.
+
+    Empty when that did not offer this one, and when something else has been asked since.
+    """
+    c = offers.c
+    query = select(c.event_id, c.at).where(c.mxid == mxid).order_by(c.at.desc()).limit(1)
+    latest = await tx.first(query)
+    if latest is None:
+        return ""
+    asked = await dialogue(tx, mxid)
+    if asked is not None and asked[1] > latest.at:
+        return ""
+    return await offer(tx, latest.event_id, reaction, mxid)
+
+
+async def note_attempt(tx: Tx, mxid: str, kind: str) -> None:
+    """Count a try of something that is limited; `kind` says of what: `code`, `application`."""
+    await tx.run(insert(attempts).values(mxid=mxid, kind=kind, at=tx.now))
+
+
+async def attempts_since(tx: Tx, mxid: str, kind: str, since: int) -> tuple[int, int]:
+    """Return how many tries there were since a time, and when the first was (milliseconds)."""
     c = attempts.c
-    query = select(c.at).where(c.mxid == mxid, c.at >= since).order_by(c.at)
+    query = select(c.at).where(c.mxid == mxid, c.kind == kind, c.at >= since).order_by(c.at)
     times = [row.at for row in await tx.all(query)]
     return len(times), times[0] if times else 0
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.roster import Contacts, Known
 from sferum_bridge.school.people import Appointment, Enrolment, Leadership
-from sferum_bridge.store import accounts, audit, schools
+from sferum_bridge.store import accounts, audit, corrections, schools, staffing, tombstones
 from sferum_bridge.store.tables import (
     assignments,
     classes,
@@ -49,6 +50,8 @@ async def known(tx: Tx, school_id: str) -> Known:
             person_id: Contacts(both.get("email", ""), both.get("phone", ""))
             for person_id, both in found.items()
         },
+        await corrections.roster_values(tx, set(school.people)),
+        await tombstones.reader(tx, school_id),
     )
 
 
@@ -56,15 +59,45 @@ async def carry_out(tx: Tx, school_id: str, plan: Plan, actor: str) -> None:
     """Do everything a plan says, and have the school's rooms looked at."""
     ids = {r.key: r.person_id for r in plan.recognised}
     await _people(tx, school_id, plan, ids)
+    for each in plan.corrections_over:
+        reason = f"the roster {each.outcome.value}"
+        await corrections.drop(tx, each.person_id, each.field, actor, reason, school=school_id)
     class_ids = await _classes(tx, school_id, plan)
     for ended in plan.to_end:
         await _end(tx, school_id, ended)
-        audit.record(tx, actor, "assignment.end", ended.assignment.person_id, "roster")
+        person_id = ended.assignment.person_id
+        audit.record(tx, actor, "assignment.end", person_id, "roster", school=school_id)
     await _assign(tx, school_id, plan, ids, class_ids)
+    await _tell_of_moves(tx, school_id, plan, ids, class_ids)
     await _expect(tx, school_id, plan, ids)
     for person_id in sorted(_touched(plan, ids)):
-        audit.record(tx, actor, "roster.apply", person_id)
+        audit.record(tx, actor, "roster.apply", person_id, school=school_id)
     await schools.changed(tx, school_id)
+    record = next(each for each in await schools.records(tx) if each.id == school_id)
+    await staffing.revoke_void(tx, school_id, actor, record.day(tx.now))
+
+
+async def _tell_of_moves(
+    tx: Tx,
+    school_id: str,
+    plan: Plan,
+    ids: Mapping[RosterKey, str],
+    class_ids: Mapping[tuple[str, str], str],
+) -> None:
+    """Have people told who changes class within the year; a new year moves everybody."""
+    years = {class_id: year for (_, year), class_id in class_ids.items()}
+    left = {
+        ended.assignment.person_id: (ended.assignment.class_id, ended.until + timedelta(days=1))
+        for ended in plan.to_end
+        if isinstance(ended.assignment, Enrolment)
+    }
+    for new in plan.enrolments_to_add:
+        child_id, at = ids[new.person], new.school_class
+        class_id, since = left.get(child_id, ("", None))
+        if since is not None and years[class_id] == at.year:
+            since = max(since, new.since or since)
+            entered = class_ids[at.name, at.year]
+            await staffing.tell_of_move(tx, school_id, child_id, class_id, entered, since)
 
 
 async def _people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str]) -> None:

@@ -119,7 +119,10 @@ async def prune(tx: Tx, queue: Queue, before: int) -> int:
 
 
 async def is_waiting(tx: Tx, queue: Queue, item_id: int) -> bool:
-    """Tell whether a row has still to have its effect."""
+    """Tell whether a row has still to have its effect; holds it for this transaction.
+
+    Should two bridges ever run on one PostgreSQL, the second waits here and finds the row done.
+    """
     table = queue.table
     query = select(table.c.id).where(table.c.id == item_id, table.c.done_at.is_(None))
-    return await tx.value(query) is not None
+    return await tx.value(query.with_for_update()) is not None

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from sferum_bridge.store import schools
 from sferum_bridge.store.tables import room_members, rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
 
     from sferum_bridge.store.database import Tx
+
+
+_OLD = "old/"
+WATCH_BELL = "watch"
+"""Rung when something happened in a school room that the bridge did not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,20 @@ async def ids(tx: Tx) -> Sequence[str]:
 async def forget(tx: Tx, key: str) -> None:
     """Forget a room, so that its key is free for another."""
     await tx.run(delete(rooms).where(rooms.c.key == key))
+
+
+async def renew(tx: Tx, record: RoomRecord) -> None:
+    """Have another room take the place of one; that one stays known, under a key nobody wants.
+
+    Who was known to be in it is not known any more: the new room's people are brought in anew.
+    """
+    await tx.run(
+        update(rooms).where(rooms.c.key == record.key).values(key=f"{_OLD}{record.room_id}")
+    )
+    await tx.run(delete(room_members).where(room_members.c.room_id == record.room_id))
+    await intend(tx, record.key, record.school_id, record.kind)
+    await set_actual(tx, record.key, {"predecessor": record.room_id})
+    await schools.changed(tx, record.school_id)
 
 
 async def intend(tx: Tx, key: str, school_id: str, kind: str) -> None:
@@ -113,3 +133,35 @@ async def set_member(tx: Tx, room_id: str, mxid: str, membership: str) -> None:
         .values(room_id=room_id, mxid=mxid, membership=membership)
         .on_conflict_do_update(index_elements=["room_id", "mxid"], set_={"membership": membership})
     )
+
+
+async def stir(tx: Tx, room_ids: Collection[str]) -> None:
+    """Have some school rooms looked at: something happened there that the bridge did not do."""
+    if room_ids:
+        await tx.run(update(rooms).where(rooms.c.room_id.in_(room_ids)).values(stirred_at=tx.now))
+        tx.wake(WATCH_BELL)
+
+
+async def stirred(tx: Tx) -> Sequence[str]:
+    """Return the keys of the school rooms in which something happened since they were looked at."""
+    return await _keys(tx, rooms.c.stirred_at > rooms.c.looked_at)
+
+
+async def not_looked_at(tx: Tx, since: int, most: int) -> Sequence[str]:
+    """Return keys of school rooms not looked at since a time (milliseconds), the longest first."""
+    return await _keys(tx, rooms.c.looked_at < since, most)
+
+
+async def _keys(tx: Tx, which: ColumnElement[bool], most: int | None = None) -> Sequence[str]:
+    ours = (
+        rooms.c.room_id.is_not(None),
+        rooms.c.school_id.is_not(None),
+        ~rooms.c.key.startswith(_OLD),
+    )
+    query = select(rooms.c.key).where(*ours, which).order_by(rooms.c.looked_at, rooms.c.key)
+    return [row.key for row in await tx.all(query.limit(most))]
+
+
+async def looked_at(tx: Tx, key: str, at: int) -> None:
+    """Note that a room was looked at, and when the look began (milliseconds)."""
+    await tx.run(update(rooms).where(rooms.c.key == key).values(looked_at=at))

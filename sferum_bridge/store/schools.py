@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import false, insert, select, update
 
+from sferum_bridge.school.access import Role
 from sferum_bridge.school.people import (
     Appointment,
     Enrolment,
@@ -23,6 +24,7 @@ from sferum_bridge.school.people import (
     SchoolClass,
     Teaching,
     Term,
+    Waits,
 )
 from sferum_bridge.store.tables import (
     assignments,
@@ -82,11 +84,24 @@ async def records(tx: Tx) -> Sequence[SchoolRecord]:
 
 
 async def changed(tx: Tx, school_id: str) -> None:
-    """Say that the school's wanted rooms may have changed; the executor will look."""
-    await tx.run(
-        update(schools).where(schools.c.id == school_id).values(wanted=schools.c.wanted + 1)
-    )
+    """Say that the school's wanted rooms may have changed; the executor will look.
+
+    Written when the transaction ends: every change of a school writes this one row, and whoever has
+    written it holds up all others until the commit.
+    """
+    if _count_up not in tx.last_steps:
+        # Before the audit's own last step, which has the lock that everybody waits for.
+        tx.last_steps.insert(0, _count_up)
+    tx.changed_schools.add(school_id)
     tx.wake(ROOMS_BELL)
+
+
+async def _count_up(tx: Tx) -> None:
+    # In one order, so that two who changed the same schools do not wait for each other.
+    for school_id in sorted(tx.changed_schools):
+        await tx.run(
+            update(schools).where(schools.c.id == school_id).values(wanted=schools.c.wanted + 1)
+        )
 
 
 async def applied(tx: Tx, school_id: str, revision: int) -> None:
@@ -136,8 +151,31 @@ async def load(tx: Tx, school_id: str) -> School:
             Teaching(r.person_id, r.class_id, r.subject, Term(r.since, r.until))
             for r in by_kind.get("teaching", ())
         ],
-        parent_links=[ParentLink(r.child_id, r.parent_id, LinkState(r.state)) for r in links],
+        parent_links=[parent_link(r) for r in links],
         expected_parents=[ExpectedParent(r.child_id, r.parent_id, r.access) for r in expected],
+    )
+
+
+async def load_classes(tx: Tx, school_id: str) -> School:
+    """Read of a school only its classes, from when to when each has pupils, and who leads it.
+
+    The pupils themselves are left out: an enrolment here is one of nobody, and stands for all of
+    the same days. A big school is read like a small one.
+    """
+    c = assignments.c
+    ties = select(c.kind, c.class_id, c.since, c.until).where(c.school_id == school_id)
+    enrolled = await tx.all(ties.where(c.kind == "enrolment").distinct())
+    led = ties.add_columns(c.person_id).where(c.kind == "leadership").order_by(c.id)
+    class_rows = await tx.all(select(classes).where(classes.c.school_id == school_id))
+    return School(
+        id=school_id,
+        name=str(await tx.value(select(schools.c.name).where(schools.c.id == school_id)) or ""),
+        people={},
+        classes={r.id: SchoolClass(r.id, r.name, r.year) for r in class_rows},
+        enrolments=[Enrolment("", r.class_id, Term(r.since, r.until)) for r in enrolled],
+        leaderships=[
+            Leadership(r.person_id, r.class_id, Term(r.since, r.until)) for r in await tx.all(led)
+        ],
     )
 
 
@@ -153,6 +191,77 @@ async def _people(tx: Tx, ids: set[str]) -> dict[str, Person]:
         for row in await tx.all(select(people).where(people.c.id.in_(piece))):
             found[row.id] = person(row)
     return found
+
+
+async def of_pupil(tx: Tx, person_id: str) -> Sequence[str]:
+    """Return the ids of the schools where somebody is enrolled, else of those where they were.
+
+    A transfer may leave days on which a child is nowhere enrolled (scenario 36); what happens to a
+    parent link then is still the business of the school the child comes from.
+    """
+    c = assignments.c
+    query = select(c.school_id, c.until).where(c.person_id == person_id, c.kind == "enrolment")
+    rows = await tx.all(query)
+    today = datetime.fromtimestamp(tx.now / 1000, UTC).date()
+    # A day more, since it may still be yesterday at the school.
+    open_ = {r.school_id for r in rows if r.until is None or r.until + timedelta(days=1) >= today}
+    return sorted(open_ or {r.school_id for r in rows})
+
+
+async def administrators(tx: Tx, school_id: str, day: date) -> Sequence[str]:
+    """Return the people who administer a school on `day`."""
+    c = assignments.c
+    query = select(c.person_id).where(
+        c.school_id == school_id,
+        c.kind == "appointment",
+        c.post == Post.ADMINISTRATOR.value,
+        (c.since.is_(None)) | (c.since <= day),
+        (c.until.is_(None)) | (c.until >= day),
+    )
+    return sorted({row.person_id for row in await tx.all(query)})
+
+
+async def decides(tx: Tx, person_id: str, school_id: str, day: date) -> bool:
+    """Tell whether somebody leads a class of a school, or administers it, on `day`."""
+    c = assignments.c
+    query = select(c.id).where(
+        c.person_id == person_id,
+        c.school_id == school_id,
+        (c.kind == "leadership") | (c.post == Post.ADMINISTRATOR.value),
+        (c.since.is_(None)) | (c.since <= day),
+        (c.until.is_(None)) | (c.until >= day),
+    )
+    return await tx.value(query.limit(1)) is not None
+
+
+async def is_in(tx: Tx, person_id: str, school_id: str, place: str, role: str, day: date) -> bool:
+    """Tell whether somebody leads the class `place`, or administers the school `place`, on `day`.
+
+    `role` is a value of `access.Role`; only those two issue invites.
+    """
+    c = assignments.c
+    tie = {
+        Role.ADMINISTRATOR.value: (
+            c.kind == "appointment",
+            c.post == Post.ADMINISTRATOR.value,
+            c.school_id == place,
+        ),
+        Role.CLASS_TEACHER.value: (c.kind == "leadership", c.class_id == place),
+    }.get(role, (false(),))
+    query = select(c.id).where(
+        c.person_id == person_id,
+        c.school_id == school_id,
+        *tie,
+        (c.since.is_(None)) | (c.since <= day),
+        (c.until.is_(None)) | (c.until >= day),
+    )
+    return await tx.value(query.limit(1)) is not None
+
+
+def parent_link(row: Row[*tuple[Any, ...]]) -> ParentLink:
+    """Build the value from a row of `parent_links`."""
+    waits_for = frozenset(Waits(who) for who in row.waits_for.split())
+    return ParentLink(row.child_id, row.parent_id, LinkState(row.state), waits_for, row.vouched)
 
 
 def person(row: Row[*tuple[Any, ...]]) -> Person:

@@ -9,12 +9,21 @@ from sqlalchemy import select
 from sferum_bridge.store.tables import bridge_state
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sferum_bridge.store.database import Tx
 
 
 async def get(tx: Tx, key: str) -> str:
     """Return what is remembered under a name, empty when nothing is."""
     return str(await tx.value(select(bridge_state.c.value).where(bridge_state.c.key == key)) or "")
+
+
+async def under(tx: Tx, prefix: str) -> Sequence[str]:
+    """Return everything that is remembered under names that begin alike."""
+    c = bridge_state.c
+    query = select(c.value).where(c.key.startswith(prefix, autoescape=True))
+    return [row.value for row in await tx.all(query.order_by(c.key))]
 
 
 async def put(tx: Tx, key: str, value: str) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -81,6 +82,8 @@ people = Table(
     Column("birth_date", Date),
     Column("language", Text, nullable=False, server_default=""),
     Column("created_at", BigInteger, nullable=False),
+    # When what was known of somebody was destroyed; the row stays, since records point at it.
+    Column("erased_at", BigInteger),
 )
 
 # A person stands above schools (S-55); what one school's own system calls them is kept here.
@@ -144,6 +147,13 @@ parent_links = Table(
     Column("state", Text, nullable=False),
     Column("confirmed_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
+    # Whose word a pending link waits for: `school`, `child`, or both with a space between.
+    Column("waits_for", Text, nullable=False, server_default=""),
+    # Whether the roster or somebody of the school vouched for the parent (D-1).
+    Column("vouched", Boolean, nullable=False, server_default=false()),
+    Column("ended_by", Text, nullable=False, server_default=""),
+    # The state it had, for whoever takes the ending back within a day (D-4).
+    Column("ended_as", Text, nullable=False, server_default=""),
     CheckConstraint("child_id <> parent_id", name="no_self_parent"),
     CheckConstraint("slot IN (1, 2)", name="two_slots"),
     CheckConstraint("state IN ('pending', 'active', 'ended')", name="state"),
@@ -171,6 +181,12 @@ invites = Table(
     Column("issued_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    # The group by whose right it was issued, empty for the child: it ends with the right.
+    Column("issued_as", Text, nullable=False, server_default=""),
+    # The one person it is for, whom somebody of the school vouched for; empty for whoever holds it.
+    Column("for_person", Text, nullable=False, server_default=""),
+    # Who was linked by it first; only the policy `single_use` asks.
+    Column("used_by", Text, nullable=False, server_default=""),
     Index("ix_invites_child_id", "child_id"),
 )
 
@@ -194,6 +210,114 @@ audit = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("previous", LargeBinary, nullable=False, unique=True),
     Column("hash", LargeBinary, nullable=False),
+    # Whose log it belongs to (I-8); empty for what concerns no school.
+    Column("school_id", Text, nullable=False, server_default=""),
+    Index("ix_audit_school_id", "school_id", "id"),
+    Index("ix_audit_subject", "subject"),
+)
+
+# --- people, continued ----------------------------------------------------------------------
+
+# An adult who studies here as well may be a parent of this child all the same (S-49).
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("child_id", Text, ForeignKey("people.id"), primary_key=True),
+    Column("person_id", Text, ForeignKey("people.id"), primary_key=True),
+    Column("granted_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    _id(),
+    _ref("subject_id", "people.id"),
+    _ref("actor_id", "people.id"),
+    # Which text was agreed to, as `2`; the texts lie in the locales.
+    Column("version", Text, nullable=False),
+    Column("given_at", BigInteger, nullable=False),
+    Column("withdrawn_at", BigInteger),
+    Index("ix_consents_subject_id", "subject_id"),
+    Index("ix_consents_actor_id", "actor_id"),
+)
+
+# What a person's profile says otherwise than the roster, and what the roster said then (S-37).
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("person_id", Text, ForeignKey("people.id"), primary_key=True),
+    # A field of `school.corrections`.
+    Column("field", Text, primary_key=True),
+    # Sealed where it is a contact.
+    Column("roster_value", Text, nullable=False),
+    Column("corrected_by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# What waits for somebody's decision: an application, a correction, a removal (see `store.cases`).
+cases = Table(
+    "cases",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    Column("kind", Text, nullable=False),
+    # The person it is about, empty for somebody the school does not know.
+    Column("subject_id", Text, nullable=False, server_default=""),
+    Column("opened_by", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("decided_by", Text, nullable=False, server_default=""),
+    Column("decided_at", BigInteger),
+    CheckConstraint("state IN ('open', 'approved', 'rejected', 'withdrawn')", name="state"),
+    Index("ix_cases_school_id", "school_id", "state"),
+    Index("ix_cases_opened_by", "opened_by"),
+)
+
+# The way in for a pupil whom the roster names and who has no account (S-32).
+pupil_invites = Table(
+    "pupil_invites",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    _ref("person_id", "people.id"),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("issued_by", Text, nullable=False),
+    Column("issued_as", Text, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger),
+    Index("ix_pupil_invites_person_id", "person_id"),
+)
+
+mails = Table(
+    "mails",
+    metadata,
+    # Doubles as the Message-ID, so that a repetition is recognised where mail is read.
+    _id(),
+    # To whom it is reported when it cannot be delivered, and about whom it is.
+    Column("issued_by", Text, nullable=False),
+    Column("about_id", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("next_at", BigInteger),
+    Column("state", Text, nullable=False),
+    CheckConstraint("state IN ('waiting', 'sent', 'failed')", name="state"),
+    Index("ix_mails_next_at", "next_at"),
+)
+
+# Somebody whose data were destroyed: a roster that names them again does not bring them back.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("school_id", Text, ForeignKey("schools.id"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 # --- rooms ----------------------------------------------------------------------------------
@@ -210,6 +334,9 @@ rooms = Table(
     Column("room_id", Text, unique=True),
     # Last known actual shape, JSON: {"name": ..., "users": {mxid: power}, "children": [...]}
     Column("actual", Text, nullable=False, server_default="{}"),
+    # When something happened there that the bridge did not do, and when it last looked (`drifts`).
+    Column("stirred_at", BigInteger, nullable=False, server_default=text("0")),
+    Column("looked_at", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_rooms_school_id", "school_id"),
 )
 
@@ -220,6 +347,54 @@ room_members = Table(
     Column("mxid", Text, primary_key=True),
     Column("membership", Text, nullable=False),
     CheckConstraint("membership IN ('invite', 'join')", name="membership"),
+)
+
+# Who belongs into a room and stays out of it: by their own wish, or because somebody banned them.
+absences = Table(
+    "absences",
+    metadata,
+    Column("room_id", Text, primary_key=True),
+    Column("mxid", Text, primary_key=True),
+    Column("how", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    CheckConstraint("how IN ('left', 'banned')", name="how"),
+    Index("ix_absences_mxid", "mxid"),
+)
+
+# What was found in a room that the bridge had not done: repaired, or open until somebody acts.
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    _ref("school_id", "schools.id"),
+    Column("room_id", Text, nullable=False),
+    # A value of `school.drift.Kind`.
+    Column("kind", Text, nullable=False),
+    # Matrix ids: who did it, and whom it befell; empty where there is nobody.
+    Column("actor", Text, nullable=False, server_default=""),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("at", BigInteger, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    # When the administrators were told.
+    Column("told_at", BigInteger),
+    Index("ix_drifts_school_id", "school_id", "told_at"),
+    Index("ix_drifts_room_id", "room_id", "kind"),
+)
+
+# Break-glass: an account that is let into rooms for a while (`school.opening`).
+openings = Table(
+    "openings",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    Column("mxid", Text, nullable=False),
+    # Keys of rooms, a JSON list.
+    Column("rooms", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Index("ix_openings_ended_at", "ended_at"),
 )
 
 # --- the other network ----------------------------------------------------------------------
@@ -354,15 +529,21 @@ offers = Table(
     Column("event_id", Text, primary_key=True),
     Column("reaction", Text, primary_key=True),
     Column("mxid", Text, nullable=False),
+    # Sealed, as base64: it may quote papers or an address (see `dialogues.offered`).
     Column("command", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Index("ix_offers_mxid", "mxid", "at"),
 )
 
 attempts = Table(
     "attempts",
     metadata,
-    Column("mxid", Text, primary_key=True),
-    Column("at", BigInteger, primary_key=True),
+    Column("id", Serial, primary_key=True),
+    Column("mxid", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # What was tried: `code`, `sign-in`, `application`; each is limited for itself.
+    Column("kind", Text, nullable=False),
+    Index("ix_attempts_mxid", "mxid", "kind", "at"),
 )
 
 bridge_state = Table(

@@ -1,5 +1,8 @@
 """What the bridge shows over HTTP beside the endpoints of `matrix.appservice`.
 
-`invite` is the page an invite link opens, `status` tells an operator (and the demo) how the bridge
-is. Built by `app`. Nothing here changes anything on GET (I-4).
+`invite` is the page a parent's invite link opens (`parts` are its HTML, `signin` asks the
+homeserver who somebody is), `pupil` the one a pupil's opens. `pages` is what they share, with
+`session` for whose browser it is and `limits` for how often something may fail. `status` tells an
+operator (and the demo) how the bridge is; `server_log` keeps addresses out of the log. Built by
+`app`. Nothing here changes anything on GET (I-4).
 """

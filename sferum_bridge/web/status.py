@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.matrix.facts import Facts
     from sferum_bridge.matrix.rooms import RoomKeeper
     from sferum_bridge.store.database import Database
 
@@ -21,10 +22,16 @@ class Status:
     """Tells live numbers to whoever has the token."""
 
     def __init__(
-        self, db: Database, homeserver: Homeserver, keeper: RoomKeeper, token: str
+        self,
+        db: Database,
+        homeserver: Homeserver,
+        facts: Facts,
+        keeper: RoomKeeper,
+        token: str,
     ) -> None:
         self._db = db
         self._homeserver = homeserver
+        self._facts = facts
         self._keeper = keeper
         self._token = f"Bearer {token}".encode()
 
@@ -51,8 +58,15 @@ class Status:
                 queue.bell: len(await queues.lanes(tx, queue))
                 for queue in (queues.INBOX, queues.OUTBOX)
             }
+        standing = self._facts.standing
         return {
             "homeserver": {"answers": not self._homeserver.away},
+            "facts": {
+                "generation": standing.generation,
+                "whole": standing.whole,
+                "processes_waiting": list(standing.waiting),
+                "processes_missing": list(standing.missing),
+            },
             "requests": dict(self._homeserver.sent),
             "schools": [
                 {

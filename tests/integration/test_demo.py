@@ -160,6 +160,16 @@ def test_a_start_after_a_kill_goes_on_and_doubles_nobody(demo: Demo) -> None:
     assert set(demo.ready["logins"]) >= {"administrator", "class_teacher", "pupil", "outsider"}
 
 
+def test_one_pupil_has_no_account_and_can_be_invited(demo: Demo) -> None:
+    without = query(
+        demo.folder / "sferum-bridge.db",
+        "SELECT group_concat(family_name || ' ' || given_name) FROM people "
+        "WHERE id NOT IN (SELECT person_id FROM accounts)",
+    )
+    assert without
+    assert demo.ready["newcomer"] == without
+
+
 def test_a_taken_port_is_replaced_and_the_table_says_so(demo: Demo) -> None:
     moved = demo.ready["moved_ports"]["synapse"]
     assert moved["wanted"] == PORTS["synapse"]

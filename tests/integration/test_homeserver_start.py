@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,7 +41,6 @@ with warnings.catch_warnings():
     from synapse.module_api.errors import ConfigError
 
     from sferum_bridge.homeserver import SferumModule
-    from sferum_bridge.homeserver.guard import wrap_event_check
 
 
 async def refusal(folder: Path, contour: dict[str, Any], **settings: Any) -> str:
@@ -66,20 +63,6 @@ async def test_a_changed_synapse_does_not_start(tmp_path: Path) -> None:
     assert "does not fit Synapse 1." in message
     assert "ThirdPartyEventRulesModuleApiCallbacks.check_event_allowed" in message
     assert "takes (event, context, requester) and not (event, context)" in message
-
-
-class Plain:
-    def check_event_allowed(self, event: object, context: object) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("rules", "told"), [(object(), "is gone"), (Plain(), "is no coroutine function any more")]
-)
-def test_other_changes_are_noticed_too(rules: object, told: str) -> None:
-    api: Any = SimpleNamespace(_callbacks=SimpleNamespace(third_party_event_rules=rules))
-    with pytest.raises(ConfigError, match=told):
-        wrap_event_check(api, lambda event: asyncio.sleep(0, result=True))
 
 
 async def test_a_short_secret_stops_the_start_and_is_not_shown(tmp_path: Path) -> None:

@@ -154,15 +154,15 @@ async def test_tries_are_counted_and_forgotten(database: Database, clock: Clock)
     for _ in range(3):
         clock.now += 10
         async with database.write() as tx:
-            await dialogues.note_attempt(tx, ASYA)
+            await dialogues.note_attempt(tx, ASYA, "code")
             await dialogues.open_dialogue(tx, ASYA, "asked")
             await dialogues.add_offer(tx, f"${clock.now}", "✅", ASYA, "confirm")
     async with database.write() as tx:
-        assert await dialogues.attempts_since(tx, ASYA, start) == (3, start + 10)
-        assert await dialogues.attempts_since(tx, ASYA, start + 20) == (2, start + 20)
-        assert await dialogues.attempts_since(tx, "@stranger:school.example", 0) == (0, 0)
+        assert await dialogues.attempts_since(tx, ASYA, "code", start) == (3, start + 10)
+        assert await dialogues.attempts_since(tx, ASYA, "code", start + 20) == (2, start + 20)
+        assert await dialogues.attempts_since(tx, "@stranger:school.example", "code", 0) == (0, 0)
         await dialogues.prune(tx, start + 30)
-        assert await dialogues.attempts_since(tx, ASYA, 0) == (1, start + 30)
+        assert await dialogues.attempts_since(tx, ASYA, "code", 0) == (1, start + 30)
         assert await dialogues.dialogue(tx, ASYA) is not None
         assert await dialogues.offer(tx, f"${start + 10}", "✅", ASYA) == ""
         assert await dialogues.offer(tx, f"${start + 30}", "✅", ASYA) == "confirm"

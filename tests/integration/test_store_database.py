@@ -113,6 +113,24 @@ async def test_a_bell_keeps_what_was_rung_while_nobody_waited() -> None:
     assert await bell.wait(0) == set()
 
 
+async def test_a_cancellation_that_a_library_lost_ends_the_wait() -> None:
+    lost = asyncio.Event()
+
+    async def loses_it() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            lost.set()
+        await Bell().wait()
+
+    task = asyncio.create_task(loses_it())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert lost.is_set()
+    assert task.cancelled()
+
+
 async def test_a_cancelled_waiter_loses_no_ring() -> None:
     bell = Bell()
     waiter = asyncio.create_task(bell.wait())

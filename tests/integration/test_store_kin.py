@@ -13,9 +13,10 @@ from sqlalchemy.exc import IntegrityError
 
 from sferum_bridge.school import kinship
 from sferum_bridge.school.kinship import Answer
-from sferum_bridge.school.people import LinkState
-from sferum_bridge.store import accounts, audit, kin, schools
-from sferum_bridge.store.tables import assignments, expected_parents, invites
+from sferum_bridge.school.people import LinkState, ParentLink, Waits
+from sferum_bridge.store import accounts, audit, invites, kin, schools
+from sferum_bridge.store.tables import assignments, expected_parents
+from sferum_bridge.store.tables import invites as invites_table
 from tests.support import databases
 from tests.support.databases import DAY
 
@@ -39,19 +40,19 @@ async def new_family(database: Database, adults: int = 4) -> Family:
 async def issue(database: Database, f: Family, seed: str) -> str:
     """Issue an invite; return the code as a parent would type it."""
     async with database.write() as tx:
-        return await kin.issue(tx, f.child_id, f.school_id, f.child_id, seed, WEEK)
+        return await invites.issue(tx, f.child_id, f.school_id, f.child_id, seed, WEEK)
 
 
 async def find(database: Database, code: str) -> kinship.Invite | None:
     symbols = kinship.read_code(code)
     assert symbols is not None
     async with database.read() as tx:
-        return await kin.find(tx, symbols)
+        return await invites.find(tx, symbols)
 
 
 async def link(database: Database, child_id: str, parent_id: str) -> Answer | None:
     async with database.write() as tx:
-        return await kin.link(tx, child_id, parent_id, LinkState.ACTIVE, BOT)
+        return await kin.link(tx, ParentLink(child_id, parent_id, LinkState.ACTIVE), BOT)
 
 
 # --- invites --------------------------------------------------------------------------------
@@ -70,8 +71,8 @@ async def test_a_code_finds_its_invite_and_is_not_stored(database: Database, clo
     assert found.expires_at == clock.now + WEEK
     assert not found.revoked
     async with database.read() as tx:
-        assert await kin.invite(tx, found.id) == found
-        row = await tx.first(select(invites))
+        assert await invites.by_id(tx, found.id) == found
+        row = await tx.first(select(invites_table))
     assert row is not None
     symbols = code.replace("-", "")
     assert not any(symbols in str(value) or symbols.encode() == value for value in row)
@@ -89,7 +90,7 @@ async def test_the_same_event_gives_the_same_code_and_one_invite(database: Datab
     assert await issue(database, f, "$event") == first
     assert await issue(database, f, "$another") != first
     async with database.read() as tx:
-        assert await tx.value(select(func.count()).select_from(invites)) == 2
+        assert await tx.value(select(func.count()).select_from(invites_table)) == 2
 
 
 async def test_a_command_that_was_rolled_back_gives_the_same_code(database: Database) -> None:
@@ -98,7 +99,7 @@ async def test_a_command_that_was_rolled_back_gives_the_same_code(database: Data
 
     async def killed_before_the_answer_is_stored() -> None:
         async with database.write() as tx:
-            codes.append(await kin.issue(tx, f.child_id, f.school_id, BOT, "$event", WEEK))
+            codes.append(await invites.issue(tx, f.child_id, f.school_id, BOT, "$event", WEEK))
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
@@ -123,8 +124,8 @@ async def test_revoking_counts_what_it_ended(database: Database) -> None:
     f = await new_family(database)
     code = await issue(database, f, "$event")
     async with database.write() as tx:
-        assert await kin.revoke(tx, f.child_id, BOT, "asked by the pupil") == 1
-        assert await kin.revoke(tx, f.child_id, BOT, "again") == 0
+        assert await invites.revoke(tx, f.child_id, BOT, "asked by the pupil") == 1
+        assert await invites.revoke(tx, f.child_id, BOT, "again") == 0
     found = await find(database, code)
     assert found is not None
     assert found.revoked
@@ -134,7 +135,7 @@ async def test_of_two_invites_issued_at_once_one_stays_open(database: Database) 
     f = await new_family(database)
     await asyncio.gather(*(issue(database, f, f"$event-{n}") for n in range(6)))
     async with database.read() as tx:
-        still_open = select(func.count()).where(invites.c.revoked_at.is_(None))
+        still_open = select(func.count()).where(invites_table.c.revoked_at.is_(None))
         assert await tx.value(still_open) == 1
 
 
@@ -182,10 +183,17 @@ async def test_an_ended_link_frees_its_slot_for_anybody(database: Database) -> N
 async def test_a_waiting_link_holds_a_slot_until_it_is_approved(database: Database) -> None:
     f = await new_family(database)
     async with database.write() as tx:
-        await kin.link(tx, f.child_id, f.adults[0], LinkState.PENDING, BOT)
-        assert await kin.approve(tx, f.child_id, f.adults[0], BOT)
-        assert not await kin.approve(tx, f.child_id, f.adults[0], BOT)
-        assert not await kin.approve(tx, f.child_id, f.adults[1], BOT)
+        waiting = frozenset({Waits.SCHOOL, Waits.CHILD})
+        link_ = ParentLink(f.child_id, f.adults[0], LinkState.PENDING, waiting)
+        assert await kin.link(tx, link_, BOT) is None
+        assert await kin.links_of_child(tx, f.child_id) == [link_]
+        assert await kin.approve(tx, f.child_id, f.adults[0], Waits.CHILD, BOT)
+        [held] = await kin.links_of_child(tx, f.child_id)
+        assert held.state is LinkState.PENDING
+        assert held.waits_for == frozenset({Waits.SCHOOL})
+        assert await kin.approve(tx, f.child_id, f.adults[0], Waits.SCHOOL, BOT)
+        assert not await kin.approve(tx, f.child_id, f.adults[0], Waits.SCHOOL, BOT)
+        assert not await kin.approve(tx, f.child_id, f.adults[1], Waits.SCHOOL, BOT)
         states = [held.state for held in await kin.links_of_child(tx, f.child_id)]
     assert states == [LinkState.ACTIVE]
 
@@ -287,7 +295,7 @@ async def test_a_parent_belongs_to_the_childs_school_while_linked(database: Data
     f = await new_family(database)
     async with database.write() as tx:
         assert await accounts.schools_of(tx, f.adults[0]) == set()
-        await kin.link(tx, f.child_id, f.adults[0], LinkState.ACTIVE, BOT)
+        await kin.link(tx, ParentLink(f.child_id, f.adults[0], LinkState.ACTIVE), BOT)
         assert await accounts.schools_of(tx, f.adults[0]) == {f.school_id}
         await kin.unlink(tx, f.child_id, f.adults[0], BOT, "asked")
         assert await accounts.schools_of(tx, f.adults[0]) == set()

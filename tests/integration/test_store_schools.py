@@ -74,7 +74,7 @@ async def test_a_big_school_comes_back_whole(database: Database) -> None:
             ],
         )
         parent_id = await accounts.add_person(tx, "Выдумкина", "Ева")
-        await kin.link(tx, "pupil-0639", parent_id, p.LinkState.ACTIVE, BOT)
+        await kin.link(tx, p.ParentLink("pupil-0639", parent_id, p.LinkState.ACTIVE), BOT)
     async with database.read() as tx:
         school = await schools.load(tx, school_id)
     assert (school.id, school.name) == (school_id, "Школа № 0")
@@ -101,9 +101,9 @@ async def test_every_kind_of_tie_comes_back(database: Database) -> None:
         for parent_id, access in ((expected, True), (barred, False)):
             values = {"school_id": school, "child_id": f.child_id, "parent_id": parent_id}
             await tx.run(insert(expected_parents).values(**values, access=access))
-        await kin.link(tx, f.child_id, ended, p.LinkState.ACTIVE, BOT)
+        await kin.link(tx, p.ParentLink(f.child_id, ended, p.LinkState.ACTIVE), BOT)
         await kin.unlink(tx, f.child_id, ended, BOT, "asked")
-        await kin.link(tx, f.child_id, waiting, p.LinkState.PENDING, BOT)
+        await kin.link(tx, p.ParentLink(f.child_id, waiting, p.LinkState.PENDING), BOT)
     async with database.read() as tx:
         loaded = await schools.load(tx, school)
     assert loaded.classes == {f.class_id: p.SchoolClass(f.class_id, "5А", "2026/2027")}
@@ -125,8 +125,8 @@ async def test_every_kind_of_tie_comes_back(database: Database) -> None:
 async def test_a_school_knows_nothing_of_another(database: Database) -> None:
     async with database.write() as tx:
         one, other = await databases.family(tx), await databases.family(tx)
-        await kin.link(tx, other.child_id, one.adults[0], p.LinkState.ACTIVE, BOT)
-        await kin.link(tx, one.child_id, one.adults[0], p.LinkState.ACTIVE, BOT)
+        await kin.link(tx, p.ParentLink(other.child_id, one.adults[0], p.LinkState.ACTIVE), BOT)
+        await kin.link(tx, p.ParentLink(one.child_id, one.adults[0], p.LinkState.ACTIVE), BOT)
     async with database.read() as tx:
         loaded = await schools.load(tx, one.school_id)
         assert await accounts.schools_of(tx, one.adults[0]) == {one.school_id, other.school_id}
@@ -174,8 +174,10 @@ async def test_an_account_finds_its_person(database: Database) -> None:
 async def test_a_new_account_makes_the_school_look_at_its_rooms(database: Database) -> None:
     async with database.write() as tx:
         f = await databases.family(tx)
+    async with database.write() as tx:
         (before,) = await schools.records(tx)
         await accounts.add_account(tx, "@asya:school.example", f.child_id)
+    async with database.read() as tx:
         (after,) = await schools.records(tx)
     assert after.wanted == before.wanted + 1
 

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import os
+from base64 import b64decode
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
 from sferum_bridge.bot.texts import Texts
 from sferum_bridge.school import kinship
 from sferum_bridge.store import accounts, dialogues, kin, queues, schools, tables
-from sferum_bridge.store.database import open_database
+from sferum_bridge.store.database import Database, _Sqlite, open_database
 from sferum_bridge.store.sealing import Sealer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from datetime import date
 
     from sferum_bridge.school.people import ParentLink
-    from sferum_bridge.store.database import Database, Tx
+    from sferum_bridge.store.database import Tx
 
 BOT = "@helper:school.example"
 PUPIL = "@asya:school.example"
@@ -34,6 +39,7 @@ STRANGER = "@prohozhiy:school.example"
 OTHER = "@eshchyo:school.example"
 
 SCHOOL = "Школа № 0 города Нигдейска"
+_KEY = b"an invented key of 32 bytes, hah"
 HOUR = 3_600_000
 DAY = 24 * HOUR
 SETTINGS = {
@@ -53,10 +59,19 @@ class Said:
     room: str
     content: Mapping[str, Any]
     event_id: str
+    offers: Sequence[str] = ()
+    """The reactions under it."""
+    file: str = ""
+    """The text of the document it is, empty for a message."""
 
     @property
     def body(self) -> str:
-        return str(self.content["body"])
+        return str(self.content.get("body", ""))
+
+    @property
+    def holds_code(self) -> bool:
+        """Whether a code stands in it on a line of its own."""
+        return any(kinship.read_code(line) for line in self.body.splitlines())
 
     @property
     def code(self) -> str:
@@ -73,7 +88,10 @@ class World:
     texts: Texts
     names: dict[str, str]
     joined: list[str]
+    verified: dict[str, list[tuple[str, str]]]
     ids: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Matrix id → the name the bot had the account be shown by."""
     now: int = 1_790_000_000_000
     counter: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -119,6 +137,14 @@ class World:
         async with self.db.read() as tx:
             assert not await queues.waiting(tx, queues.INBOX, lane, 10)
 
+    async def work_off(self, lane: str) -> list[Said]:
+        """Have the bot work a lane off that something else filled; return what it says then."""
+        async with self.db.read() as tx:
+            items = await queues.waiting(tx, queues.INBOX, lane, 100)
+        for item in items:
+            await self.bot.handle(item)
+        return await self.heard()
+
     async def heard(self) -> list[Said]:
         """Deliver what waits in the outbox, as the homeserver would; return it in order."""
         said: list[Said] = []
@@ -130,10 +156,18 @@ class World:
             ]
             for item in sorted(items, key=lambda item: item.id):
                 row, event_id = item.content, f"$said-{next(self.counter)}"
+                await queues.done(tx, queues.OUTBOX, item.id)
+                if "name" in row:
+                    self.renamed[row["mxid"]] = row["name"]
+                    continue
                 for reaction, command in row["offers"]:
                     await dialogues.add_offer(tx, event_id, reaction, row["to"], command)
-                await queues.done(tx, queues.OUTBOX, item.id)
-                said.append(Said(item.name, row["to"], row["room"], row["content"], event_id))
+                shown = [reaction for reaction, _ in row["offers"]]
+                data = row.get("file", {}).get("data", "")
+                file = b64decode(data).decode(errors="replace")
+                said.append(
+                    Said(item.name, row["to"], row["room"], row["content"], event_id, shown, file)
+                )
         return said
 
     async def links(self, who: str = PUPIL) -> list[ParentLink]:
@@ -143,8 +177,8 @@ class World:
 
     async def invite(self, who: str = PUPIL) -> str:
         """Have a pupil ask for an invite; return the code as shown."""
-        [answer] = await self.write(who, "пригласить")
-        return answer.code
+        said = await self.write(who, "пригласить")
+        return next(one.code for one in said if one.holds_code)
 
     async def become_parent(self, mxid: str, code: str) -> list[Said]:
         """Give a code and confirm; return what the bot says to the confirmation."""
@@ -155,12 +189,59 @@ class World:
         return self.texts.text(language, key, **values).body
 
 
+@cache
+def _texts() -> Texts:
+    return Texts()
+
+
+class _Home:
+    """A place for worlds, one after the other: a file, and engines that know their statements.
+
+    Compiling the statements anew for each of thousands of worlds would cost more than all the rest.
+    """
+
+    _free: ClassVar[list[_Home]] = []
+    _new: ClassVar[tuple[bytes, dict[str, str]]] = (b"", {})
+
+    def __init__(self) -> None:
+        # In memory where there is such a place: thousands of commits wait for no disk.
+        fast = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of its own is made in it
+        self._folder = TemporaryDirectory(dir=fast)
+        self._path = Path(self._folder.name) / "bridge.db"
+        self._opened = open_database(f"sqlite:///{self._path}", Sealer(_KEY))
+
+    @classmethod
+    @asynccontextmanager
+    async def lent(cls, clock: Callable[[], int]) -> AsyncIterator[tuple[Database, dict[str, str]]]:
+        """Give a database with the people every world has, and their ids."""
+        home = cls._free.pop() if cls._free else cls()
+        if not cls._new[0]:
+            db = home._database(clock)
+            ids = await _people(db)
+            await db.close()
+            cls._new = home._path.read_bytes(), ids
+        content, ids = cls._new
+        home._path.write_bytes(content)
+        db = home._database(clock)
+        try:
+            yield db, dict(ids)
+        finally:
+            await db.close()
+            home._path.unlink()
+            cls._free.append(home)
+
+    def _database(self, clock: Callable[[], int]) -> Database:
+        backend = _Sqlite(self._opened._backend._engine)  # type: ignore[attr-defined]
+        return Database(self._opened.engine, backend, Sealer(_KEY), clock)
+
+
 @asynccontextmanager
-async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
+async def a_world(**settings: Any) -> AsyncIterator[World]:
     """Open a world of one school: two pupils, a class teacher, an administrator, a mother."""
     names: dict[str, str] = {}
     joined: list[str] = []
-    texts = Texts()
+    verified: dict[str, list[tuple[str, str]]] = {}
+    texts = _texts()
 
     async def join(room_id: str) -> None:
         joined.append(room_id)
@@ -168,24 +249,31 @@ async def a_world(folder: Path, **settings: Any) -> AsyncIterator[World]:
     async def name_of(mxid: str) -> str:
         return names.get(mxid, "")
 
+    async def contacts_of(mxid: str) -> list[tuple[str, str]]:
+        return verified.get(mxid, [])
+
     def clock() -> int:
-        return world.now
+        return world.now if world else World.now
 
-    url = f"sqlite:///{folder / 'bridge.db'}"
-    db = open_database(url, Sealer(b"an invented key of 32 bytes, hah"), clock=clock)
-    bot = Bot(db, texts, BotSettings(**{**SETTINGS, **settings}), join, name_of)
-    world = World(db, bot, texts, names, joined)
-    try:
-        async with db.engine.begin() as connection:
-            await connection.run_sync(tables.metadata.create_all)
-        async with db.write() as tx:
-            await _people(tx, world.ids)
+    world: World | None = None
+    async with _Home.lent(clock) as (db, ids):
+        bot = Bot(db, texts, BotSettings(**{**SETTINGS, **settings}), join, name_of, contacts_of)
+        world = World(db, bot, texts, names, joined, verified, ids)
         yield world
-    finally:
-        await db.close()
 
 
-async def _people(tx: Tx, ids: dict[str, str]) -> None:
+async def _people(db: Database) -> dict[str, str]:
+    """Make the tables and the people, once for the whole run; return their ids."""
+    ids: dict[str, str] = {}
+    async with db.engine.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    async with db.write() as tx:
+        await settle(tx, ids)
+    return ids
+
+
+async def settle(tx: Tx, ids: dict[str, str]) -> None:
+    """Make the school and its people in empty tables; `ids` gets everybody's id."""
     ids["school"] = await schools.add(tx, SCHOOL, "Asia/Vladivostok", "ru")
     ids["5А"], ids["9Б"] = "class-5a", "class-9b"
     for name in ("5А", "9Б"):
@@ -213,6 +301,13 @@ async def assign(tx: Tx, ids: Mapping[str, str], mxid: str, kind: str, **what: A
     """Give somebody an assignment in the school."""
     row = {"id": schools.new_id(), "school_id": ids["school"], "person_id": ids[mxid], "kind": kind}
     await tx.run(insert(tables.assignments).values(**row, **what))
+
+
+async def born(world: World, mxid: str, day: date) -> None:
+    """Let the school know somebody's date of birth."""
+    c = tables.people.c
+    async with world.db.write() as tx:
+        await tx.run(update(tables.people).where(c.id == world.ids[mxid]).values(birth_date=day))
 
 
 async def expect(tx: Tx, ids: Mapping[str, str], child: str, parent: str) -> None:

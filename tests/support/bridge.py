@@ -20,16 +20,17 @@ from sqlalchemy import select
 from sferum_bridge import config as settings
 from sferum_bridge.app import SFERUM, opened_database, opened_homeserver, registrar
 from sferum_bridge.cli.setup import write_registrations
-from sferum_bridge.demo.processes import ChildProcess, pick_port
+from sferum_bridge.demo.processes import ChildProcess
 from sferum_bridge.demo.synapse import SynapseProcess
 from sferum_bridge.roster import make_plan, read, write_sample
 from sferum_bridge.store import accounts, audit, chats, enrol, rooms, schools
 from sferum_bridge.store.tables import parent_links, people
+from tests.support.ports import reserve_port
 from tests.support.standin import StandIn
 from tests.support.synapse import OVERRIDES, SERVER_NAME, settings_for
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
 BOT = f"@sferumbot:{SERVER_NAME}"
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 async def until(condition: Callable[[], Awaitable[Any]], seconds: float = SECONDS) -> Any:
@@ -104,17 +105,16 @@ class Client:
         ]
 
     async def direct_chat(self) -> str:
-        """Open a direct chat with the bot, and wait until it is in."""
+        """Open a direct chat with the bot, and wait until it greets: from then on it uses it."""
         body = {"preset": "trusted_private_chat", "is_direct": True, "invite": [BOT]}
         status, answer = await self.call("POST", "createRoom", body)
         assert status == 200, answer
         room_id = str(answer["room_id"])
 
-        async def bot_is_in() -> bool:
-            _, members = await self.call("GET", f"rooms/{room_id}/joined_members")
-            return BOT in members.get("joined", {})
+        async def bot_greets() -> bool:
+            return any(sender == BOT for sender, _ in await self.texts(room_id))
 
-        await until(bot_is_in)
+        await until(bot_greets)
         return room_id
 
 
@@ -140,28 +140,40 @@ class BridgedSchool:
         *,
         classes: Sequence[str] = ("5А", "5Б"),
         pupils: int = 3,
+        extension: bool = True,
+        rooms: Mapping[str, Any] | None = None,
+        **synapse_settings: Any,
     ) -> Self:
-        """Start everything with an empty database, on PostgreSQL if it is given, and settle it."""
+        """Start everything with an empty database, on PostgreSQL if it is given, and settle it.
+
+        Without `extension` the homeserver closes nothing. `rooms` are settings of the bridge,
+        `synapse_settings` further ones of homeserver.yaml.
+        """
         databases = [await postgres.fresh_database() for _ in range(2)] if postgres else []
         standin = StandIn(folder / "standin", "--calls-per-second", "0", "--no-shared-chat-ids")
         (folder / "standin").mkdir()
         await standin.start()
         values = _write_settings(folder, standin.url, databases[0] if databases else None)
+        contour = {"secret": values.homeserver.extension_secret, "bot": BOT}
         registrations = write_registrations(values, folder)
         synapse = SynapseProcess(
             settings_for(
                 folder,
                 port=_port_of(values.homeserver.address),
                 registrations=tuple(registrations),
-                contour={"secret": values.homeserver.extension_secret, "bot": BOT},
-                overrides=OVERRIDES,
+                contour=contour if extension else None,
+                overrides={**OVERRIDES, **synapse_settings},
                 **({"database": databases[1].synapse} if databases else {}),
             )
         )
         school = cls(folder, synapse, standin)
+        school.change_settings("rooms", **(rooms or {}))
+        if not extension:
+            school.change_settings("homeserver", extension_secret="")
         try:
             await synapse.start()
-            school._keep_shared_secret()
+            secret = synapse.registration_shared_secret
+            school.change_settings("homeserver", registration_shared_secret=secret)
             await school._enrol(classes, pupils)
             await school.start_bridge()
             await school.settled()
@@ -170,11 +182,12 @@ class BridgedSchool:
             raise
         return school
 
-    def _keep_shared_secret(self) -> None:
+    def change_settings(self, section: str, **values: Any) -> None:
+        """Change settings of the bridge; they hold from its next start."""
         yaml = YAML()
         path = self.folder / "config.yaml"
         data = yaml.load(path)
-        data["homeserver"]["registration_shared_secret"] = self.synapse.registration_shared_secret
+        data[section] |= values
         with path.open("w", encoding="utf-8") as out:
             yaml.dump(data, out)
 
@@ -249,7 +262,7 @@ class BridgedSchool:
         headers = {"Authorization": f"Bearer {values.web.status_token}"}
         try:
             async with self.session.get(address, headers=headers) as answer:
-                assert answer.status == 200
+                assert answer.status == 200, await answer.text()
                 return await answer.json()
         except aiohttp.ClientConnectionError:
             return None
@@ -270,12 +283,16 @@ class BridgedSchool:
             return await schools.load(tx, record.id)
 
     async def room(self, kind: str, class_name: str = "") -> str:
-        """Return the id of a room."""
+        """Return the id of a room of whichever school has the class; empty while there is none."""
         async with self.database() as db, db.read() as tx:
-            record = (await schools.records(tx))[0]
-            school = await schools.load(tx, record.id)
-            places = {c.name: c.id for c in school.classes.values()} | {"": record.id}
-            return (await rooms.of_school(tx, record.id))[f"{kind}/{places[class_name]}"].room_id
+            for record in await schools.records(tx):
+                school = await schools.load(tx, record.id)
+                places = {c.name: c.id for c in school.classes.values()} | {"": record.id}
+                if class_name in places:
+                    made = await rooms.of_school(tx, record.id)
+                    room = made.get(f"{kind}/{places[class_name]}")
+                    return room.room_id if room else ""
+        raise LookupError(class_name)
 
     def member(self, person_id: str) -> Member:
         """Return how somebody signs in."""
@@ -358,7 +375,7 @@ async def names_of_parents(db: Database, child_id: str) -> list[str]:
 def _write_settings(folder: Path, standin_url: str, database: FreshDatabase | None) -> Config:
     yaml = YAML()
     data = yaml.load(settings.upgrade("", secret=lambda: secrets.token_urlsafe(32)))
-    port, synapse_port = pick_port(), pick_port()
+    port, synapse_port = reserve_port(), reserve_port()
     address = f"http://127.0.0.1:{port}"
     data["homeserver"] |= {"address": f"http://127.0.0.1:{synapse_port}", "domain": SERVER_NAME}
     data["appservice"] |= {"address": address, "port": port}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from sferum_bridge.demo.synapse import SynapseProcess, SynapseSettings
+from tests.support.ports import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +150,10 @@ class Homeserver:
 
     async def generation(self) -> int:
         """Ask which facts the homeserver has."""
+        return int((await self.standing())["generation"])
+
+    async def standing(self) -> dict[str, Any]:
+        """Ask where the facts stand."""
         now = str(int(time.time()))
         mac = sign(self.facts_secret, f"GET {FACTS_PATH} {now}".encode())
         answer = await request(
@@ -157,7 +162,7 @@ class Homeserver:
             headers={"X-Sferum-Time": now, "X-Sferum-Mac": mac},
         )
         assert answer.status == 200, answer
-        return int(answer.body["generation"])
+        return answer.body
 
     def _address(self, path: str) -> str:
         below = path if path.startswith("/") else f"/_matrix/client/v3/{path}"
@@ -229,5 +234,6 @@ def settings_for(folder: Path, **changes: Any) -> SynapseSettings:
         "folder": folder,
         "server_name": SERVER_NAME,
         "overrides": OVERRIDES,
+        "port": reserve_port(),
     }
     return SynapseSettings(**(base | changes))

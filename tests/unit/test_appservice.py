@@ -1,4 +1,4 @@
-"""What the homeserver's transactions and visitors of the web server get."""
+"""What the homeserver's transactions get."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from aiohttp import web
 from sqlalchemy import insert
 
 from sferum_bridge.bot import commands
-from sferum_bridge.bot.texts import Texts
 from sferum_bridge.matrix.appservice import Appservice
 from sferum_bridge.matrix.door import Door
 from sferum_bridge.relay import convert
 from sferum_bridge.store import queues, rooms, tables
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
-from sferum_bridge.web.invite import InvitePage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -64,7 +62,6 @@ async def client(
     )
     application = web.Application()
     application.add_routes(Appservice(db, "hs-secret", door).routes())
-    application.add_routes(InvitePage(Texts(), BOT, "help@school.example", ("ru", "en")).routes())
     return await aiohttp_client(application)
 
 
@@ -182,27 +179,3 @@ async def test_ghosts_and_rooms_are_not_made_on_demand(client: TestClient[Any, A
             assert answer.status == 404
     async with client.post("/_matrix/app/v1/ping", headers=headers, json={}) as answer:
         assert answer.status == 200
-
-
-async def test_the_invite_page_is_the_same_for_every_code_and_changes_nothing(
-    client: TestClient[Any, Any], db: Database
-) -> None:
-    pages = set()
-    for code in ("AAAA-BBBB", "ZZZZ", "%3Cscript%3E"):
-        for method in ("GET", "HEAD"):
-            async with client.request(method, f"/i/{code}") as answer:
-                assert answer.status == 200
-                policy = answer.headers["Content-Security-Policy"]
-                assert "default-src 'none'" in policy
-                assert answer.headers["Referrer-Policy"] == "no-referrer"
-                assert answer.headers["Cache-Control"] == "no-store"
-                if method == "GET":
-                    pages.add(await answer.text())
-    (page,) = pages
-    assert "AAAA" not in page
-    assert '<section lang="ru">' in page
-    assert '<section lang="en">' in page
-    assert "https://matrix.to/#/@bot:school.example" in page
-    assert "help@school.example" in page
-    assert "<script" not in page
-    assert await queued(db) == {}

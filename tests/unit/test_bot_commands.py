@@ -48,10 +48,16 @@ def direct(text: str) -> Command:
         ("язык en", Name.LANGUAGE, "ru"),
         ("не мой код не работает", Name.UNKNOWN, "ru"),
         ("да я хотела спросить", Name.UNKNOWN, "ru"),
-        ("пригласить ученика 1А", Name.UNKNOWN, "ru"),
+        ("пригласить ученика 1А", Name.INVITE_PUPIL, "ru"),
         ("good morning", Name.UNKNOWN, "en"),
         ("👋", Name.UNKNOWN, ""),
         ("confirm:", Name.CONFIRM, "en"),
+        ("«мои дети»", Name.CHILDREN, "ru"),
+        ("“!my children”.", Name.CHILDREN, "en"),
+        ("«найти Петрова»", Name.FIND, "ru"),
+        ("\ufeffмои\u200b дети", Name.CHILDREN, "ru"),
+        ("не мои\u0306", Name.NOT_MINE, "ru"),
+        ("«да» или «нет»", Name.UNKNOWN, "ru"),
         ("подтвердить 1234", Name.CODE, "ru"),
         ("https://school.example/i/abc", Name.CODE, ""),
     ],
@@ -71,7 +77,9 @@ def test_every_command_has_words_in_both_languages() -> None:
             )
 
 
-@pytest.mark.parametrize("text", ["помощь", "да", "привет", "!", "!!!", "! важно", "", "confirm x"])
+@pytest.mark.parametrize(
+    "text", ["помощь", "да", "привет", "!", "!!!", "! важно", "", "confirm x", "«!почему»"]
+)
 def test_a_room_needs_the_prefix_and_a_known_word(text: str) -> None:
     assert parse(text, prefix="!", direct=False) is None
 

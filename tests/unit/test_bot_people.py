@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sferum_bridge.school.layout import Kind, key
-from sferum_bridge.store import dialogues, rooms
+from sferum_bridge.store import accounts, dialogues, rooms
 from tests.support.bot import (
     ADMIN,
     BOT,
@@ -21,16 +21,16 @@ from tests.support.bot import (
     TEACHER,
     World,
     a_world,
+    assign,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 
 @pytest_asyncio.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(tmp_path) as made:
+async def world() -> AsyncIterator[World]:
+    async with a_world() as made:
         yield made
 
 
@@ -72,6 +72,48 @@ async def test_why_in_a_room_is_answered_in_the_direct_chat(world: World) -> Non
     assert "алгебра" not in answer.body
     [answer] = await world.write(TEACHER, "почему")
     assert "алгебра" in answer.body
+
+
+async def test_why_of_a_room_that_is_named(world: World) -> None:
+    await world.become_parent(MOTHER, await world.invite())
+    async with world.db.write() as tx:
+        for kind in (Kind.PARENTS, Kind.PUPILS):
+            room_key = key(kind, world.ids["5А"])
+            await rooms.intend(tx, room_key, world.ids["school"], kind.value)
+            await rooms.created(tx, room_key, f"!{kind.value}-room")
+    link = "https://matrix.to/#/!parents-room?via=school.example"
+    links = (link, link.replace("!", "%21"))
+    for named in ("5А · родители", "5а · Родители", "!parents-room", *links):
+        [answer] = await world.write(MOTHER, f"почему {named}")
+        assert "вы родитель: Ася, 5А" in answer.body, named
+    # Where she has no place and what there is not are answered alike.
+    refused = [await world.write(MOTHER, f"почему {it}") for it in ("5А · ученики", "!nowhere")]
+    assert [said.body for [said] in refused] == [world.text("why-not")] * 2
+
+
+async def test_who_may_search_whom(world: World) -> None:
+    [found] = await world.write(ADMIN, "найти Выдумкин")
+    assert "Фома Выдумкин" in found.body
+    assert "Ася" not in found.body, "half a surname is another surname"
+    [found] = await world.write(ADMIN, "найти 5a")
+    assert "Ася Выдумкина" in found.body
+    [found] = await world.write(TEACHER, "найти Фома")
+    assert found.body == world.text("find-nobody"), "9Б is not her class"
+    [found] = await world.write(TEACHER, "найти ВЫДУМКИНА ася")
+    assert "Ася Выдумкина" in found.body
+    for mxid in (PUPIL, MOTHER):
+        [answer] = await world.write(mxid, "найти Фома")
+        assert "Фома" not in answer.body
+
+
+async def test_namesakes_are_numbered_and_never_guessed(world: World) -> None:
+    async with world.db.write() as tx:
+        for number in (1, 2):
+            world.ids[f"twin{number}"] = await accounts.add_person(tx, "Сказочный", "Лев")
+            await assign(tx, world.ids, f"twin{number}", "enrolment", class_id=world.ids["5А"])
+    [found] = await world.write(ADMIN, "найти Лев Сказочный")
+    assert "Лев Сказочный (1)" in found.body
+    assert "Лев Сказочный (2)" in found.body
 
 
 @pytest.mark.parametrize(
@@ -227,8 +269,8 @@ events = st.fixed_dictionaries(
 )
 
 
-async def test_no_event_makes_the_bot_stumble(tmp_path: Path, caplog: Any) -> None:
-    async with a_world(tmp_path) as world:
+async def test_no_event_makes_the_bot_stumble(caplog: Any) -> None:
+    async with a_world() as world:
         await world.write(PUPIL, "кто я")
         sent: list[Any] = []
 
@@ -243,8 +285,8 @@ async def test_no_event_makes_the_bot_stumble(tmp_path: Path, caplog: Any) -> No
         assert "failed" not in caplog.text
 
 
-async def test_no_words_make_the_bot_stumble(tmp_path: Path, caplog: Any) -> None:
-    async with a_world(tmp_path) as world:
+async def test_no_words_make_the_bot_stumble(caplog: Any) -> None:
+    async with a_world() as world:
         said: list[str] = []
         words = st.sampled_from(["одобрить", "confirm", "язык", "почему", "/i/", "!", "0000-"])
         sentences = st.lists(words | st.text(max_size=30), max_size=9).map(" ".join)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,18 @@ from hypothesis import strategies as st
 
 import sferum_bridge.bot
 from sferum_bridge.bot import texts as texts_module
-from sferum_bridge.bot.inviting import Action
+from sferum_bridge.bot.reach import Action
 from sferum_bridge.bot.texts import LANGUAGES, Text, TextMissingError, Texts, harmless
 from sferum_bridge.school.access import Role
 from sferum_bridge.school.kinship import Answer
 from sferum_bridge.school.layout import Kind
+from sferum_bridge.store.mails import Cause
 
 TEXTS = Texts()
 WHEN = datetime(2026, 9, 14, 10, 32, tzinfo=UTC)
 SPECIAL: dict[str, Any] = {"until": WHEN, "minutes": 3, "action": Action.INVITE, "has_subject": 1}
+SPECIAL |= {"at": WHEN, "cause": Cause.FULL, "typed": 1, "creates": 1, "count": 3, "least": 10}
+SPECIAL |= {"given": WHEN, "withdrawn": WHEN, "since": WHEN, "day": WHEN}
 
 
 class _Variables(visitor.Visitor):  # type: ignore[misc]  # untyped library
@@ -38,6 +42,7 @@ class _Variables(visitor.Visitor):  # type: ignore[misc]  # untyped library
         self.generic_visit(node)
 
 
+@cache
 def catalogue(language: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for resource in texts_module.sources(language).values():
@@ -68,7 +73,7 @@ def test_no_text_of_the_bot_is_idle() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
     used = set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', code))
     used |= {answer.value.lower() for answer in Answer}
-    for file_name in ("general.ftl", "kinship.ftl"):
+    for file_name in ("general.ftl", "kinship.ftl", "inviting.ftl", "enlisting.ftl"):
         body = texts_module.sources("ru")[file_name].body
         assert {entry.id.name for entry in body if isinstance(entry, Message)} <= used
 
@@ -93,6 +98,7 @@ def test_every_text_renders(text_key: str, language: str) -> None:
         assert f"&lt;{name}&gt;" in text.html
     assert "**" not in text.body
     assert "`" not in text.body
+    assert ".." not in text.body
     assert not re.search("[\ue000-\ue0ff\u2068\u2069]", text.body + text.html)
 
 

@@ -70,6 +70,7 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
         ("rooms:\n  at_once: никогда\n", "rooms.at_once"),
         ("rooms:\n  atonce: 4\n", "rooms.atonce"),
         ("school:\n  parent_access: maybe\n", "school.parent_access"),
+        ("school:\n  public_url: school.example\n", "school.public_url"),
         ("- a\n- b\n", "file"),
         ("a: [\n", "cannot be read"),
         ("homeserver: 5\n", "homeserver"),

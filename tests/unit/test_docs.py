@@ -21,7 +21,7 @@ def typed() -> list[tuple[str, list[str]]]:
     """Return document and words of every `sferum-bridge …` that stands in one."""
     found = []
     for document in DOCUMENTS:
-        text = document.read_text(encoding="utf-8")
+        text = re.sub(r"\\\n\s*", "", document.read_text(encoding="utf-8"))
         lines = re.findall(r"^ {4,}(sferum-bridge .*)$", text, re.MULTILINE)
         found += [(document.name, shlex.split(line)) for line in lines]
         found += [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sferum_bridge.school import kinship
 from sferum_bridge.school.kinship import AccessPolicy, Answer, Invite, Redeemer
-from sferum_bridge.school.people import LinkState, ParentLink
+from sferum_bridge.school.people import LinkState, ParentLink, Waits
 
 NOW = 1_000_000
 INVITE = Invite("i", "school", "child", "child", NOW + 1)
@@ -73,16 +73,24 @@ def test_who_may_issue(held: int, answer: Answer | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "expected", "state"),
+    ("policy", "vouched", "waits"),
     [
-        (AccessPolicy.IMMEDIATE, False, LinkState.ACTIVE),
-        (AccessPolicy.ROSTER_OR_APPROVAL, True, LinkState.ACTIVE),
-        (AccessPolicy.ROSTER_OR_APPROVAL, False, LinkState.PENDING),
-        (AccessPolicy.ALWAYS_APPROVAL, True, LinkState.PENDING),
+        (AccessPolicy.IMMEDIATE, False, set()),
+        (AccessPolicy.ROSTER_OR_APPROVAL, True, set()),
+        (AccessPolicy.ROSTER_OR_APPROVAL, False, {Waits.SCHOOL}),
+        (AccessPolicy.ALWAYS_APPROVAL, True, {Waits.SCHOOL}),
     ],
 )
-def test_how_far_confirming_comes(policy: AccessPolicy, expected: bool, state: LinkState) -> None:  # noqa: FBT001 - a column of the table
-    assert kinship.state_after_confirming(policy, expected=expected) is state
+def test_whose_word_a_confirmed_link_waits_for(
+    policy: AccessPolicy,
+    vouched: bool,  # noqa: FBT001 - a column of the table
+    waits: set[Waits],
+) -> None:
+    def left(*, child_decides: bool) -> frozenset[Waits]:
+        return kinship.waits_after_confirming(policy, vouched=vouched, child_decides=child_decides)
+
+    assert left(child_decides=False) == waits
+    assert left(child_decides=True) == waits | {Waits.CHILD}
 
 
 random_bytes = st.binary(min_size=kinship.CODE_BYTES, max_size=kinship.CODE_BYTES)

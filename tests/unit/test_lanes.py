@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from sferum_bridge.store.queues import Item
 
 
+def _opened(folder: Path) -> Database:
+    return open_database(
+        f"sqlite:///{folder}/lanes.db", Sealer(b"an invented key of 32 bytes, hah")
+    )
+
+
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = open_database(
-        f"sqlite:///{tmp_path}/lanes.db", Sealer(b"an invented key of 32 bytes, hah")
-    )
+    db = _opened(tmp_path)
     async with db.engine.begin() as connection:
         await connection.run_sync(tables.metadata.create_all)
     yield db
@@ -40,7 +44,7 @@ async def put(db: Database, *names: str) -> None:
 async def run_until(
     db: Database, handle: Callable[[Item], Awaitable[None]], done: asyncio.Event
 ) -> None:
-    task = asyncio.create_task(Lanes(db, queues.INBOX, handle, most_tries=3).run())
+    task = asyncio.create_task(Lanes(db, queues.INBOX, handle, most_tries=3, poll=0.05).run())
     try:
         async with asyncio.timeout(10):
             await done.wait()
@@ -74,6 +78,22 @@ async def test_a_lane_keeps_its_order_and_what_waited_comes_first(db: Database) 
     worker = Worker(db, 120)
     await asyncio.gather(run_until(db, worker, worker.done), put(db, *names[100:]))
     assert worker.seen == names
+
+
+async def test_what_another_process_put_there_is_found(db: Database, tmp_path: Path) -> None:
+    """The console's news wait for no message of a chat, and for no start of the bridge."""
+    console = _opened(tmp_path)
+    worker = Worker(db, 2)
+    await put(db, "a1")
+
+    async def order() -> None:
+        while not worker.seen:  # noqa: ASYNC110 - the worker has no event for its first row
+            await asyncio.sleep(0.01)
+        await put(console, "b1")
+
+    await asyncio.gather(run_until(db, worker, worker.done), order())
+    await console.close()
+    assert worker.seen == ["a1", "b1"]
 
 
 async def test_a_slow_lane_holds_no_other_up(db: Database) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from sferum_bridge.roster import Contacts, Known, Plan, make_plan
 from sferum_bridge.roster.matching import Doubt
-from sferum_bridge.roster.plan import ClassKey
+from sferum_bridge.roster.plan import ClassKey, Outcome
 from sferum_bridge.roster.reader import read_grids
 from sferum_bridge.school.people import (
     Appointment,
@@ -230,6 +230,39 @@ def test_a_dismissed_teacher_who_is_a_parent_stays_a_parent(stored: Known) -> No
     assert not plan.expected_parents_to_end
 
 
+def staff(first: str, second: str, *, until: str = "") -> list[Grid]:
+    """Return the good roster with other roles of its two members of staff."""
+    head, one, two = GOOD["Сотрудники"]
+    return grids(
+        Сотрудники=[
+            head,
+            [*one[:4], first, *one[5:], "", "", until],
+            [*two[:4], second, *two[5:]],
+        ]
+    )
+
+
+def test_the_last_administrator_is_kept_whatever_the_list_calls_them(stored: Known) -> None:
+    """Made one at the console, they stand in the school's own list as they always did."""
+    head = id_of(stored, "С2")
+    plan = planned(staff("учитель", "учитель"), stored)
+    assert [(c.doubt, c.candidates) for c in plan.conflicts] == [
+        (Doubt.LAST_ADMINISTRATOR, (head,))
+    ]
+    assert plan.empty
+
+
+def test_an_administrator_goes_when_another_one_stays(stored: Known) -> None:
+    def ended(sheets: list[Grid]) -> list[str]:
+        ends = planned(sheets, stored).to_end
+        return [e.assignment.person_id for e in ends if isinstance(e.assignment, Appointment)]
+
+    assert ended(staff("администратор; учитель", "учитель")) == [id_of(stored, "С2")]
+    assert ended(staff("администратор; учитель", "учитель", until="31.12.2026")) == [
+        id_of(stored, "С1")
+    ], "after New Year there would be none: only the teacher's own last day is noted"
+
+
 def test_a_correction_is_a_change_but_spelling_is_not(stored: Known) -> None:
     rows = [*GOOD["Ученики"]]
     rows[1] = ["01", "ОБЛАЧКОВА", "Алена", "", "15.03.2014", "5А"]
@@ -293,3 +326,97 @@ def test_a_new_year_is_new_classes_and_the_old_ones_end(stored: Known) -> None:
     assert not plan.people_to_add
     assert len([end for end in plan.to_end if isinstance(end.assignment, Enrolment)]) == 3
     assert planned(grids(Классы=rows), applied(plan, stored)).empty
+
+
+# --- what a parent corrected (S-37) ---------------------------------------------------------
+
+
+def corrected(stored: Known, external_id: str, **fields: tuple[str, str]) -> Known:
+    """Have a parent correct fields of a pupil: name → what the roster said, what it is now."""
+    person_id = id_of(stored, external_id)
+    now: dict[str, Any] = {name: value for name, (_, value) in fields.items()}
+    person = replace(stored.school.people[person_id], **now)
+    school = replace(stored.school, people={**stored.school.people, person_id: person})
+    listed = {name: before for name, (before, _) in fields.items()}
+    return replace(stored, school=school, corrections={person_id: listed})
+
+
+def with_first_pupil(*cells: str) -> list[Grid]:
+    return grids(Ученики=[PUPIL_HEADER, list(cells), *GOOD["Ученики"][2:]])
+
+
+KEPT, AGREED, OVERRULED = Outcome.KEPT, Outcome.AGREED, Outcome.OVERRULED
+OLD_NEWS: list[tuple[str, str, list[Outcome], set[str]]] = [
+    ("Облачкова", "Луновна", [KEPT, KEPT], set()),
+    ("ОБЛАЧКОВА", "", [KEPT, KEPT], set()),
+    ("Звёздочкина", "Луновна", [AGREED, KEPT], set()),
+    ("Звездочкина", "Звёздовна", [AGREED, AGREED], set()),
+]
+# Without an id another name or patronymic is another pupil.
+NEWS: list[tuple[str, str, list[Outcome], set[str]]] = [
+    ("Облачкова", "Ветровна", [KEPT, OVERRULED], {"middle_name"}),
+    ("Ветрова", "Луновна", [OVERRULED, KEPT], {"family_name"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("external_id", "family", "patronymic", "outcomes", "changed"),
+    [*(("01", *row) for row in OLD_NEWS + NEWS), *(("", *row) for row in OLD_NEWS)],
+)
+def test_a_corrected_profile_and_the_roster(
+    stored: Known,
+    external_id: str,
+    family: str,
+    patronymic: str,
+    outcomes: list[Outcome],
+    changed: set[str],
+) -> None:
+    fields = {
+        "family_name": ("Облачкова", "Звёздочкина"),
+        "middle_name": ("Луновна", "Звёздовна"),
+    }
+    known = corrected(stored, "01", **fields)
+    sheets = with_first_pupil(external_id, family, "Алёна", patronymic, "14.03.2014", "5А")
+    if not external_id:
+        sheets = [sheet for sheet in sheets if sheet.name != "Родители"]
+    plan = planned(sheets, known)
+    assert not plan.people_to_add
+    assert [each.outcome for each in plan.corrected] == outcomes
+    assert [(each.listed, each.profile) for each in plan.corrected] == [
+        (family, "Звёздочкина"),
+        (patronymic, "Звёздовна"),
+    ]
+    assert [set(change.changed) for change in plan.people_to_change] == [changed] * bool(changed)
+    for change in plan.people_to_change:
+        told = {"family_name": family, "middle_name": patronymic}
+        profile = {name: now for name, (_, now) in fields.items()}
+        assert all(getattr(change, name) == told[name] for name in changed)
+        assert all(getattr(change, name) == profile[name] for name in fields.keys() - changed)
+    assert plan.empty is (outcomes == [KEPT, KEPT])
+
+
+def test_two_corrected_names_do_not_make_an_id_look_reused(stored: Known) -> None:
+    known = corrected(
+        stored,
+        "02",
+        family_name=("Лучиков", "Звёздочкин"),
+        given_name=("Лев", "Леонид"),
+    )
+    plan = planned(grids(), known)
+    assert not plan.conflicts
+    assert plan.empty
+    assert {each.outcome for each in plan.corrected} == {KEPT}
+
+
+def test_a_corrected_contact_is_kept_only_where_contacts_are_compared(stored: Known) -> None:
+    person_id = id_of(stored, "01")
+    contacts = {**(stored.contacts or {}), person_id: Contacts("asya@example.org")}
+    known = replace(
+        stored, contacts=contacts, corrections={person_id: {"email": "staraya@example.org"}}
+    )
+    rows = [*GOOD["Ученики"]]
+    rows[1] = [*rows[1], "staraya@example.org"]
+    plan = planned(grids(Ученики=rows), known)
+    assert plan.empty
+    assert [(each.field, each.outcome) for each in plan.corrected] == [("email", KEPT)]
+    assert not planned(grids(Ученики=rows), replace(known, contacts=None)).corrected

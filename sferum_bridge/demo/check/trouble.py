@@ -28,8 +28,9 @@ async def play_languages(story: Story) -> None:
             ("!parents", "Your parents"),
             ("!whoami", "you are a pupil"),
             ("!why", "This is why"),
+            ("!slips", "You have no right to do this"),
         ),
-        "class_teacher": (("!invite", "You have no right to do this"),),
+        "class_teacher": (("!invite", "Who is the invite for?"),),
     }
     with story.step("7.1", "English commands are answered in English"):
         for part, asked in english.items():

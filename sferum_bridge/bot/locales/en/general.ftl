@@ -1,38 +1,64 @@
 # Who is who, help, and what the bot says when it cannot help.
 
-e-out = This is a school’s assistant. To get in you need an invite from the school or from a child. If you have the code of an invite, send it here. Help: { $contact }
+e-out = This is a school’s assistant. To get in you need an invite from the school or from a child. If you have the code of an invite, send it here. Without one you can apply: `apply`. Help: { $contact }
 
 hello = Hello, { $name }! I am the school’s assistant.
 
 help-pupil =
     You are a pupil. You can write:
 
-    - `invite` — get a code for a parent
-    - `parents` — who is connected to your profile
+    - `invite` — a code, a link and a picture for a parent
+    - `revoke` — switch your invite off
+    - `my parents` — who is linked to your profile
+    - `not a parent` — if a stranger is being linked
+    - `my consents` — what was agreed to
+    - `journal` — who saw and changed your profile
 help-parent =
     You are a parent. You can write:
 
-    - `children` — your children, their classes and schools
-    - to add another child, send the code of their invite, such as `confirm XXXX-XXXX-…`
+    - `my children` — your children, classes and schools
+    - `correct` — if your child’s data are wrong
+    - `leave` — no longer be a parent here
+    - `my consents` — what was agreed to
+    - `journal` — who saw and changed your profile
+
+    To add another child, send the code of its invite.
 help-class-teacher =
     You are a class teacher. You can write:
 
-    - `approve` — which parents wait to be checked
+    - `approve` — who and what waits for you
+    - `invite Петрова Анна` — an invite for a pupil’s parent
+    - `slips 5А` — invites for the class on paper
+    - `invite pupil 1А Петрова Анна` — bring a pupil in, with an e-mail if you like
+    - `find Петрова` — find a pupil
+    - `replace account` — if somebody lost their phone or password
 help-administrator =
     You are an administrator of the school. You can write:
 
-    - `approve` — which parents wait to be checked
-help-staff = You work at the school. If you are a parent too, send the code of your child’s invite: you need no second account.
-help-newcomer = If you are a parent, send the code of the invite or the link your child gave you. The child makes it by writing `invite` to me
+    - `approve` — everything that waits
+    - `find Петрова` — find a pupil
+    - `invite Петрова Анна` — an invite for a pupil’s parent
+    - `slips 5А` — invites for a class on paper
+    - `invite pupil 1А Петрова Анна` — bring a pupil in
+    - `appoint`, `dismiss`, `hand over` — staff and dates
+    - `transfer` — a pupil changes class or school
+    - `unlink parent` — on paper, with a second approver
+    - `exception` — an adult who studies here
+    - `replace account` — if somebody lost their phone or password
+    - `journal` — who did what
+help-staff = You work at the school. If you are a parent too, send the code of your child’s invite: no second account is needed.
+help-newcomer = If you are a parent, send the invite code or link from your child. The child makes the code by writing `invite` to me. Without a code you can apply to the school: `apply`
 help-everybody =
     For everybody:
 
-    - `whoami` — your roles and your account
-    - `why` — why you are in the school’s chats
+    - `who am i` — your roles and account
+    - `why` — why you are in the school’s chats; `why 5А · parents` — in one
+    - `come back` — return to rooms you left
+    - `export`, `erase` — get your data, ask to have them deleted
     - `language ru` — перейти на русский
     - `help` — this text
 
-    Here commands are plain words, in group chats they begin with an exclamation mark: `!why`. If something does not work: { $contact }
+    Here commands are plain words, in rooms of several people they begin with an exclamation mark: `!why`. If something does not work: { $contact }
 
 not-understood = Sorry, I only understand commands and codes of invites. To see what you can write: `help`
 failed = Sorry, something went wrong on my side, and nothing has changed. Please try again a little later. If that does not help: { $contact }

@@ -1,18 +1,5 @@
 # Inviting and confirming a parent.
 
-invite-code =
-    Done! Here is an invite for a parent. The code:
-
-    ```
-    { $code }
-    ```
-
-    or the link: { $link }
-
-    Pass it on as you like: in a message, on paper, by voice. The parent signs in with **their own** account and sends the code to me, { $bot }.
-
-    The invite is valid until { DATETIME($until, dateStyle: "long", timeStyle: "short") } (school time) and works for both parents. Any earlier invite has ended. Please do not post the code in group chats.
-
 confirm-ask =
     Please check the child’s details:
 
@@ -22,11 +9,12 @@ confirm-ask =
 
     By confirming you say that you are a parent or legal guardian, and agree that the school processes the child’s name and class and your name for talking in the school’s closed chats.
 
+    Nothing changes until you answer.
+confirm-how =
     - ✅ or `confirm` — yes, this is my child
     - ❌ or `not mine` — this is not my child
+    - `correct` — yes, but a detail is wrong
     - `cancel` — decide later
-
-    Nothing changes until you answer. If a detail is wrong, confirm and write to the class teacher.
 
 confirmed =
     Done, thank you! You now see **{ $child }** in your profile, and the child’s profile shows you.
@@ -36,6 +24,7 @@ confirmed =
 i-pending =
     Done: you see { $child } in your profile, and the child’s profile shows you. Access to the parents’ chat of { $class } opens once the class teacher has checked, usually within one or two working days. I will write when it does.
 i-already = You have already confirmed { $child }. There is nothing to do.
+confirmed-closed = Done: you see { $child } in your profile, and the child’s profile shows you. The chats of { $class } stay closed for now: the school decides about access to them. Please ask the school’s administrator.
 
 e-self =
     You opened the invite with the pupil’s own account — a child cannot become their own parent. What you can do:
@@ -47,7 +36,6 @@ e-self =
     The invite is not used up and is valid until { DATETIME($until, dateStyle: "long", timeStyle: "short") } (school time).
 e-pupil = This is a pupil’s account; a child cannot be confirmed with it. Sign in with an adult’s account or ask the school’s administrator. The invite is not used up.
 e-full = The child cannot be confirmed with this link: the profile already has two parents. If the legal guardians have changed, ask the class teacher or the school’s administrator.
-e-full-invite = No new invite is needed: the profile already has two parents. If something has changed, ask the class teacher. To see the list: `parents`
 e-expired = The invite has expired. Ask the child to make a new one (the command `invite`) or ask the class teacher.
 e-unknown = The invite was not found or is no longer valid. Check that the code is complete, or ask for a new one.
 e-rate =
@@ -57,7 +45,10 @@ e-rate =
     }.
 e-right =
     { $action ->
-        [invite] You have no right to do this: an invite is made from the child’s profile. Who can: the pupil, by writing `invite` to me. Ask your child to send you the code.
+        [invite] You have no right to do this: an invite is made from the child’s profile. Who can: the pupil, by writing `invite` to me, the child’s class teacher or the school’s administrator. Ask them for the code.
+        [revoke] You have no right to do this. Who can switch an invite off: the pupil, by writing `revoke` to me, the child’s class teacher or the school’s administrator.
+        [slips] You have no right to do this. Who can print invites: the class’s teacher or the school’s administrator.
+        [exception] You have no right to do this. Who can: the administrator of the child’s school.
        *[approve] You have no right to do this. Who can: the child’s class teacher or the school’s administrator, but not the parent in question.
     }
 
@@ -68,11 +59,14 @@ not-mine-late = You have already confirmed { $child }. If that was a mistake, wr
 not-mine-child = Your invite reached the wrong person, so I have ended it. No harm done: to make a new one, write `invite`
 not-mine-teacher = An invite for a parent reached the wrong person and has ended. Pupil: { $child }. There is nothing to do, the pupil can make a new one.
 
-news-child = Your profile has a new parent: **{ $parent }**. If you do not know this person, tell your class teacher.
-news-child-pending = A parent is joining your profile: **{ $parent }**. The class teacher will check and open access. If you do not know this person, tell your class teacher.
-news-other-parent = The profile of your child ({ $child }) has a new parent: **{ $parent }**. If you do not know this person, write to the class teacher.
-news-teacher = A new parent in { $class }: **{ $parent }** (child: { $child }). There is nothing to do. If this is a mistake, tell the school’s administrator.
+news-child = Your profile has a new parent: **{ $parent }**. If you do not know this person, tap ❌ or write `not a parent`
+news-child-pending = A parent is joining your profile: **{ $parent }**. The class teacher will check and open access. If you do not know this person, tap ❌ or write `not a parent`
+news-other-parent = A parent is joining the profile of your child ({ $child }): **{ $parent }**. If you do not know this person, tap ❌ or write `not a parent`
+news-other-parent-known = The profile of your child ({ $child }) has a new parent: **{ $parent }**. If this is a mistake, write to the class teacher.
+news-teacher = A new parent in { $class }: **{ $parent }** (child: { $child }). There is nothing to do. If this is a mistake, tap ❌.
+news-teacher-denied = A new parent in { $class }: **{ $parent }** (child: { $child }). The list says: **access denied** (the school holds the ground), so the class’s chats stay closed to them. If the list is wrong, tell the school’s administrator; if this is no parent, tap ❌.
 
+approve-ask-denied = Please note: the school’s list says **access denied** (the school holds the ground). Even if you confirm the parent, the class’s chats stay closed.
 approve-ask =
     A new parent is waiting to be checked:
 
@@ -92,11 +86,42 @@ approve-ask =
     ```
     { $reject }
     ```
-approve-done = Done: **{ $parent }** is a parent ({ $child }). The class’s chats will be there for them by themselves.
+approve-done = Done: **{ $parent }** is a parent ({ $child }). The class’s chats will open by themselves.
+approve-done-denied = Done: **{ $parent }** is a parent ({ $child }). The list says: **access denied** (the school holds the ground), so the class’s chats stay closed. If the list is wrong, the school’s administrator corrects it.
 approve-gone = There is nothing left to decide here: the request was settled or withdrawn.
+approve-more = There are more: decide these, then write `{ $word }` again.
 approve-none = Nobody is waiting for you to check right now.
-approved-parent = The class teacher has opened access for you ({ $child }). The class’s chats will be there in a minute.
+approved-parent = Access is open ({ $child }). The class’s chats will be there in a minute.
+approved-parent-closed = You are confirmed as a parent ({ $child }). The class’s chats stay closed for now: the school decides about access to them. Please ask the school’s administrator.
 approved-child = The class teacher has confirmed your parent: { $parent }.
-reject-done = The record is gone: { $parent } no longer shows as a parent ({ $child }). The earlier invite has ended, the pupil can make a new one.
+reject-done =
+    The record is gone: { $parent } no longer shows as a parent ({ $child }). The earlier invite has ended, the pupil can make a new one.
+
+    If this was a mistake, tap ↩️ within { $hours } { $hours ->
+        [one] hour
+       *[other] hours
+    }.
 rejected-parent = The school did not confirm your request ({ $child }), and the record is gone. If this is a mistake, ask the class teacher or the school’s administrator.
 rejected-child = The school did not confirm a parent ({ $parent }), and the record is gone. If a new invite is needed, write `invite`
+
+e-used = This invite has been used already. If it was neither you nor the other parent, tell the class teacher at once. The child makes a new one by writing `invite` to me.
+used-alert = Somebody else tried an invite that has been used ({ $child }). It did not work. If the other parent needs an invite, make a new one; if not, a stranger may have seen it: tell the class teacher.
+child-gone = An invite for a parent did not work: { $child } is no longer a pupil of the school. The invite is switched off. If the pupil does study here, check the lists and make a new one.
+
+i-pending-child =
+    Done: you see { $child }, and the child sees you. The parents’ chat of { $class } opens when { $child } confirms it too: from fourteen on the pupil’s own consent is needed. I will write when it opens.
+approve-child-ask =
+    Somebody is being added to your profile as a parent: **{ $parent }**
+
+    Is this your parent or legal guardian? By confirming you agree that they see your name, class and school and are in the parents’ chat of your class. You can take it back: `withdraw consent`
+
+    ✅ — yes, ❌ — no. Or by a command:
+
+    ```
+    { $approve }
+    ```
+
+    ```
+    { $reject }
+    ```
+approve-child-done = Thank you! You have confirmed your parent: **{ $parent }**.

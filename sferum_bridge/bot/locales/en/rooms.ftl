@@ -12,6 +12,7 @@ room-materials = { $class } · materials
 reason-administrators = you administer the school
 reason-staff = you work at the school
 reason-leaders = you are the class teacher: { $class }
+reason-leaders-acting = you stand in for the class teacher until there is one: { $class }
 reason-teachers =
     { $has_subject ->
         [0] you teach: { $class }

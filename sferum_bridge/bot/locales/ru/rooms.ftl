@@ -12,6 +12,7 @@ room-materials = { $class } · материалы
 reason-administrators = вы администратор школы
 reason-staff = вы работаете в школе
 reason-leaders = вы классный руководитель: { $class }
+reason-leaders-acting = вы исполняете обязанности классного руководителя, пока он не назначен: { $class }
 reason-teachers =
     { $has_subject ->
         [0] вы преподаёте: { $class }

@@ -1,0 +1,92 @@
+"""What the bridge does every hour though nobody asked: forget, revoke, congratulate.
+
+Each part is a transaction of its own and done again without harm, so a kill between two costs
+nothing. A database that is away is waited for; the hour begins when all was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sferum_bridge.bot import consenting
+from sferum_bridge.store import chats, dialogues, privacy, queues, schools, staffing
+from sferum_bridge.store.database import is_away
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from sferum_bridge.bot.service import Bot
+    from sferum_bridge.store.database import Database
+
+log = logging.getLogger(__name__)
+
+_KEPT = 7 * 24 * 3600 * 1000
+"""How long rows of queues that are done, and what goes with them, are kept; milliseconds."""
+_EVERY = 3600.0
+_DATABASE_SECONDS = 5.0
+
+
+class Housekeeper:
+    """Keeps house for one bridge."""
+
+    def __init__(self, db: Database, bot: Bot) -> None:
+        self._db = db
+        self._bot = bot
+        self._begun: dict[str, date] = {}
+        self._congratulated: dict[str, date] = {}
+
+    async def run(self) -> None:
+        """Keep house for ever. Raises what is not a database that is away."""
+        while True:
+            try:
+                await self.once()
+                pause = _EVERY
+            except Exception as e:
+                if not is_away(e):
+                    raise
+                log.warning("housekeeping waits for the database: %s", type(e).__name__)
+                pause = _DATABASE_SECONDS
+            await asyncio.sleep(pause)
+
+    async def once(self) -> None:
+        """Do all of it."""
+        await self._forget()
+        await self._revoke_void_invites()
+        await self._tell_of_birthdays()
+
+    async def _forget(self) -> None:
+        before = self._db.clock() - _KEPT
+        async with self._db.write() as tx:
+            await queues.prune(tx, queues.INBOX, before)
+            await queues.prune(tx, queues.OUTBOX, before)
+            await chats.prune_sending(tx, before)
+            await dialogues.prune(tx, before)
+            await privacy.prune(tx)
+
+    async def _revoke_void_invites(self) -> None:
+        """Revoke what was invited by a right that is over, at each school once on a new day."""
+        async with self._db.write() as tx:
+            days = {record.id: record.day(tx.now) for record in await schools.records(tx)}
+            for school_id, day in days.items():
+                if self._begun.get(school_id) != day:
+                    await staffing.revoke_void(tx, school_id, "bridge", day)
+        self._begun.update(days)
+
+    async def _tell_of_birthdays(self) -> None:
+        """Tell pupils who came of age what they decide now; each school is looked at once a day."""
+        found: list[str] = []
+        days: dict[str, date] = {}
+        async with self._db.read() as tx:
+            for record in await schools.records(tx):
+                day = consenting.telling_day(record, tx.now)
+                if self._congratulated.get(record.id) != day:
+                    days[record.id] = day
+                    found += await consenting.come_of_age(tx, record)
+        for person_id in found:
+            tell = partial(consenting.tell_of_age, person_id=person_id)
+            await self._bot.errand(f"birthday.{person_id}", tell)
+        # Only now: who was not told because the database went away is told the next time.
+        self._congratulated.update(days)

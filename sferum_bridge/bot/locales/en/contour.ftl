@@ -1,0 +1,41 @@
+# Access in an emergency: sferum-bridge contour.
+
+contour-opened = The server's operator let the account { $who } into rooms of the school “{ $school }”, until { DATETIME($until, dateStyle: "long", timeStyle: "short") } (the school's time). Reason: { $reason }
+contour-opened-then = When the time is up it closes by itself. Who is let in does not see earlier messages. It stands in the school's journal. If you do not know what it is for, ask whoever runs the server: they can close it earlier.
+contour-ended = The account { $who } is no longer let into rooms of the school “{ $school }”. It was to last until { DATETIME($until, dateStyle: "long", timeStyle: "short") } (the school's time). The reason was: { $reason }
+contour-ended-then = The account was removed from the rooms and cannot come in again.
+contour-room = { $room }
+action-contour-open = access in an emergency opened
+action-contour-end = access in an emergency closed
+
+contour-title = Access in emergencies
+contour-column-id = Id
+contour-column-school = School
+contour-column-who = To whom
+contour-column-rooms = Rooms
+contour-column-since = Since
+contour-column-until = Until
+contour-column-state = State
+contour-column-reason = Reason
+contour-state-open = open
+contour-state-over = over
+contour-none = Nothing is open to anybody now.
+contour-done-open = Opened, id { $number }. The school's administrators are told; it closes by itself. To close it earlier: `sferum-bridge contour close`
+contour-done-close = Closed, id { $number }. The school's administrators are told.
+contour-running = The running bridge does it: while it is stopped, nothing opens or closes until it runs again.
+contour-refused-reason = Say why with `--reason`, in at most 500 characters. It stays in the log, so name nobody.
+contour-refused-over = That time is over. Say for how long: `--for 2h`
+contour-refused-far = No longer than { $hours } h can be opened. Give a shorter time; the bound is the setting school.break_glass_hours.
+contour-refused-account = { $who } is no account of a person on this server. Write all of it, as @anna:school.example
+contour-refused-rooms = Which rooms? Name them with `--room`, as in the first column.
+contour-unknown-room = The school “{ $school }” has no room { $room }. These it has.
+contour-unknown-school = There is no school { $school }. `sferum-bridge school list` shows which there are
+contour-which-school = There are several schools: name one with `--school`
+contour-no-school = There is no school yet: import its lists first, `sferum-bridge roster apply`
+contour-which-term = Give the time in one way: `--for` or `--until`
+contour-bad-term = This is no time: { $term }. Write `--for 90m`, `--for 4h` or `--until "2026-12-31 18:00"`
+contour-unknown-id = Nothing open has this id. `sferum-bridge contour status` shows what there is
+contour-which-id = Several are open: give an id. `sferum-bridge contour status` shows what there is
+contour-rooms-title = Rooms of the school “{ $school }”
+contour-column-room = Call it
+contour-column-name = Room

@@ -1,0 +1,41 @@
+# Доступ в чрезвычайном случае: sferum-bridge contour.
+
+contour-opened = Оператор сервера открыл учётной записи { $who } доступ в чаты школы «{ $school }». Срок — до { DATETIME($until, dateStyle: "long", timeStyle: "short") } (время школы). Причина: { $reason }
+contour-opened-then = Когда срок выйдет, доступ закроется сам. Прежних сообщений вошедший не видит. Запись об этом — в журнале школы. Если вы не знаете, зачем это сделано, спросите того, кто обслуживает сервер: он может закрыть доступ раньше.
+contour-ended = Доступ учётной записи { $who } в чаты школы «{ $school }» закрыт. Срок был до { DATETIME($until, dateStyle: "long", timeStyle: "short") } (время школы). Причина была: { $reason }
+contour-ended-then = Из чатов эта учётная запись удалена и снова войти не может.
+contour-room = { $room }
+action-contour-open = открыт доступ в чрезвычайном случае
+action-contour-end = закрыт доступ в чрезвычайном случае
+
+contour-title = Доступ в чрезвычайных случаях
+contour-column-id = Номер
+contour-column-school = Школа
+contour-column-who = Кому
+contour-column-rooms = Чаты
+contour-column-since = С
+contour-column-until = До
+contour-column-state = Состояние
+contour-column-reason = Причина
+contour-state-open = открыт
+contour-state-over = закрыт
+contour-none = Сейчас никому не открыто.
+contour-done-open = Открыто, номер { $number }. Администраторам школы сообщено; закроется само. Раньше закрыть: `sferum-bridge contour close`
+contour-done-close = Закрыто, номер { $number }. Администраторам школы сообщено.
+contour-running = Это делает работающий мост: если он остановлен, доступ откроется и закроется, когда он снова заработает.
+contour-refused-reason = Напишите причину: `--reason`, до 500 знаков. Она останется в журнале, поэтому никого не называйте.
+contour-refused-over = Этот срок уже прошёл. Напишите, на сколько открыть: `--for 2h`
+contour-refused-far = Дольше чем на { $hours } ч открыть нельзя. Укажите меньший срок; предел — в настройке school.break_glass_hours.
+contour-refused-account = { $who } — не учётная запись человека на этом сервере. Напишите её целиком, как @anna:school.example
+contour-refused-rooms = Какие чаты открыть? Назовите их через `--room`, как в первом столбце.
+contour-unknown-room = У школы «{ $school }» нет чата { $room }. Вот какие есть.
+contour-unknown-school = Школы { $school } нет. Какие есть, покажет `sferum-bridge school list`
+contour-which-school = Школ несколько: назовите нужную через `--school`
+contour-no-school = Школ ещё нет: сначала загрузите списки, `sferum-bridge roster apply`
+contour-which-term = Укажите срок одним способом: `--for` или `--until`
+contour-bad-term = Срок не понят: { $term }. Пишите `--for 90m`, `--for 4h` или `--until "2026-12-31 18:00"`
+contour-unknown-id = Открытого доступа с таким номером нет. Какие есть, покажет `sferum-bridge contour status`
+contour-which-id = Открыто несколько: назовите номер. Какие есть, покажет `sferum-bridge contour status`
+contour-rooms-title = Чаты школы «{ $school }»
+contour-column-room = Как назвать
+contour-column-name = Чат

@@ -1,0 +1,123 @@
+"""Which topic takes which command, open question, case and piece of news: the bot's switchboard."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sferum_bridge.bot import (
+    about,
+    admitting,
+    applying,
+    approving,
+    confirming,
+    consenting,
+    correcting,
+    drifting,
+    enlisting,
+    entering,
+    excepting,
+    finding,
+    inviting,
+    journal,
+    opening,
+    parting,
+    privacy,
+    removing,
+    replacing,
+    restoring,
+    slips,
+    staff_news,
+    staffing,
+)
+from sferum_bridge.bot.commands import Command, Name
+from sferum_bridge.bot.talk import Talk
+from sferum_bridge.store import drifts, mails, openings
+from sferum_bridge.store.accounts import REPLACED
+from sferum_bridge.store.cases import Kind
+from sferum_bridge.store.staffing import MOVED, STAFF
+
+if TYPE_CHECKING:
+    from sferum_bridge.bot.deciding import Deciding
+
+Handler: TypeAlias = Callable[[Talk, Command], Awaitable[None]]
+GoOn: TypeAlias = Callable[[Talk, Mapping[str, Any], Command], Awaitable[None]]
+Tell: TypeAlias = Callable[[Talk, Mapping[str, Any]], Awaitable[None]]
+
+CASES: Mapping[Kind, Deciding] = {
+    Kind.APPLICATION: admitting.DECIDING,
+    Kind.CORRECTION: correcting.DECIDING,
+    Kind.ERASURE: privacy.DECIDING,
+    Kind.REMOVAL: removing.DECIDING,
+}
+"""How cases of each kind are decided."""
+
+_decisions = approving.Decisions(CASES)
+
+HANDLERS: Mapping[Name, Handler] = {
+    Name.INVITE: inviting.invite_parent,
+    Name.REVOKE: inviting.revoke,
+    Name.SLIPS: slips.print_slips,
+    Name.EXCEPTION: excepting.make_exception,
+    Name.INVITE_PUPIL: enlisting.invite_pupil,
+    Name.CHILDREN: about.my_children,
+    Name.PARENTS: about.my_parents,
+    Name.WHOAMI: about.who_am_i,
+    Name.WHY: about.why,
+    Name.FIND: finding.search,
+    Name.HELP: about.help_,
+    Name.APPROVE: _decisions.decide,
+    Name.REJECT: _decisions.decide,
+    Name.RECAST: admitting.recast,
+    Name.APPOINT: staffing.begin,
+    Name.DISMISS: staffing.begin,
+    Name.HAND_OVER: staffing.begin,
+    Name.TRANSFER: staffing.begin,
+    Name.CORRECT: correcting.correct,
+    Name.JOURNAL: journal.show,
+    Name.EXPORT: privacy.export,
+    Name.ERASE: privacy.erase,
+    Name.NOT_PARENT: parting.disown,
+    Name.LEAVE: parting.leave,
+    Name.UNLINK: removing.remove,
+    Name.RESTORE: restoring.restore,
+    Name.CONSENTS: consenting.show,
+    Name.WITHDRAW: consenting.withdraw,
+    Name.LANGUAGE: about.choose_language,
+    Name.COME_BACK: drifting.come_back,
+    Name.REPLACE: replacing.begin,
+}
+"""What somebody the school knows may say at any time."""
+
+FOR_ANYBODY: Mapping[Name, Handler] = {Name.APPLY: applying.apply}
+"""What somebody nobody knows may say, too."""
+
+DIALOGUES: Mapping[str, GoOn] = {
+    applying.TOPIC: applying.go_on,
+    confirming.TOPIC: confirming.go_on,
+    staffing.TOPIC: staffing.go_on,
+    correcting.TOPIC: correcting.go_on,
+    entering.TOPIC: entering.go_on,
+    enlisting.CLASS_TOPIC: enlisting.go_on_with_class,
+    privacy.TOPIC: privacy.go_on,
+    parting.TOPIC: parting.go_on,
+    replacing.TOPIC: replacing.go_on,
+    consenting.TOPIC: consenting.go_on,
+}
+"""Who goes on with an open question, by the `topic` of its state.
+
+Asked with what answers a question: confirm, not mine, correct, cancel, and words that are no
+command. Of somebody nobody knows, with every command.
+"""
+
+NEWS: Mapping[str, Tell] = {
+    drifts.FOUND: drifting.tell_whom_it_concerns,
+    drifts.SUMMARY: drifting.sum_up,
+    mails.FAILED: enlisting.mail_failed,
+    openings.ENDED: opening.ended,
+    openings.OPENED: opening.opened,
+    REPLACED: replacing.tell,
+    MOVED: staff_news.moved,
+    STAFF: staff_news.staff_changed,
+}
+"""Who tells people what another process did, by the `kind` of the news (`store.news`)."""

@@ -1,0 +1,53 @@
+"""Which rooms are inside the contour: school rooms, and every room with somebody educational."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sferum_bridge.school.contour import Facts, Side, may_be_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NOWHERE = "!nowhere"
+"""A room that cannot exist. Put in place of a room that is to be hidden, it makes Synapse go the
+way it goes for any unknown room, with the same answer, limits and delays."""
+
+
+async def is_inside(room_id: str, facts: Facts, store: Any) -> bool:
+    """Tell whether a room is of the contour. `store` is Synapse's main one; it caches members."""
+    if room_id in facts.rooms:
+        return True
+    members: Iterable[str] = await store.get_local_users_in_room(room_id)
+    # The second look is for the few: most rooms of outsiders hold nobody the school ever knew.
+    return not facts.people.keys().isdisjoint(members) and any(
+        facts.side(user) is Side.EDUCATIONAL for user in members
+    )
+
+
+async def is_hidden(room_id: str, user: str, facts: Facts, store: Any) -> bool:
+    """Tell whether somebody is not to learn that a room exists; `user` may be empty for nobody.
+
+    A school room is hidden from whom it does not admit, another room of the contour from whoever
+    is neither in it nor invited. Who was there once has not forgotten it.
+    """
+    if facts.side(user) is Side.SERVICE:
+        return False
+    if room_id in facts.rooms:
+        if may_be_in(user, room_id, facts):
+            return False
+    elif not await is_inside(room_id, facts, store):
+        return False
+    return not user or await membership(room_id, user, store) is None
+
+
+async def company(room_id: str, store: Any) -> list[str]:
+    """Return who is in a room or invited to it: an invite shows who is there."""
+    joined = await store.get_users_in_room(room_id)
+    return [*joined, *await store.get_invited_users_in_room(room_id)]
+
+
+async def membership(room_id: str, user: str, store: Any) -> str | None:
+    """Return what a local account is in a room: join, invite, leave …; `None` for never there."""
+    found, _ = await store.get_local_current_membership_for_user_in_room(user, room_id)
+    return str(found) if found else None

@@ -1,0 +1,165 @@
+"""What a room tells of itself and of the rooms below it, and who may replace it by another."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attr
+from synapse.api.constants import Membership
+from synapse.api.errors import NotFoundError
+from synapse.handlers.reports import ReportsHandler
+from synapse.handlers.room import RoomCreationHandler
+from synapse.handlers.room_summary import RoomSummaryHandler
+
+from sferum_bridge.homeserver.inside import NOWHERE, is_hidden, is_inside, membership
+from sferum_bridge.homeserver.refusals import refused
+from sferum_bridge.homeserver.wrapping import Point, Wrapper
+from sferum_bridge.school.contour import Side, may_be_in
+
+if TYPE_CHECKING:
+    from synapse.synapse_rust.types import Requester
+
+    from sferum_bridge.school.contour import Facts
+
+IS_SHOWN = Point(
+    "RoomSummaryHandler._is_local_room_accessible",
+    ("room_id", "requester", "origin"),
+    closes="A room of the contour whose join rules or history somebody opened shows its name, "
+    "topic and picture to anybody, without an account and to other servers.",
+)
+SUMMARY = Point(
+    "RoomSummaryHandler.get_room_summary",
+    ("requester", "room_id", "remote_room_hosts"),
+    closes="The answer about a room one may not see differs from that about an unknown room.",
+)
+CHILDREN = Point(
+    "RoomSummaryHandler._summarize_local_room",
+    (
+        "requester",
+        "origin",
+        "room_id",
+        "suggested_only",
+        "include_children",
+        "admin_skip_room_visibility_check",
+    ),
+    closes="A space's hierarchy lists the ids of its rooms to those who may not be in them.",
+)
+UPGRADE = Point(
+    "RoomCreationHandler.upgrade_room",
+    (
+        "requester",
+        "old_room_id",
+        "new_version",
+        "additional_creators",
+        "auto_member",
+        "ratelimit",
+    ),
+    closes="A moderator moves a school room's people into a new room that the school does not "
+    "know; the answer tells strangers that the room exists.",
+)
+REPORT = Point(
+    "ReportsHandler.report_room",
+    ("requester", "room_id", "reason"),
+    closes="Reporting a room tells whether it exists.",
+)
+POINTS = (IS_SHOWN, SUMMARY, CHILDREN, UPGRADE, REPORT)
+
+
+def install(wrapper: Wrapper) -> None:
+    """Stand before summaries and hierarchies, upgrades and reports."""
+    wrapper.put(RoomSummaryHandler, IS_SHOWN, partial(_showing, wrapper))
+    wrapper.put(RoomSummaryHandler, SUMMARY, partial(_summing_up, wrapper))
+    wrapper.put(RoomSummaryHandler, CHILDREN, partial(_listing, wrapper))
+    wrapper.put(RoomCreationHandler, UPGRADE, partial(_upgrading, wrapper))
+    wrapper.put(ReportsHandler, REPORT, partial(_reporting, wrapper))
+
+
+def _showing(wrapper: Wrapper, original: Any) -> Any:
+    store = wrapper.store
+
+    async def _is_local_room_accessible(
+        handler: Any, room_id: str, requester: str | None, origin: str | None = None
+    ) -> Any:
+        facts = await wrapper.facts()
+        if requester is None:
+            is_shown = not await is_inside(room_id, facts, store)
+        else:
+            is_shown = await _is_shown(requester, room_id, facts, store)
+        return is_shown and await original(handler, room_id, requester, origin)
+
+    return _is_local_room_accessible
+
+
+def _summing_up(wrapper: Wrapper, original: Any) -> Any:
+    store = wrapper.store
+
+    async def get_room_summary(
+        handler: Any,
+        requester: str | None,
+        room_id: str,
+        remote_room_hosts: list[str] | None = None,
+    ) -> Any:
+        hosts = remote_room_hosts
+        if await is_hidden(room_id, requester or "", await wrapper.facts(), store):
+            room_id, hosts = NOWHERE, None if hosts is None else []
+        return await original(handler, requester, room_id, hosts)
+
+    return get_room_summary
+
+
+def _listing(wrapper: Wrapper, original: Any) -> Any:
+    store = wrapper.store
+
+    async def _summarize_local_room(
+        handler: Any, requester: str | None, *arguments: Any, **named: Any
+    ) -> Any:
+        entry = await original(handler, requester, *arguments, **named)
+        # Server administrators see everything over the admin API, and are said to.
+        if not entry or named.get("admin_skip_room_visibility_check"):
+            return entry
+        facts = await wrapper.facts()
+        children = [
+            child
+            for child in entry.children_state_events
+            if await _is_shown(requester or "", child["state_key"], facts, store)
+        ]
+        return attr.evolve(entry, children_state_events=children)
+
+    return _summarize_local_room
+
+
+async def _is_shown(user: str, room_id: str, facts: Facts, store: Any) -> bool:
+    return may_be_in(user, room_id, facts) and not await is_hidden(room_id, user, facts, store)
+
+
+def _upgrading(wrapper: Wrapper, original: Any) -> Any:
+    store = wrapper.store
+
+    async def upgrade_room(
+        handler: Any, requester: Requester, old_room_id: str, *arguments: Any, **named: Any
+    ) -> Any:
+        user = requester.user.to_string()
+        facts = await wrapper.facts()
+        if facts.side(user) is not Side.SERVICE and await is_inside(old_room_id, facts, store):
+            if await membership(old_room_id, user, store) != Membership.JOIN:
+                raise NotFoundError(f"Unknown room id {old_room_id}")
+            raise refused(
+                "Комнату школы заменяет новой только школа, попросите администратора. "
+                "Only the school replaces its rooms, ask the administrator."
+            )
+        return await original(handler, requester, old_room_id, *arguments, **named)
+
+    return upgrade_room
+
+
+def _reporting(wrapper: Wrapper, original: Any) -> Any:
+    store = wrapper.store
+
+    async def report_room(handler: Any, requester: Requester, room_id: str, reason: str) -> Any:
+        user = requester.user.to_string()
+        if await is_hidden(room_id, user, await wrapper.facts(), store):
+            room_id = NOWHERE
+        return await original(handler, requester, room_id, reason)
+
+    return report_room

@@ -1,0 +1,48 @@
+"""Who belongs into a room and stays out of it: by their own wish, or because they were banned.
+
+The executor brings nobody in who is named here; whoever comes back, or belongs there no longer, is
+not named any more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from sferum_bridge.store.tables import absences
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sferum_bridge.store.database import Tx
+
+LEFT, BANNED = "left", "banned"
+
+
+async def of_room(tx: Tx, room_id: str) -> Mapping[str, str]:
+    """Return Matrix id → `left` or `banned` of those who stay out of a room."""
+    rows = await tx.all(select(absences).where(absences.c.room_id == room_id))
+    return {row.mxid: row.how for row in rows}
+
+
+async def note(tx: Tx, room_id: str, mxid: str, how: str) -> None:
+    """Remember that somebody stays out of a room, and how that came: `left` or `banned`."""
+    await tx.run(
+        tx.insert(absences)
+        .values(room_id=room_id, mxid=mxid, how=how, at=tx.now)
+        .on_conflict_do_update(index_elements=["room_id", "mxid"], set_={"how": how, "at": tx.now})
+    )
+
+
+async def end(tx: Tx, room_id: str, mxids: Collection[str]) -> None:
+    """Forget that some people stay out of a room."""
+    if mxids:
+        where = (absences.c.room_id == room_id, absences.c.mxid.in_(mxids))
+        await tx.run(delete(absences).where(*where))
+
+
+async def come_back(tx: Tx, mxids: Collection[str]) -> int:
+    """Forget every room that some accounts left by their own wish; return how many those are."""
+    where = (absences.c.mxid.in_(mxids), absences.c.how == LEFT)
+    return await tx.run(delete(absences).where(*where))

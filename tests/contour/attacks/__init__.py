@@ -1,0 +1,35 @@
+"""Every attack there is, group by group, as in the list of attacks."""
+
+from tests.contour.attacks import (
+    a_invites,
+    b_joins,
+    c_rooms,
+    d_people,
+    e_reading,
+    f_whispers,
+    g_files,
+    h_ways_out,
+    i_federation,
+    i_questions,
+    k_roles,
+)
+
+ATTACKS = [
+    attack
+    for group in (
+        a_invites,
+        b_joins,
+        c_rooms,
+        d_people,
+        e_reading,
+        f_whispers,
+        g_files,
+        h_ways_out,
+        i_federation,
+        i_questions,
+        k_roles,
+    )
+    for attack in group.attack.attacks
+]
+
+__all__ = ["ATTACKS"]

@@ -1,0 +1,135 @@
+"""The wall has doors: what people of the school do with each other, and strangers with strangers.
+
+Without this, a server that refuses everything would pass for a closed school.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contour.actors import quoted
+from tests.contour.sight import until
+
+if TYPE_CHECKING:
+    from tests.contour.actors import Actor
+    from tests.contour.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+V1 = "/_matrix/client/v1/media"
+
+DIRECT = [
+    ("s1", "s2"),
+    ("s1", "t1"),
+    ("p1", "s1"),
+    ("p1", "t2"),
+    ("p1", "ps2"),
+    ("t1", "p1"),
+    ("t2", "s1"),
+    ("t1", "tp"),
+    ("a1", "s1"),
+    ("a1", "p1"),
+    ("px", "s3"),
+    ("o", "o2"),
+    ("o", "former"),
+]
+
+
+async def _talk(world: World, by: Actor, whom: Actor) -> None:
+    room = await by.create(preset="trusted_private_chat", is_direct=True, invite=[whom.user_id])
+    assert (await whom.join(room)).status == 200
+    event = await whom.say(room, "привет")
+    assert event
+    assert (await by.get(f"rooms/{room}/event/{event}")).status == 200
+
+
+@pytest.mark.parametrize(("by", "whom"), DIRECT)
+async def test_a_direct_chat_begins(closed: World, by: str, whom: str) -> None:
+    await _talk(closed, closed.actors[by], closed.actors[whom])
+
+
+@pytest.mark.parametrize("who", ["s1", "p1", "t1", "o"])
+async def test_everybody_reaches_the_bot(closed: World, who: str) -> None:
+    await _talk(closed, closed.actors[who], closed.bot)
+
+
+async def test_a_teacher_makes_a_room_for_pupils(closed: World) -> None:
+    room = await closed.t1.create(invite=[closed.s1.user_id, closed.s2.user_id], name="Кружок")
+    for pupil in (closed.s1, closed.s2):
+        assert (await pupil.join(room)).status == 200
+    assert await closed.s1.say(room)
+
+
+async def test_classmates_see_each_other(closed: World) -> None:
+    s1, s2 = closed.s1, closed.s2
+    profile = await s2.get(f"profile/{s1.user_id}")
+    assert closed.secrets.name in profile.body["displayname"]
+    keys = await s2.post("keys/query", {"device_keys": {s1.user_id: []}})
+    assert s1.device in keys.body["device_keys"][s1.user_id]
+    wanted = {"one_time_keys": {s1.user_id: {s1.device: "signed_curve25519"}}}
+    claimed = await s2.post("keys/claim", wanted)
+    assert claimed.body["one_time_keys"][s1.user_id][s1.device]
+    marker = secrets.token_hex(6)
+    await s2.whisper(s1.user_id, marker)
+    assert await closed.heard(s1, marker)
+    for path in ("download/{}", "thumbnail/{}?width=32&height=32"):
+        media = f"{closed.server.name}/{closed.media['s1']}"
+        assert (await s2.fetch(f"{V1}/{path.format(media)}"))[0] == 200
+
+    async def is_found() -> bool:  # the directory is brought up to date in the background
+        found = await s2.post("user_directory/search", {"search_term": closed.secrets.name})
+        return s1.user_id in json.dumps(found.body)
+
+    assert await until(is_found)
+
+
+async def test_members_read_and_write_their_rooms(closed: World) -> None:
+    room = closed.rooms["pupils"]
+    word = secrets.token_hex(6)
+    event = await closed.t1.say(room, word)
+    for pupil in (closed.s1, closed.s2):
+        read = await pupil.get(f"rooms/{room}/messages", dir="b")
+        assert word in json.dumps(read.body)
+    reaction = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event, "key": "👍"}}
+    path = f"rooms/{room}/send/m.reaction/{secrets.token_hex(4)}"
+    assert (await closed.s1.put(path, reaction)).status == 200
+    space = closed.rooms["class_space"]
+    shown = json.dumps((await closed.s1.get(f"/_matrix/client/v1/rooms/{space}/hierarchy")).body)
+    assert room in shown
+    assert closed.rooms["materials"] in shown
+
+
+async def test_strangers_are_not_disturbed(closed: World) -> None:
+    o, o2 = closed.o, closed.o2
+    alias = f"mine{secrets.token_hex(3)}"
+    room = await o.create(preset="public_chat", visibility="public", room_alias_name=alias)
+    found = await o2.get(f"directory/room/{quoted(f'#{alias}:{closed.server.name}')}")
+    assert found.body["room_id"] == room
+    assert (await o2.join(room)).status == 200
+    assert room in json.dumps((await o2.get("publicRooms", limit=500)).body)
+    assert (await o2.get(f"profile/{o.user_id}")).body["displayname"] == "Посторонний"
+    assert o2.device in json.dumps(
+        (await o.post("keys/query", {"device_keys": {o2.user_id: []}})).body
+    )
+    assert (await o.post(f"rooms/{room}/upgrade", {"new_version": "11"})).status == 200
+    assert (await o.post(f"user/{o.user_id}/openid/request_token")).status == 200
+
+
+async def test_strangers_federate(closed: World) -> None:
+    o, m = closed.o, closed.m
+    assert (await o.join(closed.remote_public, closed.remote.name)).status == 200
+    knock = await closed.o2.post(f"knock/{closed.remote_knock}", {}, server_name=closed.remote.name)
+    assert knock.status == 200
+    mine = await m.create(invite=[o.user_id])
+    assert await closed.is_invited(o, mine)
+    theirs = await o.create(invite=[m.user_id])
+    assert await until(lambda: closed.is_invited(m, theirs))
+    assert (await m.join(theirs, closed.server.name)).status == 200
+    seen = await m.get(f"profile/{o.user_id}")
+    assert seen.body["displayname"] == "Посторонний"
+    await closed.fence(closed.m2, closed.o2)
+    await closed.fence(closed.o2, closed.m2)
