@@ -18,10 +18,14 @@ Every error is a `NetworkError` value that says what to do about it:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from sferum_bridge.network.content import Content, Draft, File, FileKind
 
 
 class NetworkError(Exception):
@@ -95,6 +99,52 @@ class RemoteChat:
     title: str
     is_group: bool
     member_count: int = 0
+    avatar_url: str = ""
+    pinned: str = ""
+    """The message that is pinned, empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in a chat."""
+
+    contact: Contact
+    is_admin: bool = False
+
+
+@unique
+class ServiceKind(StrEnum):
+    """What has happened in a chat, as the chat itself reports it."""
+
+    CREATED = "created"
+    RENAMED = "renamed"
+    PHOTO_CHANGED = "photo-changed"
+    PHOTO_REMOVED = "photo-removed"
+    INVITED = "invited"
+    JOINED = "joined"
+    JOINED_BY_LINK = "joined-by-link"
+    KICKED = "kicked"
+    LEFT = "left"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+    SCREENSHOT = "screenshot"
+    CALL_STARTED = "call-started"
+    STYLE_CHANGED = "style-changed"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A report of the chat itself; `subject_id` is whom it happened to, empty for nobody."""
+
+    kind: ServiceKind
+    subject_id: str = ""
+    title: str = ""
+    """The new title of a chat that was created or renamed."""
+    message_id: str = ""
+    """The message that was pinned or unpinned."""
+    word: str = ""
+    """The messenger's own short word for what is `OTHER`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +159,85 @@ class RemoteMessage:
     chat_id: str
     message_id: str
     sender_id: str
-    text: str
+    content: Content
     sent_at: int
     random_id: int = 0
     outgoing: bool = False
     reply_to: str = ""
-    notice: str = ""
-    """Not empty when the message holds something this version cannot carry: a short name of its
-    kind (`photo`, `poll`, an unknown word), so that people are told instead of kept in the dark."""
+    service: Service | None = None
+    """What it reports; then the content is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEdit:
+    """A message says something else now: all of what it says, not the difference."""
+
+    message: RemoteMessage
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDeletion:
+    """A message is gone: for all, or only where this account looks."""
+
+    chat_id: str
+    message_id: str
+    for_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteReactions:
+    """Who has reacted to a message now: all of them, each with one emoji."""
+
+    chat_id: str
+    message_id: str
+    by: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTyping:
+    """People are writing, for about ten seconds or until they have sent it."""
+
+    chat_id: str
+    user_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRead:
+    """Somebody has read everything up to a message. `reader_id` is empty where nobody is named."""
+
+    chat_id: str
+    reader_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteChange:
+    """Title, photo, members, administrators or the pinned message of a chat may have changed."""
+
+    chat_id: str
+
+
+RemoteEvent = (
+    RemoteMessage
+    | RemoteEdit
+    | RemoteDeletion
+    | RemoteReactions
+    | RemoteTyping
+    | RemoteRead
+    | RemoteChange
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events and the cursor behind them. `cursor` is opaque text; store it with the events."""
+    """Events and the cursor behind them. `cursor` is opaque text; store it with the events.
 
-    events: Sequence[RemoteMessage]
+    `gaps` are chats in which something was lost that only their history can tell.
+    """
+
+    events: Sequence[RemoteEvent]
     cursor: str
+    gaps: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +249,43 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the messenger takes. Nothing beyond it is worth trying."""
+
+    text_units: int
+    """UTF-16 units of one message."""
+    edit_seconds: int
+    """For how long an own message can be changed."""
+    delete_seconds: int
+    """For how long it can be deleted for all."""
+    file_bytes: int
+    """Largest upload."""
+    reactions: frozenset[str]
+    """The emoji that may be a reaction."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A login that works. `secret` is what has to be stored (sealed) to come back."""
 
     account_id: str
     name: str
     secret: str = field(repr=False)
+
+
+class Download(Protocol):
+    """A file that is being read."""
+
+    @property
+    def size(self) -> int:
+        """Return its size in bytes, 0 if the messenger does not say."""
+
+    @property
+    def mime(self) -> str:
+        """Return what the messenger takes it for, empty if it does not say."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Read it, once. Raises `NetworkError`."""
 
 
 class Connector(Protocol):
@@ -151,14 +295,53 @@ class Connector(Protocol):
     def account_id(self) -> str:
         """Return the id of the account in the messenger."""
 
+    @property
+    def abilities(self) -> Abilities:
+        """Return what the messenger takes."""
+
     async def chats(self) -> Sequence[RemoteChat]:
         """List every chat the account is in."""
 
     async def contacts(self, ids: Sequence[str]) -> Sequence[Contact]:
         """Look users up; ids the messenger does not know are left out."""
 
-    async def send(self, chat_id: str, text: str, *, random_id: int, reply_to: str = "") -> Sent:
-        """Send text. Repeated with the same `random_id` (nonzero, int32) it is sent once."""
+    async def chat(self, chat_id: str) -> RemoteChat:
+        """Look one chat up."""
+
+    async def members(self, chat_id: str) -> Sequence[Member]:
+        """List everybody in a chat."""
+
+    async def history(self, chat_id: str, *, after: str, limit: int) -> Sequence[RemoteMessage]:
+        """Return the messages after one, the oldest first, at most `limit` of them.
+
+        An empty `after` means the last `limit` messages of the chat.
+        """
+
+    async def send(self, chat_id: str, draft: Draft, *, random_id: int, reply_to: str = "") -> Sent:
+        """Send a message. Repeated with the same `random_id` (nonzero, int32) it is sent once."""
+
+    async def edit(self, chat_id: str, message_id: str, draft: Draft) -> None:
+        """Make an own message say something else. What was attached stays as it is."""
+
+    async def delete(self, chat_id: str, message_ids: Sequence[str]) -> None:
+        """Delete messages for all."""
+
+    async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
+        """React to a message, in place of an earlier reaction; empty: take it back."""
+
+    async def set_typing(self, chat_id: str) -> None:
+        """Tell a chat that this account is writing, for ten seconds or until it has sent."""
+
+    async def mark_read(self, chat_id: str, message_id: str) -> None:
+        """Tell a chat that this account has read everything up to a message."""
+
+    async def upload(
+        self, chat_id: str, kind: FileKind, name: str, mime: str, chunks: AsyncIterable[bytes]
+    ) -> str:
+        """Upload a file for one chat; return the name under which a `Draft` attaches it."""
+
+    def download(self, file: File) -> AbstractAsyncContextManager[Download]:
+        """Open a file for reading, piece by piece."""
 
     def listen(self, cursor: str) -> AsyncIterator[Batch]:
         """Yield batches for ever, beginning right after `cursor` (empty: from now on).

@@ -15,10 +15,12 @@ import signal
 import sqlite3
 import ssl
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -26,7 +28,11 @@ from sferum_bridge.standin.app import build
 from sferum_bridge.standin.database import Database
 from sferum_bridge.standin.settings import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SECONDS_TO_END = 1.0
+IN_MEMORY = ":memory:"
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -37,7 +43,11 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
-    parser.add_argument("--state", default=":memory:", help="file that keeps the state")
+    parser.add_argument(
+        "--state",
+        default=IN_MEMORY,
+        help="file that keeps the state; a folder beside it keeps files",
+    )
     parser.add_argument(
         "--announce", type=Path, help="file to write the address and the control key to (JSON)"
     )
@@ -64,13 +74,23 @@ async def serve(options: argparse.Namespace) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    database = Database(options.state)
     control_key = secrets.token_urlsafe(24)
-    runner = web.AppRunner(
-        build(database, settings, time.time, control_key),
-        access_log=None,
-        shutdown_timeout=SECONDS_TO_END,
-    )
+    with _files_of(options.state) as folder:
+        database = Database(options.state)
+        application = build(database, folder, settings, time.time, control_key)
+        try:
+            await _listen(application, options, control_key, stopping)
+        finally:
+            database.close()
+
+
+async def _listen(
+    application: web.Application,
+    options: argparse.Namespace,
+    control_key: str,
+    stopping: asyncio.Event,
+) -> None:
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=SECONDS_TO_END)
     try:
         await runner.setup()
         tls = _tls(options.tls_certificate, options.tls_key)
@@ -83,7 +103,6 @@ async def serve(options: argparse.Namespace) -> None:
         await stopping.wait()
     finally:
         await runner.cleanup()
-        database.close()
 
 
 def main(argv: list[str]) -> int:
@@ -95,6 +114,16 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"standin: {error}\n")
         return 1
     return 0
+
+
+@contextmanager
+def _files_of(state: str) -> Iterator[Path]:
+    """Give the folder of the files: beside the state file, or for as long as the state lives."""
+    if state == IN_MEMORY:
+        with tempfile.TemporaryDirectory(prefix="standin-") as folder:
+            yield Path(folder)
+    else:
+        yield Path(state + ".files")
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sferum_bridge.standin.database import Database
     from sferum_bridge.standin.settings import Settings
 
+CHANGEABLE = frozenset(("title", "description", "photo", "pinned_cmid", "link", "writing_disabled"))
+
 
 class Chats:
     """The conversations in the state file. Knows no rule: `messenger` asks before it changes."""
@@ -65,14 +67,21 @@ class Chats:
             user_id,
         )
 
-    def rename(self, conversation_id: int, title: str) -> None:
-        """Give a chat another title."""
-        self._db.run("UPDATE conversations SET title = ? WHERE id = ?", title, conversation_id)
+    def change(self, conversation_id: int, **wanted: str | int) -> None:
+        """Change what a chat is: columns of its row and their values."""
+        for column, value in wanted.items():
+            if column not in CHANGEABLE:
+                raise ValueError(column)
+            query = f"UPDATE conversations SET {column} = ? WHERE id = ?"  # noqa: S608 - see above
+            self._db.run(query, value, conversation_id)
 
-    def disable_writing(self, conversation_id: int, *, disabled: bool) -> None:
-        """Make a chat read-only for all but its administrators, or open it again."""
+    def appoint(self, conversation_id: int, user_id: int, *, is_admin: bool) -> None:
+        """Make a member an administrator, or an ordinary member again."""
         self._db.run(
-            "UPDATE conversations SET writing_disabled = ? WHERE id = ?", disabled, conversation_id
+            "UPDATE members SET is_admin = ? WHERE conversation_id = ? AND user_id = ?",
+            is_admin,
+            conversation_id,
+            user_id,
         )
 
     def advance_read(self, conversation_id: int, user_id: int, cmid: int) -> bool:
@@ -91,6 +100,11 @@ class Chats:
         """Tell whether there is such a conversation."""
         return self._db.one("SELECT 1 FROM conversations WHERE id = ?", conversation_id) is not None
 
+    def by_link(self, link: str) -> Conversation | None:
+        """Return the chat that an invite link leads into."""
+        number = self._db.number("SELECT id FROM conversations WHERE link = ?", link) if link else 0
+        return self.get(number) if number else None
+
     def get(self, conversation_id: int) -> Conversation:
         """Return a conversation that exists."""
         row = self._db.one("SELECT * FROM conversations WHERE id = ?", conversation_id)
@@ -103,6 +117,10 @@ class Chats:
             row["owner_id"],
             row["last_cmid"],
             bool(row["writing_disabled"]),
+            row["description"],
+            row["photo"],
+            row["pinned_cmid"],
+            row["link"],
         )
 
     def member(self, conversation_id: int, user_id: int) -> Member | None:

@@ -55,7 +55,32 @@ CREATE TABLE IF NOT EXISTS journal (
     cmid INTEGER NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (user_id, ts)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS journal_by_pts ON journal (user_id, pts) WHERE persistent;
+CREATE TABLE IF NOT EXISTS reactions (
+    conversation_id INTEGER NOT NULL, cmid INTEGER NOT NULL, user_id INTEGER NOT NULL,
+    reaction_id INTEGER NOT NULL, seen INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (conversation_id, cmid, user_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, mime TEXT NOT NULL, size INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS uploads (
+    ticket TEXT PRIMARY KEY, user_id INTEGER NOT NULL, kind TEXT NOT NULL,
+    subject INTEGER NOT NULL, file TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS media (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, owner_id INTEGER NOT NULL,
+    access_key TEXT NOT NULL, object TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS calls (
+    call_id TEXT PRIMARY KEY, conversation_id INTEGER NOT NULL, cmid INTEGER NOT NULL,
+    initiator_id INTEGER NOT NULL, started INTEGER NOT NULL, video INTEGER NOT NULL);
 """
+
+ADDED = (
+    ("conversations", "description", "TEXT NOT NULL DEFAULT ''"),
+    ("conversations", "photo", "TEXT NOT NULL DEFAULT ''"),
+    ("conversations", "pinned_cmid", "INTEGER NOT NULL DEFAULT 0"),
+    ("conversations", "link", "TEXT NOT NULL DEFAULT ''"),
+    ("profiles", "photo", "TEXT NOT NULL DEFAULT ''"),
+    ("profiles", "deactivated", "TEXT NOT NULL DEFAULT ''"),
+)
+"""Columns that younger state files have: an older one gets them when it is opened."""
 
 TABLES = (
     "profiles",
@@ -67,6 +92,11 @@ TABLES = (
     "messages",
     "copies",
     "journal",
+    "reactions",
+    "files",
+    "uploads",
+    "media",
+    "calls",
 )
 
 
@@ -83,6 +113,10 @@ class Database:
         for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = OFF"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(SCHEMA)
+        for table, column, kind in ADDED:
+            known = {row["name"] for row in self.all(f"PRAGMA table_info({table})")}
+            if column not in known:
+                self.run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     def close(self) -> None:
         """Close the file."""

@@ -1,9 +1,9 @@
 """What each account is told: its events, numbered, and the polls that wait for them.
 
 Theory of operation. Every account has two counters: `ts` counts all its events, `pts` only the
-persistent ones (messages, changes, read marks; not typing). An event is a row with the two numbers
-it got. Rows and counters change inside the transaction that changes the messages, so nothing can
-be seen that was not recorded, nor recorded and not seen.
+persistent ones (messages, changes, read marks; not typing and what else passes). An event is a row
+with the two numbers it got. Rows and counters change inside the transaction that changes the
+messages, so nothing can be seen that was not recorded, nor recorded and not seen.
 
 A waiting poll holds an `asyncio.Event` in `_waiting`. `record` sets the events of its account;
 since statements run without yielding to the loop, the poll wakes after the commit and reads whole
@@ -18,7 +18,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.standin.values import Event, Kind
+from sferum_bridge.standin.values import PASSING, Event, Kind
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,7 +46,7 @@ class Journal:
         data: dict[str, Any] | None = None,
     ) -> None:
         """Append an event to an account's journal and wake its polls."""
-        persistent = kind is not Kind.ACTIVITY
+        persistent = kind not in PASSING
         row = self._db.one(
             "UPDATE profiles SET last_ts = last_ts + 1, last_pts = last_pts + ?"
             " WHERE user_id = ? RETURNING last_ts, last_pts",

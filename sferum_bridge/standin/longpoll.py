@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from sferum_bridge.standin.faults import Effect
 from sferum_bridge.standin.updates import HIGHEST_VERSION, LOWEST_VERSION, MODE_PTS
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ class LongPoll:
         events = self._journal.since_ts(user_id, ts)
         rendered = (self._updates.full(event, version, mode) for event in events)
         updates = [update for update in rendered if update is not None]
-        behind = ts if updates and self._faults.take_duplicate() else ts + len(events)
+        behind = ts + len(events)
+        if updates and self._faults.take_batch(Effect.DUPLICATE):
+            behind = ts
+        if updates and self._faults.take_batch(Effect.REORDER):
+            updates.reverse()
         answer: dict[str, Any] = {"ts": behind, "updates": updates}
         if mode & MODE_PTS:
             answer["pts"] = self._journal.pts_at(user_id, behind)

@@ -34,14 +34,19 @@ class Messages:
         self._clock = clock
 
     def add(
-        self, conversation_id: int, from_id: int, draft: Draft, readers: Iterable[int]
+        self,
+        conversation_id: int,
+        from_id: int,
+        draft: Draft,
+        readers: Iterable[int],
+        date: int = 0,
     ) -> Message:
-        """Append a message to a conversation and give each reader a copy."""
+        """Append a message to a conversation and give each reader a copy; `date` 0 is now."""
         cmid = self._db.number(
             "UPDATE conversations SET last_cmid = last_cmid + 1 WHERE id = ? RETURNING last_cmid",
             conversation_id,
         )
-        date = int(self._clock())
+        date = date or int(self._clock())
         self._db.run(
             "INSERT INTO messages VALUES (?, ?, ?, ?, 0, 0, ?, ?)",
             conversation_id,
@@ -80,12 +85,12 @@ class Messages:
         )
         return _message(row) if row else None
 
-    def rewrite(self, message: Message, draft: Draft) -> None:
-        """Replace what a message says."""
+    def rewrite(self, message: Message, draft: Draft, *, edited: bool = True) -> None:
+        """Replace what a message says; it may be no edit of its author."""
         self._db.run(
             "UPDATE messages SET draft = ?, update_time = ? WHERE conversation_id = ? AND cmid = ?",
             json.dumps(asdict(draft), ensure_ascii=False),
-            int(self._clock()),
+            int(self._clock()) if edited else message.update_time,
             message.conversation_id,
             message.cmid,
         )
@@ -99,13 +104,22 @@ class Messages:
         )
         return self.readers(message)
 
-    def hide(self, message: Message, user_id: int) -> None:
-        """Delete one account's copy."""
+    def hide(self, message: Message, user_id: int, *, hidden: bool = True) -> None:
+        """Delete one account's copy, or bring it back."""
         self._db.run(
-            "UPDATE copies SET hidden = 1 WHERE user_id = ? AND conversation_id = ? AND cmid = ?",
+            "UPDATE copies SET hidden = ? WHERE user_id = ? AND conversation_id = ? AND cmid = ?",
+            hidden,
             user_id,
             message.conversation_id,
             message.cmid,
+        )
+
+    def wipe(self, user_id: int, conversation_id: int) -> None:
+        """Delete one account's copies of a whole conversation."""
+        self._db.run(
+            "UPDATE copies SET hidden = 1 WHERE user_id = ? AND conversation_id = ?",
+            user_id,
+            conversation_id,
         )
 
     def readers(self, message: Message) -> list[int]:
@@ -137,14 +151,26 @@ class Messages:
         )
         return _message(row) if row else None
 
-    def seen_by_id(self, user_id: int, message_id: int) -> Message | None:
-        """Return a message by the account's own number for it."""
+    def shown(self, user_id: int, conversation_id: int, cmid: int) -> Message | None:
+        """Return a message that the account sees, or its own one that was deleted for all."""
+        message = self.get(conversation_id, cmid)
+        if message and message.deleted and message.from_id == user_id:
+            return message
+        return self.seen(user_id, conversation_id, cmid)
+
+    def place(self, user_id: int, message_id: int) -> tuple[int, int] | None:
+        """Return conversation and cmid of a message by the account's own number for it."""
         row = self._db.one(
             "SELECT conversation_id, cmid FROM copies WHERE user_id = ? AND message_id = ?",
             user_id,
             message_id,
         )
-        return self.seen(user_id, row["conversation_id"], row["cmid"]) if row else None
+        return (row["conversation_id"], row["cmid"]) if row else None
+
+    def seen_by_id(self, user_id: int, message_id: int) -> Message | None:
+        """Return a message that the account sees by the account's own number for it."""
+        place = self.place(user_id, message_id)
+        return self.seen(user_id, *place) if place else None
 
     def message_id(self, user_id: int, conversation_id: int, cmid: int) -> int:
         """Return the account's number for its newest copy at or before `cmid`; 0 for none."""

@@ -1,7 +1,7 @@
-"""What people may do to each other's conversations: the rules, each in one transaction.
+"""What people may do with messages: the rules, each in one transaction.
 
 Both the API methods and the control interface act through here, so a message written by a test
-goes the same way as one sent by a client.
+goes the same way as one sent by a client. What people do to chats is in `management`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sferum_bridge.standin.settings import Settings
 
 DELETED, DELETED_FOR_ALL = 128, 131072
-TITLE_CHANGED, JOINED, LEFT, KICKED = 1, 6, 7, 8
+PINNED_CHANGED = 5
 
 
 class Messenger:
@@ -65,8 +65,11 @@ class Messenger:
             raise ApiError(Code.CHAT_NO_ACCESS)
         return member
 
-    def send(self, user_id: int, peer_id: int, draft: Draft) -> Message:
-        """Post a message; a repeated `random_id` within the hour returns the first one."""
+    def send(self, user_id: int, peer_id: int, draft: Draft, date: int = 0) -> Message:
+        """Post a message; a repeated `random_id` within the hour returns the first one.
+
+        A `date` other than 0 makes it one of that time.
+        """
         self._check_content(draft)
         with self._db.transaction():
             member = self._place_to_write(user_id, peer_id)
@@ -76,11 +79,12 @@ class Messenger:
             )
             if earlier:
                 return earlier
-            return self._append(self._chats.get(member.conversation_id), user_id, draft)
+            return self.append(self._chats.get(member.conversation_id), user_id, draft, date)
 
     def edit(self, user_id: int, message: Message, draft: Draft) -> None:
         """Replace what the user's own message says: 15, 909, 920 or 914 when that cannot be."""
-        if message.draft.action:
+        unchanging = {"sticker", "call", "group_call_in_progress", "audio_message", "graffiti"}
+        if message.draft.action or any(a["type"] in unchanging for a in message.draft.attachments):
             raise ApiError(Code.EDIT_KIND)
         if message.from_id != user_id:
             raise ApiError(Code.ACCESS)
@@ -89,8 +93,18 @@ class Messenger:
         self._check_content(draft)
         with self._db.transaction():
             self._messages.rewrite(message, draft)
-            for reader in self._messages.readers(message):
-                self._journal.record(reader, Kind.EDIT, message.conversation_id, message.cmid)
+            self._tell(message, Kind.EDIT)
+
+    def refresh(self, message: Message, draft: Draft) -> None:
+        """Replace what a message says without an edit: a transcript, a snippet, a vote."""
+        with self._db.transaction():
+            self._messages.rewrite(message, draft, edited=False)
+            self._tell(message, Kind.REFRESH)
+
+    def ask_to_fetch(self, message: Message) -> None:
+        """Tell everybody that a message has to be fetched again."""
+        with self._db.transaction():
+            self._tell(message, Kind.REFETCH)
 
     def delete(self, user_id: int, message: Message, *, for_all: bool) -> None:
         """Delete a message from the user's sight, or from everybody's (924 when not allowed)."""
@@ -103,8 +117,32 @@ class Messenger:
             moderates = member is not None and member.is_admin
             if self._too_old(message) or not (moderates or message.from_id == user_id):
                 raise ApiError(Code.NOT_FOR_ALL)
-            readers = self._messages.delete(message)
-            self._flag(readers, message, DELETED | DELETED_FOR_ALL)
+            self.withdraw(message)
+
+    def withdraw(self, message: Message) -> None:
+        """Delete a message for everybody, whoever wrote it. Within a transaction."""
+        readers = self._messages.delete(message)
+        self._flag(readers, message, DELETED | DELETED_FOR_ALL)
+        if self._chats.get(message.conversation_id).pinned_cmid == message.cmid:
+            self._chats.change(message.conversation_id, pinned_cmid=0)
+            self.tell_change(message.conversation_id, PINNED_CHANGED, 0)
+
+    def restore(self, user_id: int, message: Message) -> None:
+        """Bring back what the user deleted from its own sight."""
+        if message.deleted:
+            raise bad_parameter("message_id")
+        with self._db.transaction():
+            self._messages.hide(message, user_id, hidden=False)
+            self._journal.record(user_id, Kind.RESTORED, message.conversation_id, message.cmid)
+
+    def wipe(self, user_id: int, peer_id: int) -> int:
+        """Delete a whole conversation from the user's sight; return the last cmid."""
+        member = self.part(user_id, peer_id)
+        last = self._chats.get(member.conversation_id).last_cmid
+        with self._db.transaction():
+            self._messages.wipe(user_id, member.conversation_id)
+            self._journal.record(user_id, Kind.WIPED, member.conversation_id, last)
+        return last
 
     def read(self, user_id: int, peer_id: int, up_to_cmid: int) -> None:
         """Move the user's read mark forward and tell those whose messages it passed."""
@@ -131,64 +169,21 @@ class Messenger:
                         other.user_id, Kind.ACTIVITY, member.conversation_id, 0, data
                     )
 
-    def create_chat(self, owner_id: int, title: str, members: Sequence[int]) -> Conversation:
-        """Create a chat of known users (936 for an unknown one)."""
-        for user_id in (owner_id, *members):
-            if self._people.find(user_id) is None:
-                raise ApiError(Code.NO_CONTACT, str(user_id))
-        with self._db.transaction():
-            chat = self._chats.create(title, owner_id, members)
-            self._append(chat, owner_id, Draft(action={"type": "chat_create", "text": title}))
-        return self._chats.get(chat.id)
+    def append(self, chat: Conversation, from_id: int, draft: Draft, date: int = 0) -> Message:
+        """Add a message to a conversation and tell all who are in it. Within a transaction."""
+        readers = [member.user_id for member in self._chats.members(chat.id)]
+        message = self._messages.add(chat.id, from_id, draft, readers, date)
+        # Whoever writes has seen what was there before.
+        self._chats.advance_read(chat.id, from_id, message.cmid)
+        for reader in readers:
+            self._journal.record(reader, Kind.NEW, chat.id, message.cmid)
+        return message
 
-    def invite(self, user_id: int, peer_id: int, guest_id: int) -> None:
-        """Add somebody to a chat; one who left may come back so."""
-        member = self.present_part(user_id, peer_id)
-        if self._people.find(guest_id) is None:
-            raise ApiError(Code.NO_CONTACT)
-        chat = self._chats.get(member.conversation_id)
-        guest = self._chats.member(chat.id, guest_id)
-        if guest and guest.present:
-            raise ApiError(Code.ACCESS, "user already in")
-        with self._db.transaction():
-            self._chats.join(chat.id, guest_id, user_id)
-            action = {"type": "chat_invite_user", "member_id": guest_id}
-            self._append(chat, user_id, Draft(action=action))
-            self._tell_change(chat.id, JOINED, guest_id)
-
-    def remove(self, user_id: int, peer_id: int, member_id: int) -> None:
-        """Take somebody out of a chat, or leave it: 925 or 935 when that cannot be.
-
-        An administrator may remove anybody but the owner, others those whom they invited.
-        """
-        member = self.present_part(user_id, peer_id)
-        chat = self._chats.get(member.conversation_id)
-        gone = self._chats.member(chat.id, member_id)
-        if gone is None or not gone.present:
-            raise ApiError(Code.NOT_IN_CHAT)
-        leaving = member_id == user_id
-        if not leaving and (member_id == chat.owner_id or not self.can_remove(member, gone)):
-            raise ApiError(Code.NOT_ADMIN)
-        with self._db.transaction():
-            action = {"type": "chat_kick_user", "member_id": member_id}
-            self._append(chat, user_id, Draft(action=action))
-            self._tell_change(chat.id, LEFT if leaving else KICKED, member_id)
-            self._chats.depart(chat.id, member_id, "left" if leaving else "kicked")
-
-    def rename(self, user_id: int, peer_id: int, title: str) -> None:
-        """Give a chat another title."""
-        member = self.present_part(user_id, peer_id)
-        chat = self._chats.get(member.conversation_id)
-        with self._db.transaction():
-            self._chats.rename(chat.id, title)
-            action = {"type": "chat_title_update", "text": title, "old_text": chat.title}
-            self._append(chat, user_id, Draft(action=action))
-            self._tell_change(chat.id, TITLE_CHANGED, 0)
-
-    @staticmethod
-    def can_remove(member: Member, other: Member) -> bool:
-        """Tell whether a member may remove another one."""
-        return member.is_admin or other.invited_by == member.user_id
+    def tell_change(self, conversation_id: int, change: int, extra: int) -> None:
+        """Tell all who are in a chat what has changed about it. Within a transaction."""
+        data: dict[str, Any] = {"change": change, "extra": extra}
+        for member in self._chats.members(conversation_id):
+            self._journal.record(member.user_id, Kind.CHAT, conversation_id, 0, data)
 
     def _place_to_write(self, user_id: int, peer_id: int) -> Member:
         member = self._chats.member_by_peer(user_id, peer_id)
@@ -205,38 +200,37 @@ class Messenger:
             raise ApiError(Code.WRITING_DISABLED)
         return member
 
-    def _append(self, chat: Conversation, from_id: int, draft: Draft) -> Message:
-        readers = [member.user_id for member in self._chats.members(chat.id)]
-        message = self._messages.add(chat.id, from_id, draft, readers)
-        # Whoever writes has seen what was there before.
-        self._chats.advance_read(chat.id, from_id, message.cmid)
-        for reader in readers:
-            self._journal.record(reader, Kind.NEW, chat.id, message.cmid)
-        return message
+    def _tell(self, message: Message, kind: Kind) -> None:
+        for reader in self._messages.readers(message):
+            self._journal.record(reader, kind, message.conversation_id, message.cmid)
 
     def _flag(self, readers: Sequence[int], message: Message, mask: int) -> None:
         data = {"mask": mask}
         for reader in readers:
             self._journal.record(reader, Kind.FLAGS, message.conversation_id, message.cmid, data)
 
-    def _tell_change(self, chat_id: int, change: int, extra: int) -> None:
-        data: dict[str, Any] = {"change": change, "extra": extra}
-        for member in self._chats.members(chat_id):
-            self._journal.record(member.user_id, Kind.CHAT, chat_id, 0, data)
-
     def _check_content(self, draft: Draft) -> None:
-        if not (draft.text or draft.forwards or draft.attachments):
+        if draft.empty:
             raise bad_parameter("message", "is empty or invalid")
         if len(draft.text) > self._settings.text_limit:
             raise ApiError(Code.TOO_LONG)
+        if len(draft.attachments) > self._settings.most_attachments:
+            raise bad_parameter("attachment", "names too many")
 
     def _too_old(self, message: Message) -> bool:
         return message.date < self._clock() - self._settings.change_seconds
 
 
 def rewritten(
-    draft: Draft, text: str, *, keep_forwards: bool, keep_format: dict[str, Any]
+    draft: Draft,
+    text: str,
+    *,
+    attachments: tuple[dict[str, Any], ...],
+    keep_forwards: bool,
+    keep_format: dict[str, Any],
 ) -> Draft:
-    """Return a message's content after an edit of its text."""
+    """Return a message's content after an edit."""
     forwards = draft.forwards if keep_forwards else ()
-    return replace(draft, text=text, forwards=forwards, format_data=keep_format)
+    return replace(
+        draft, text=text, attachments=attachments, forwards=forwards, format_data=keep_format
+    )

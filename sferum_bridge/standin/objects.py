@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sferum_bridge.standin.reactions import counters
 from sferum_bridge.standin.values import CHAT_BASE, EDUCATIONAL, Conversation, Member, Message
 
 if TYPE_CHECKING:
@@ -12,9 +13,13 @@ if TYPE_CHECKING:
     from sferum_bridge.standin.chats import Chats
     from sferum_bridge.standin.messages import Messages
     from sferum_bridge.standin.people import People
+    from sferum_bridge.standin.reactions import Reactions
     from sferum_bridge.standin.values import Profile
 
 WRITING_DISABLED = 1012
+PHOTO_FIELDS = ("photo_50", "photo_100", "photo_200", "photo_max", "photo_base")
+DEEPEST_FORWARDS = 45
+"""How many forwarded messages stand within each other; what lies deeper is left out."""
 OBJECT_VERSION = 10_000_000
 """`version` of messages and conversations counts changes; it starts somewhere."""
 
@@ -22,10 +27,13 @@ OBJECT_VERSION = 10_000_000
 class Objects:
     """Builds users, messages and conversations."""
 
-    def __init__(self, people: People, chats: Chats, messages: Messages) -> None:
+    def __init__(
+        self, people: People, chats: Chats, messages: Messages, reactions: Reactions
+    ) -> None:
         self._people = people
         self._chats = chats
         self._messages = messages
+        self._reactions = reactions
 
     def user(self, profile: Profile, fields: Collection[str] = ()) -> dict[str, Any]:
         """Return a user with the optional fields that were asked for and are known."""
@@ -34,7 +42,7 @@ class Objects:
             "screen_name": profile.domain,
             "sex": 0,
             "online": 0,
-            "has_photo": 0,
+            "has_photo": int(bool(profile.photo)),
             "profile_type": profile.profile_type,
             "is_service_account": False,
             "is_verified": False,
@@ -43,16 +51,20 @@ class Objects:
             "can_invite_to_chats": True,
             "can_call": False,
         }
+        if profile.photo:
+            known.update(dict.fromkeys(PHOTO_FIELDS, profile.photo))
         if profile.profile_type == EDUCATIONAL:
             roles = {"user_id": profile.user_id, **profile.edu}
             known["edu_roles"] = roles
             known["educational_profile"] = {"edu_roles": roles}
+        standing: dict[str, Any] = {"is_closed": False, "can_access_closed": True}
+        if profile.deactivated:
+            standing = {"deactivated": profile.deactivated}
         return {
             "id": profile.user_id,
             "first_name": profile.first_name,
             "last_name": profile.last_name,
-            "is_closed": False,
-            "can_access_closed": True,
+            **standing,
             **{name: value for name, value in known.items() if name in fields},
         }
 
@@ -79,31 +91,76 @@ class Objects:
             "attachments": list(draft.attachments),
             "fwd_messages": list(draft.forwards),
         }
-        if message.update_time:
-            shown["update_time"] = message.update_time
-        if draft.action:
-            shown["action"] = draft.action
-        if draft.payload:
-            shown["payload"] = draft.payload
-        if draft.format_data:
-            shown["format_data"] = draft.format_data
-        if draft.silent:
-            shown["is_silent"] = True
-        if draft.reply_cmid:
-            reply = self._messages.seen(viewer, message.conversation_id, draft.reply_cmid)
-            if reply:
-                shown["reply_message"] = self._foreign(viewer, reply, shown["peer_id"])
+        optional = {
+            "update_time": message.update_time,
+            "action": draft.action,
+            "payload": draft.payload,
+            "format_data": draft.format_data,
+            "is_silent": draft.silent,
+            "geo": draft.geo,
+            "keyboard": draft.keyboard,
+            "deleted": int(message.deleted),
+            "reply_message": self._answered(viewer, message, shown["peer_id"]),
+            **self._reacted(viewer, message),
+        }
+        shown.update({name: value for name, value in optional.items() if value})
+        if self._chats.get(message.conversation_id).pinned_cmid == message.cmid:
+            shown["is_pinned"] = True
         return shown
+
+    def _answered(self, viewer: int, message: Message, peer_id: int) -> dict[str, Any] | None:
+        if not message.draft.reply_cmid:
+            return None
+        reply = self._messages.seen(viewer, message.conversation_id, message.draft.reply_cmid)
+        return self._foreign(viewer, reply, peer_id) if reply else None
+
+    def _reacted(self, viewer: int, message: Message) -> dict[str, Any]:
+        reactions = self._reactions.of(message)
+        own = next((number for number, ids in reactions.items() if viewer in ids), 0)
+        return {"reactions": counters(reactions), "reaction_id": own}
 
     def forwarded(self, message: Message) -> dict[str, Any]:
         """Return what a forward keeps of a message: the same for whoever sees it."""
-        return {
+        draft = message.draft
+        shown: dict[str, Any] = {
             "from_id": message.from_id,
             "date": message.date,
-            "text": message.draft.text,
+            "text": draft.text,
             "conversation_message_id": message.cmid,
-            "attachments": list(message.draft.attachments),
-            "fwd_messages": list(message.draft.forwards),
+            "attachments": list(draft.attachments),
+            "fwd_messages": list(draft.forwards),
+        }
+        if draft.format_data:
+            shown["format_data"] = draft.format_data
+        if draft.geo:
+            shown["geo"] = draft.geo
+        answered = self._messages.get(message.conversation_id, draft.reply_cmid)
+        if answered and not answered.deleted:
+            shown["reply_message"] = {
+                "from_id": answered.from_id,
+                "date": answered.date,
+                "text": answered.draft.text,
+                "conversation_message_id": answered.cmid,
+                "attachments": list(answered.draft.attachments),
+            }
+        return trimmed(shown, DEEPEST_FORWARDS)
+
+    def pinned(self, viewer: int, message: Message, peer_id: int) -> dict[str, Any]:
+        """Return the message that is pinned, as conversations and `messages.pin` show it."""
+        return self._foreign(viewer, message, peer_id)
+
+    def preview(self, chat: Conversation, viewer: Member | None) -> dict[str, Any]:
+        """Return what an invite link shows of the chat behind it."""
+        members = [member.user_id for member in self._chats.members(chat.id)]
+        return {
+            "admin_id": chat.owner_id,
+            "joined": bool(viewer and viewer.present),
+            "is_member": bool(viewer and viewer.present),
+            "local_id": viewer.peer_id - CHAT_BASE if viewer else 0,
+            "members": members[:4],
+            "members_count": len(members),
+            "title": chat.title,
+            **_photo(chat),
         }
 
     def _foreign(self, viewer: int, message: Message, peer_id: int) -> dict[str, Any]:
@@ -120,6 +177,7 @@ class Objects:
         def own_number(cmid: int) -> int:
             return self._messages.message_id(member.user_id, chat.id, cmid)
 
+        unseen = self._reactions.unread(member.user_id, chat.id)
         shown: dict[str, Any] = {
             "peer": peer(member.peer_id),
             "last_message_id": own_number(last_cmid),
@@ -137,6 +195,8 @@ class Objects:
         unread = self._messages.count_after(member.user_id, chat.id, member.read_cmid, own=False)
         if unread:
             shown["unread_count"] = unread
+        if unseen:
+            shown["unread_reactions"] = unseen
         if chat.is_chat:
             shown["chat_settings"] = self._chat_settings(chat, member)
         return shown
@@ -158,7 +218,8 @@ class Objects:
         members = self._chats.members(chat.id) if member.present else []
         admin = member.is_admin
         admins = [other.user_id for other in members if other.is_admin]
-        return {
+        pinned = self._messages.seen(member.user_id, chat.id, chat.pinned_cmid)
+        shown: dict[str, Any] = {
             "title": chat.title,
             "owner_id": chat.owner_id,
             "members_count": len(members),
@@ -181,7 +242,13 @@ class Objects:
                 "can_send_reactions": member.present,
             },
             "writing_disabled": {"value": chat.writing_disabled},
+            **_photo(chat),
         }
+        if chat.description:
+            shown["description"] = chat.description
+        if pinned:
+            shown["pinned_message"] = self.pinned(member.user_id, pinned, member.peer_id)
+        return shown
 
     @staticmethod
     def _can_write(chat: Conversation, member: Member) -> dict[str, Any]:
@@ -194,6 +261,21 @@ class Objects:
     def _read_by_others(self, chat: Conversation, member: Member) -> int:
         others = (m for m in self._chats.members(chat.id) if m.user_id != member.user_id)
         return max((other.read_cmid for other in others), default=chat.last_cmid)
+
+
+def _photo(chat: Conversation) -> dict[str, Any]:
+    if not chat.photo:
+        return {}
+    return {
+        "photo": dict.fromkeys(("photo_50", "photo_100", "photo_200", "photo_base"), chat.photo)
+    }
+
+
+def trimmed(message: dict[str, Any], levels: int) -> dict[str, Any]:
+    """Return a message with so many levels of forwards."""
+    inner = message.get("fwd_messages") or []
+    kept = [trimmed(one, levels - 1) for one in inner] if levels else []
+    return {**message, "fwd_messages": kept}
 
 
 def peer(peer_id: int) -> dict[str, Any]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # is noticed at once.
 FIRST_TS, FIRST_PTS = 100_000_000, 10_000_000
 
+CHANGEABLE = frozenset(("first_name", "last_name", "photo", "deactivated"))
+
 
 def digest(secret: str) -> str:
     """Return what is kept instead of a cookie or a token."""
@@ -74,6 +76,14 @@ class People:
         where = "person_id = (SELECT person_id FROM cookies WHERE digest = ?)"
         return self._profiles(where, digest(cookie)) if cookie else []
 
+    def add_cookie(self, user_id: int, cookie: str) -> None:
+        """Have one more cookie open the person's profiles."""
+        self._db.run(
+            "INSERT INTO cookies SELECT ?, person_id FROM profiles WHERE user_id = ?",
+            digest(cookie),
+            user_id,
+        )
+
     def revoke_cookies(self, user_id: int) -> None:
         """Log a person out: no cookie of theirs opens anything any more."""
         self._db.run(
@@ -81,6 +91,14 @@ class People:
             " (SELECT person_id FROM profiles WHERE user_id = ?)",
             user_id,
         )
+
+    def change(self, user_id: int, **wanted: str) -> None:
+        """Change an account: `first_name`, `last_name`, `photo` (a URL), `deactivated`."""
+        for column, value in wanted.items():
+            if column not in CHANGEABLE:
+                raise ValueError(column)
+            query = f"UPDATE profiles SET {column} = ? WHERE user_id = ?"  # noqa: S608 - see above
+            self._db.run(query, value, user_id)
 
     def issue_token(self, user_id: int) -> tuple[str, int]:
         """Return a fresh access token and the unix time at which it expires."""
@@ -136,4 +154,6 @@ def _profile(row: sqlite3.Row) -> Profile:
         row["last_name"],
         row["domain"],
         json.loads(row["edu"]),
+        row["photo"],
+        row["deactivated"],
     )

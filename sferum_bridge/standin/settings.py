@@ -31,6 +31,17 @@ class Settings:
     """For how long a message can be edited or deleted for everybody."""
     text_limit: int = 9000
     """The longest message, in code points."""
+    most_attachments: int = 10
+    """The most attachments of one message."""
+    file_limit: int = 200 * 1024 * 1024
+    """The largest file that is taken, in bytes."""
+    video_files: bool = True
+    """Whether a video names its files; the service often names only a page that plays it."""
+    edit_drops: bool = True
+    """Whether an edit takes away the attachments it does not name again. Not published; this is
+    the case a client has to be ready for."""
+    named_reactions: int = 20
+    """With more reactions than this an event counts them without saying whose they are."""
     poll_depth: int = 256
     """How many events a long poll may lie behind before it is told `failed: 1`."""
     history_depth: int = 100_000

@@ -6,16 +6,25 @@ they are named by `cmid` and the codes lie above 10000. Text is HTML-escaped her
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.standin.values import CHAT_BASE, Conversation, Event, Kind, Member, Message
+from sferum_bridge.standin.hints import additional, attachments, escape
+from sferum_bridge.standin.values import (
+    CHAT_BASE,
+    WITH_MESSAGE,
+    Conversation,
+    Event,
+    Kind,
+    Member,
+    Message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sferum_bridge.standin.chats import Chats
     from sferum_bridge.standin.messages import Messages
+    from sferum_bridge.standin.reactions import Reactions
 
 Update = list[Any]
 
@@ -24,12 +33,20 @@ FIRST_WITH_CMID = 11
 FIRST_OLD_WITH_CMID = 10
 FIRST_WITH_BOTH_IDS = 21
 
-MODE_ATTACHMENTS, MODE_PTS, MODE_RANDOM_ID = 2, 32, 128
+MODE_ATTACHMENTS, MODE_EXTENDED, MODE_PTS, MODE_RANDOM_ID = 2, 8, 32, 128
 
 UNREAD, OUTGOING, FROM_CHAT = 1, 2, 8192
 DELETED, DELETED_FOR_ALL = 128, 131072
-SILENT, REPLY = 1048576, 2097152
+SILENT, REPLY, WITH_REACTIONS = 1048576, 2097152, 16777216
 
+CODES = {
+    Kind.NEW: 4,
+    Kind.EDIT: 5,
+    Kind.REFRESH: 18,
+    Kind.RESTORED: 3,
+    Kind.READ_BY_ME: 6,
+    Kind.READ_BY_PEER: 7,
+}
 ACTIVITY_CODES = {
     "typing": 63,
     "audiomessage": 64,
@@ -38,33 +55,36 @@ ACTIVITY_CODES = {
     "file": 67,
     "videomessage": 68,
 }
-
-
-def escape(text: str) -> str:
-    """Return text as the long poll gives it: HTML-escaped, a newline as `<br>`."""
-    for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(plain, escaped)
-    return text.replace("\n", "<br>")
+MY_REACTION = 1
 
 
 class Updates:
     """Renders the events of one account after the other."""
 
-    def __init__(self, chats: Chats, messages: Messages) -> None:
+    def __init__(self, chats: Chats, messages: Messages, reactions: Reactions) -> None:
         self._chats = chats
         self._messages = messages
+        self._reactions = reactions
         self._new: dict[Kind, Callable[[Event, Member, int, int], Update | None]] = {
-            Kind.NEW: self._message,
-            Kind.EDIT: self._message,
+            **dict.fromkeys(WITH_MESSAGE, self._message),
             Kind.FLAGS: self._flags,
+            Kind.REFETCH: self._refetch,
             Kind.READ_BY_ME: self._read,
             Kind.READ_BY_PEER: self._read,
             Kind.ACTIVITY: self._activity,
             Kind.CHAT: self._chat,
+            Kind.PEER_FLAGS: self._peer_flags,
+            Kind.REACTION: self._reaction,
+            Kind.UNREAD_REACTIONS: self._unread_reactions,
+            Kind.WIPED: self._wiped,
+            Kind.CALL: self._call,
+            Kind.PUSH: self._push,
         }
 
     def full(self, event: Event, version: int, mode: int) -> Update | None:
         """Return an event for the long poll; None when this version does not speak of it."""
+        if event.kind is Kind.RAW:
+            return list(event.data["update"])
         member = self._chats.member(event.conversation_id, event.user_id)
         if member is None:
             return None
@@ -75,14 +95,14 @@ class Updates:
         member = self._chats.member(event.conversation_id, event.user_id)
         if member is None:
             return None
-        if event.kind in (Kind.NEW, Kind.EDIT):
+        if event.kind in WITH_MESSAGE:
             message = self._messages.get(event.conversation_id, event.cmid)
-            if message is None:
+            name = self._name(event.kind, event, version)
+            if message is None or not name:
                 return None
-            code = 4 if event.kind is Kind.NEW else 5
             flags = self._message_flags(message, member, version)
-            return [*self._name(code, event, version), flags, member.peer_id]
-        update = self.full(event, version, 0)
+            return [*name, flags, member.peer_id]
+        update = self.full(event, version, MODE_EXTENDED)
         if update and event.kind is Kind.FLAGS:
             return update[:4]
         if update and event.kind in (Kind.READ_BY_ME, Kind.READ_BY_PEER):
@@ -91,51 +111,70 @@ class Updates:
 
     def _message(self, event: Event, member: Member, version: int, mode: int) -> Update | None:
         message = self._messages.get(event.conversation_id, event.cmid)
-        if message is None:
+        name = self._name(event.kind, event, version)
+        if message is None or not name:
             return None
-        chat = self._chats.get(event.conversation_id)
+        if version < FIRST_WITH_CMID and event.kind is Kind.RESTORED:
+            return [*name, DELETED, member.peer_id]
         flags = self._message_flags(message, member, version)
-        mine = message.from_id == member.user_id
-        wanted = bool(mode & MODE_ATTACHMENTS)
-        additional = _additional(message, chat) if wanted else {}
-        attachments = _attachments(message) if wanted else {}
-        random_id = message.draft.random_id if mine and mode & MODE_RANDOM_ID else 0
-        when = [message.date, escape(message.draft.text)]
-        name = self._name(4 if event.kind is Kind.NEW else 5, event, version)
         number = self._number(event)
-        if version >= FIRST_WITH_CMID:
-            head = [*name, flags]
-            if event.kind is Kind.NEW:
-                head.append(number)
-            if message.deleted:
-                with_peer = event.kind is Kind.EDIT or version >= FIRST_WITH_BOTH_IDS
-                return [*head, member.peer_id] if with_peer else head
-            tail = [additional, attachments, random_id, number, message.update_time]
-            return [*head, member.peer_id, *when, *tail]
+        head = [*name, flags]
+        if version >= FIRST_WITH_CMID and event.kind is Kind.NEW:
+            head.append(number)
         if message.deleted:
-            return None
-        update: Update = [*name, flags, member.peer_id, *when]
+            if version < FIRST_WITH_CMID:
+                return None
+            with_peer = event.kind is not Kind.NEW or version >= FIRST_WITH_BOTH_IDS
+            return [*head, member.peer_id] if with_peer else head
+        update: Update = [*head, member.peer_id, message.date, escape(message.draft.text)]
+        return update + self._rest(event, message, member, version, mode)
+
+    def _rest(
+        self, event: Event, message: Message, member: Member, version: int, mode: int
+    ) -> Update:
+        chat = self._chats.get(event.conversation_id)
+        mine = message.from_id == member.user_id
+        beside: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        if mode & MODE_ATTACHMENTS:
+            with_reply = event.kind is not Kind.EDIT
+            answered = self._answered(message, chat)
+            beside = (
+                additional(message, chat, answered),
+                attachments(message.draft, with_reply=with_reply),
+            )
+        random_id = message.draft.random_id if mine and mode & MODE_RANDOM_ID else 0
+        if version >= FIRST_WITH_CMID:
+            return [*beside, random_id, self._number(event), message.update_time]
+        rest: Update = []
         if mode & (MODE_ATTACHMENTS | MODE_RANDOM_ID):
-            update += [additional, attachments]
+            rest += beside
         if mode & MODE_RANDOM_ID:
-            update.append(random_id)
+            rest.append(random_id)
             if version >= FIRST_OLD_WITH_CMID:
-                update += [message.cmid, message.update_time]
-        return update
+                rest += [message.cmid, message.update_time]
+        return rest
 
     def _flags(self, event: Event, member: Member, version: int, mode: int) -> Update:
         del mode
-        update = [*self._name(2, event, version), event.data["mask"], member.peer_id]
+        if version < FIRST_WITH_CMID:
+            return [2, self._number(event), event.data["mask"], member.peer_id]
+        update = [10002, event.cmid, event.data["mask"], member.peer_id]
         return [*update, self._number(event)] if version >= FIRST_WITH_BOTH_IDS else update
+
+    def _refetch(self, event: Event, member: Member, version: int, mode: int) -> Update | None:
+        del member, mode
+        if version >= FIRST_WITH_CMID:
+            return [10019, event.cmid]
+        return [19, self._number(event)] if version >= FIRST_OLD_WITH_CMID else None
 
     def _read(self, event: Event, member: Member, version: int, mode: int) -> Update:
         del mode
-        by_me = event.kind is Kind.READ_BY_ME
-        code = 6 if by_me else 7
+        code = CODES[event.kind]
         if version < FIRST_WITH_CMID:
             return [code, member.peer_id, self._number(event)]
+        own = event.kind is Kind.READ_BY_PEER
         left = self._messages.count_after(
-            member.user_id, event.conversation_id, event.cmid, own=not by_me
+            member.user_id, event.conversation_id, event.cmid, own=own
         )
         return [10000 + code, member.peer_id, event.cmid, left]
 
@@ -155,10 +194,69 @@ class Updates:
         del version, mode
         return [52, event.data["change"], member.peer_id, event.data["extra"]]
 
-    def _name(self, code: int, event: Event, version: int) -> Update:
+    def _peer_flags(self, event: Event, member: Member, version: int, mode: int) -> Update:
+        del version, mode
+        return [12 if event.data["set"] else 10, member.peer_id, event.data["mask"]]
+
+    def _reaction(self, event: Event, member: Member, version: int, mode: int) -> Update | None:
+        del mode
+        if version < FIRST_WITH_CMID:
+            return None
+        data = event.data
+        update: Update = [601, data["action"], member.peer_id, event.cmid]
+        if data["action"] == MY_REACTION:
+            update.append(data["own"])
+        update.append(len(data["blocks"]))
+        for reaction_id, count, ids in data["blocks"]:
+            update += [3 + len(ids), reaction_id, count, len(ids), *ids]
+        return [*update, *data["tail"]]
+
+    def _unread_reactions(
+        self, event: Event, member: Member, version: int, mode: int
+    ) -> Update | None:
+        del mode
+        if version < FIRST_WITH_CMID:
+            return None
+        return [602, member.peer_id, len(event.data["cmids"]), *event.data["cmids"]]
+
+    def _wiped(self, event: Event, member: Member, version: int, mode: int) -> Update:
+        del mode
+        if version < FIRST_WITH_CMID:
+            return [13, member.peer_id, self._number(event)]
+        update = [10013, member.peer_id, event.cmid]
+        return [*update, 0, self._number(event)] if version >= FIRST_WITH_BOTH_IDS else update
+
+    def _call(self, event: Event, member: Member, version: int, mode: int) -> Update | None:
+        del member
+        call_id, caller = event.data["call_id"], event.data["caller"]
+        if version < FIRST_WITH_CMID:
+            return [70, caller, call_id]
+        if not mode & MODE_EXTENDED:
+            return None
+        shown = {"call_id": call_id, "caller_info": {"user_id": caller}, "conversation_params": ""}
+        return [115, shown]
+
+    def _push(self, event: Event, member: Member, version: int, mode: int) -> Update | None:
+        del version
+        if not mode & MODE_EXTENDED:
+            return None
+        data = {"sound": event.data["sound"], "disabled_until": event.data["until"]}
+        return [114, {"peer_id": member.peer_id, **data}]
+
+    def _name(self, kind: Kind, event: Event, version: int) -> Update:
+        """Return code and id of an event about a message; nothing where it is not told."""
+        code = CODES[kind]
         if version >= FIRST_WITH_CMID:
             return [10000 + code, event.cmid]
+        if kind is Kind.REFRESH and version < FIRST_OLD_WITH_CMID:
+            return []
         return [code, self._number(event)]
+
+    def _answered(self, message: Message, chat: Conversation) -> int:
+        if not message.draft.reply_cmid:
+            return 0
+        answered = self._messages.get(chat.id, message.draft.reply_cmid)
+        return answered.from_id if answered else 0
 
     def _number(self, event: Event) -> int:
         return self._messages.message_id(event.user_id, event.conversation_id, event.cmid)
@@ -172,43 +270,9 @@ class Updates:
             flags |= FROM_CHAT
         if message.draft.silent:
             flags |= SILENT
-        if message.draft.reply_cmid and version >= FIRST_WITH_CMID:
-            flags |= REPLY
+        if version >= FIRST_WITH_CMID:
+            flags |= REPLY if message.draft.reply_cmid else 0
+            flags |= WITH_REACTIONS if self._reactions.of(message) else 0
         if message.deleted:
             flags |= DELETED | DELETED_FOR_ALL
         return flags
-
-
-def _additional(message: Message, chat: Conversation) -> dict[str, Any]:
-    draft = message.draft
-    shown: dict[str, Any] = {"title": escape(chat.title) if chat.is_chat else " ... "}
-    if chat.is_chat:
-        shown["from"] = str(message.from_id)
-    if draft.silent:
-        shown["is_silent"] = "1"
-    if draft.payload:
-        shown["payload"] = draft.payload
-    if draft.action:
-        shown["source_act"] = draft.action["type"]
-        for key, source in (("member_id", "mid"), ("text", "text"), ("old_text", "old_text")):
-            if key in draft.action:
-                shown[f"source_{source}"] = escape(str(draft.action[key]))
-    return shown
-
-
-def _attachments(message: Message) -> dict[str, Any]:
-    draft = message.draft
-    shown: dict[str, Any] = {}
-    for number, attachment in enumerate(draft.attachments, start=1):
-        kind = attachment["type"]
-        content = attachment.get(kind, {})
-        shown[f"attach{number}_type"] = kind
-        shown[f"attach{number}"] = f"{content.get('owner_id', 0)}_{content.get('id', 0)}"
-    if draft.attachments:
-        shown["attachments_count"] = str(len(draft.attachments))
-        shown["attachments"] = json.dumps(draft.attachments, ensure_ascii=False)
-    if draft.reply_cmid:
-        shown["reply"] = json.dumps({"conversation_message_id": draft.reply_cmid})
-    if draft.forwards:
-        shown["fwd"] = "0_0"
-    return shown

@@ -18,11 +18,30 @@ class Kind(StrEnum):
 
     NEW = "new"
     EDIT = "edit"
+    REFRESH = "refresh"
+    """Changed without an edit: a snippet, a transcript."""
+    RESTORED = "restored"
     FLAGS = "flags"
+    REFETCH = "refetch"
     READ_BY_ME = "read_by_me"
     READ_BY_PEER = "read_by_peer"
     ACTIVITY = "activity"
     CHAT = "chat"
+    PEER_FLAGS = "peer_flags"
+    REACTION = "reaction"
+    UNREAD_REACTIONS = "unread_reactions"
+    WIPED = "wiped"
+    CALL = "call"
+    PUSH = "push"
+    RAW = "raw"
+    """An array of the test's own."""
+
+
+WITH_MESSAGE = (Kind.NEW, Kind.EDIT, Kind.REFRESH, Kind.RESTORED)
+"""The events that carry a message."""
+
+PASSING = (Kind.ACTIVITY, Kind.CALL, Kind.RAW)
+"""The events that `getLongPollHistory` does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +54,8 @@ class Profile:
     last_name: str
     domain: str
     edu: dict[str, Any] = field(default_factory=dict)
+    photo: str = ""
+    deactivated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,10 @@ class Conversation:
     owner_id: int
     last_cmid: int
     writing_disabled: bool
+    description: str = ""
+    photo: str = ""
+    pinned_cmid: int = 0
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +106,13 @@ class Draft:
     payload: str = ""
     format_data: dict[str, Any] = field(default_factory=dict)
     silent: bool = False
+    geo: dict[str, Any] = field(default_factory=dict)
+    keyboard: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to post."""
+        return not (self.text or self.forwards or self.attachments or self.geo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +126,16 @@ class Message:
     update_time: int
     deleted: bool
     draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that can be downloaded. `name` is what people see, `size` counts bytes."""
+
+    key: str
+    name: str
+    mime: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,7 @@
-"""What clients talk to: web_token, the API methods, the long poll.
-
-Every request goes the same way: counted, met by a scripted fault or not, answered as JSON in one
-write. A client that goes away does not undo its call: the call is carried out all the same, as it
-would be by a server that has already read it.
-"""
+"""What clients talk to: web_token, the API methods, the long poll. Files are in `depot`."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any
@@ -16,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from sferum_bridge.standin.errors import ApiError, Code
-from sferum_bridge.standin.faults import LONG_POLL, WEB_TOKEN, Effect
+from sferum_bridge.standin.faults import LONG_POLL, WEB_TOKEN
 from sferum_bridge.standin.methods.call import Call, parse_version
+from sferum_bridge.standin.methods.execute import carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from sferum_bridge.standin.faults import Fault, Faults
+    from sferum_bridge.standin.answering import Answering
+    from sferum_bridge.standin.faults import Faults
     from sferum_bridge.standin.longpoll import LongPoll
     from sferum_bridge.standin.methods.registry import Method
     from sferum_bridge.standin.people import People
     from sferum_bridge.standin.settings import Settings
 
 COOKIE = "remixdsid"
-ERROR_PAGE = "<html><body><h1>{}</h1></body></html>"
+EXECUTE = "execute"
 
 
 class Pace:
@@ -61,12 +56,14 @@ class Web:
         longpoll: LongPoll,
         methods: Mapping[str, Method],
         faults: Faults,
+        answering: Answering,
         settings: Settings,
     ) -> None:
         self._people = people
         self._longpoll = longpoll
         self._methods = methods
         self._faults = faults
+        self._answering = answering
         self._settings = settings
         self._pace = Pace(settings.calls_per_second)
 
@@ -82,7 +79,7 @@ class Web:
         """Answer `act=web_token`: an array with an element a profile, or an object with `error`."""
 
         async def answer() -> Any:
-            params = await _parameters(request)
+            params = await parameters(request)
             if params.get("act") != "web_token":
                 raise web.HTTPNotFound
             if params.get("app_id") != str(self._settings.app_id):
@@ -95,7 +92,7 @@ class Web:
         def refuse(error: ApiError) -> Any:
             return {"error": {"error_code": error.code, "error_msg": str(error)}}
 
-        return await self._respond(request, WEB_TOKEN, answer, refuse)
+        return await self._answering.respond(request, WEB_TOKEN, answer, refuse)
 
     async def method(self, request: web.Request) -> web.StreamResponse:
         """Answer an API call: `{"response": ...}` or `{"error": {...}}`."""
@@ -103,19 +100,19 @@ class Web:
         params: dict[str, str] = {}
 
         async def answer() -> Any:
-            params.update(await _parameters(request))
-            return {"response": self._call(request, name, params)}
+            params.update(await parameters(request))
+            return self._call(request, name, params)
 
         def refuse(error: ApiError) -> Any:
             return {"error": _error_object(error, name, params)}
 
-        return await self._respond(request, name, answer, refuse)
+        return await self._answering.respond(request, name, answer, refuse)
 
     async def poll(self, request: web.Request) -> web.StreamResponse:
         """Answer a long poll."""
 
         async def answer() -> Any:
-            params = await _parameters(request)
+            params = await parameters(request)
             if params.get("act") != "a_check":
                 raise web.HTTPNotFound
             return await self._longpoll.check(int(request.match_info["user_id"]), params)
@@ -123,7 +120,7 @@ class Web:
         def refuse(error: ApiError) -> Any:
             return {"failed": error.code}
 
-        return await self._respond(request, LONG_POLL, answer, refuse)
+        return await self._answering.respond(request, LONG_POLL, answer, refuse)
 
     def _access(self, user_id: int, profile_type: int) -> dict[str, Any]:
         token, expires = self._people.issue_token(user_id)
@@ -136,7 +133,7 @@ class Web:
             "expires": expires,
         }
 
-    def _call(self, request: web.Request, name: str, params: dict[str, str]) -> Any:
+    def _call(self, request: web.Request, name: str, params: dict[str, str]) -> dict[str, Any]:
         token = params.get("access_token", "")
         if not token:
             scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
@@ -147,56 +144,28 @@ class Web:
         version = parse_version(params.get("v", ""))
         if not self._pace.allow(token):
             raise ApiError(Code.TOO_MANY)
+        shown = {key: value for key, value in params.items() if key != "access_token"}
+        self._faults.requests.append((name, shown))
+        call = Call(user_id, version, request.host, params, request.scheme)
+        if name == EXECUTE:
+            return carry_out(call, self._packed)
+        return {"response": self._carry(name, call)}
+
+    def _packed(self, name: str, call: Call) -> Any:
+        self._faults.seen[name] += 1
+        fault = self._faults.take_error(name)
+        if fault:
+            raise ApiError(fault.code, fields=fault.fields)
+        return self._carry(name, call)
+
+    def _carry(self, name: str, call: Call) -> Any:
         method = self._methods.get(name)
         if method is None:
             raise ApiError(Code.UNKNOWN_METHOD)
-        return method(Call(user_id, version, request.host, params))
-
-    async def _respond(
-        self,
-        request: web.Request,
-        name: str,
-        answer: Callable[[], Awaitable[Any]],
-        refuse: Callable[[ApiError], Any],
-    ) -> web.StreamResponse:
-        self._faults.seen[name] += 1
-        fault = self._faults.take(name)
-        effect = fault.effect if fault else None
-        if effect is Effect.CUT:
-            return _cut(request)
-        if fault and effect is Effect.HTTP:
-            page = ERROR_PAGE.format(fault.code)
-            return web.Response(status=fault.code, text=page, content_type="text/html")
-        try:
-            if fault:
-                await _suffer(fault)
-            body = await answer()
-        except ApiError as error:
-            self._faults.refused[f"{name} {error.code}"] += 1
-            body = refuse(error)
-        return _cut(request) if effect is Effect.CUT_AFTER else _json(body)
+        return method(call)
 
 
-async def _suffer(fault: Fault) -> None:
-    if fault.effect is Effect.ERROR:
-        raise ApiError(fault.code, fields=fault.fields)
-    if fault.effect is Effect.HANG:
-        await asyncio.sleep(fault.seconds)
-
-
-def _cut(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
-def _json(body: Any) -> web.Response:
-    # A plain response of known length: headers and body leave in one write.
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return web.Response(text=text, content_type="application/json")
-
-
-async def _parameters(request: web.Request) -> dict[str, str]:
+async def parameters(request: web.Request) -> dict[str, str]:
     """Return the parameters of the query and the form body; the body wins."""
     params = dict(request.query)
     if request.method == "POST":

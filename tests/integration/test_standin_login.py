@@ -12,17 +12,20 @@ import pytest
 from tests.support.standin import (
     ApiRefused,
     Caller,
+    Served,
     StandIn,
     running_standin,  # noqa: F401 - the fixture `standin`
+    served_place,  # noqa: F401 - what `served` stands on
+    served_standin,  # noqa: F401 - the fixture `served`
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_a_cookie_opens_every_profile_of_its_person(standin: StandIn) -> None:
-    person = await standin.control.add_user("Вымысел", "Придуманный", role="teacher")
-    async with Caller(standin.url) as caller:
+async def test_a_cookie_opens_every_profile_of_its_person(served: Served) -> None:
+    person = await served.control.add_user("Вымысел", "Придуманный", role="teacher")
+    async with Caller(served.url) as caller:
         answer = await caller.web_token(person.cookie)
         assert {entry["profile_type"]: entry["user_id"] for entry in answer} == person.profiles
         assert len(person.profiles) == 2
@@ -30,26 +33,26 @@ async def test_a_cookie_opens_every_profile_of_its_person(standin: StandIn) -> N
         assert len({entry["access_token"] for entry in answer}) == 2
 
 
-async def test_a_person_with_one_profile_gets_an_array_of_one(standin: StandIn) -> None:
-    person = await standin.control.add_user("Один", "Профильный", profiles=[2])
-    async with Caller(standin.url) as caller:
+async def test_a_person_with_one_profile_gets_an_array_of_one(served: Served) -> None:
+    person = await served.control.add_user("Один", "Профильный", profiles=[2])
+    async with Caller(served.url) as caller:
         assert [entry["profile_type"] for entry in await caller.web_token(person.cookie)] == [2]
 
 
-async def test_a_wrong_or_revoked_cookie_gets_an_object_with_an_error(standin: StandIn) -> None:
-    person = await standin.control.add_user("Вышел", "Вымышленный")
-    async with Caller(standin.url) as caller:
+async def test_a_wrong_or_revoked_cookie_gets_an_object_with_an_error(served: Served) -> None:
+    person = await served.control.add_user("Вышел", "Вымышленный")
+    async with Caller(served.url) as caller:
         assert "error" in await caller.web_token("vk1.a.nonsense")
-        await standin.control.log_out(person.user_id)
+        await served.control.log_out(person.user_id)
         assert "error" in await caller.web_token(person.cookie)
 
 
-async def test_a_token_is_taken_from_body_query_and_header(standin: StandIn) -> None:
-    person = await standin.control.add_user("Трижды", "Вошедший")
-    async with Caller(standin.url) as caller, aiohttp.ClientSession() as session:
+async def test_a_token_is_taken_from_body_query_and_header(served: Served) -> None:
+    person = await served.control.add_user("Трижды", "Вошедший")
+    async with Caller(served.url) as caller, aiohttp.ClientSession() as session:
         await caller.log_in(person)
         assert (await caller.call("users.get"))[0]["id"] == person.user_id
-        url = f"{standin.url}/method/users.get"
+        url = f"{served.url}/method/users.get"
         query = {"v": "5.199", "access_token": caller.token}
         async with session.get(url, params=query) as response:
             assert (await response.json())["response"][0]["last_name"] == "Вошедший"
@@ -84,10 +87,10 @@ async def test_a_token_is_taken_from_body_query_and_header(standin: StandIn) -> 
     ],
 )
 async def test_a_bad_call_is_answered_with_its_error(
-    standin: StandIn, method: str, params: dict[str, object], code: int
+    served: Served, method: str, params: dict[str, object], code: int
 ) -> None:
-    person = await standin.control.add_user("Ошибся", "Нарочно")
-    async with Caller(standin.url) as caller:
+    person = await served.control.add_user("Ошибся", "Нарочно")
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
         answer = await caller.raw(method, **params)
         assert answer["error"]["error_code"] == code
@@ -96,9 +99,9 @@ async def test_a_bad_call_is_answered_with_its_error(
         assert "access_token" not in shown
 
 
-async def test_users_that_do_not_exist_are_left_out(standin: StandIn) -> None:
-    person = await standin.control.add_user("Анна", "Вымышленная")
-    async with Caller(standin.url) as caller:
+async def test_users_that_do_not_exist_are_left_out(served: Served) -> None:
+    person = await served.control.add_user("Анна", "Вымышленная")
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
         named = f"id{person.user_id},{10**30},999999,nobody"
         assert [user["id"] for user in await caller.call("users.get", user_ids=named)] == [
@@ -116,11 +119,11 @@ async def test_a_fourth_call_within_a_second_is_refused(tmp_path: Path) -> None:
         assert await caller.call("users.get")
 
 
-async def test_an_expired_token_is_error_5_and_the_cookie_gives_another(standin: StandIn) -> None:
-    person = await standin.control.add_user("Просрочен", "Билетов")
-    async with Caller(standin.url) as caller:
+async def test_an_expired_token_is_error_5_and_the_cookie_gives_another(served: Served) -> None:
+    person = await served.control.add_user("Просрочен", "Билетов")
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
-        await standin.control.expire_tokens(person.user_id)
+        await served.control.expire_tokens(person.user_id)
         with pytest.raises(ApiRefused) as refused:
             await caller.call("users.get")
         assert refused.value.code == 5
@@ -140,9 +143,9 @@ async def test_tokens_die_of_age(tmp_path: Path) -> None:
             await caller.call("users.get")
 
 
-async def test_scripted_faults_meet_the_calls_they_name(standin: StandIn) -> None:
-    control = standin.control
-    async with Caller(standin.url) as caller:
+async def test_scripted_faults_meet_the_calls_they_name(served: Served) -> None:
+    control = served.control
+    async with Caller(served.url) as caller:
         await caller.log_in(await control.add_user("Невезучий", "Придуманов"))
         captcha = {"captcha_sid": "1", "captcha_img": "http://127.0.0.1/captcha"}
         await control.fault("users.get", "error", code=14, fields=captcha)
@@ -170,10 +173,10 @@ async def test_scripted_faults_meet_the_calls_they_name(standin: StandIn) -> Non
         assert counters["refused"] == {"users.get 14": 1, "users.get 9": 2}
 
 
-async def test_the_control_interface_wants_its_key(standin: StandIn) -> None:
+async def test_the_control_interface_wants_its_key(served: Served) -> None:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{standin.url}/control/reset") as response,
+        session.post(f"{served.url}/control/reset") as response,
     ):
         assert response.status == 401
 

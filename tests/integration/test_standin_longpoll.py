@@ -13,8 +13,10 @@ import pytest_asyncio
 from tests.support.standin import (
     ApiRefused,
     Caller,
+    Served,
     StandIn,
-    running_standin,  # noqa: F401 - the fixture `standin`
+    served_place,  # noqa: F401 - what `served` stands on
+    served_standin,  # noqa: F401 - the fixture `served`
 )
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ OUTGOING_IN_CHAT = 2 + 8192
 class School(NamedTuple):
     """Two people who share a chat, each with a client."""
 
-    standin: StandIn
+    standin: Served
     teacher: Person
     pupil: Person
     chat: Chat
@@ -39,12 +41,12 @@ class School(NamedTuple):
 
 
 @pytest_asyncio.fixture
-async def school(standin: StandIn) -> AsyncIterator[School]:
-    async with Caller(standin.url) as hers, Caller(standin.url) as his:
-        yield await make_school(standin, hers, his)
+async def school(served: Served) -> AsyncIterator[School]:
+    async with Caller(served.url) as hers, Caller(served.url) as his:
+        yield await make_school(served, hers, his)
 
 
-async def make_school(standin: StandIn, hers: Caller, his: Caller) -> School:
+async def make_school(standin: Served, hers: Caller, his: Caller) -> School:
     teacher = await standin.control.add_user("Анна", "Вымышленная", role="teacher")
     pupil = await standin.control.add_user("Пётр", "Придуманный")
     # So that the two do not count their messages alike.
@@ -227,7 +229,7 @@ async def test_a_short_key_and_a_short_memory(tmp_path: Path) -> None:
         Caller(standin.url) as hers,
         Caller(standin.url) as his,
     ):
-        school = await make_school(standin, hers, his)
+        school = await make_school(standin.served, hers, his)
         where = await server(his)
         for number in range(4):
             await say(hers, school, f"сообщение {number}")
@@ -248,7 +250,7 @@ async def test_the_gap_is_read_page_by_page(tmp_path: Path) -> None:
         Caller(standin.url) as hers,
         Caller(standin.url) as his,
     ):
-        school = await make_school(standin, hers, his)
+        school = await make_school(standin.served, hers, his)
         where = await server(his)
         sent = [(await say(hers, school, f"№ {number}"))["cmid"] for number in range(5)]
         pts, seen, pages = where["pts"], [], 0

@@ -12,25 +12,28 @@ import pytest
 from tests.support.standin import (
     ApiRefused,
     Caller,
+    Served,
     StandIn,
     running_standin,  # noqa: F401 - the fixture `standin`
+    served_place,  # noqa: F401 - what `served` stands on
+    served_standin,  # noqa: F401 - the fixture `served`
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def texts(standin: StandIn, chat: int) -> list[str]:
+async def texts(served: Served, chat: int) -> list[str]:
     """Return what stands in a chat, service messages left out."""
-    found = await standin.control.messages(chat)
+    found = await served.control.messages(chat)
     return [m["text"] for m in found if not m["action"] and not m["deleted"]]
 
 
-async def test_a_repeated_random_id_gives_the_first_message(standin: StandIn) -> None:
-    person = await standin.control.add_user("Анна", "Вымышленная")
-    chat = await standin.control.add_chat("5А", person.user_id)
-    other = await standin.control.add_chat("5Б", person.user_id)
-    async with Caller(standin.url) as caller:
+async def test_a_repeated_random_id_gives_the_first_message(served: Served) -> None:
+    person = await served.control.add_user("Анна", "Вымышленная")
+    chat = await served.control.add_chat("5А", person.user_id)
+    other = await served.control.add_chat("5Б", person.user_id)
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
         params = {"peer_id": chat.peer_id, "random_id": -5, "message": "один раз"}
         first = await caller.call("messages.send", **params)
@@ -41,7 +44,7 @@ async def test_a_repeated_random_id_gives_the_first_message(standin: StandIn) ->
         assert elsewhere != first
         for _ in range(2):
             await caller.call("messages.send", **{**params, "random_id": 0, "message": "много"})
-    assert await texts(standin, chat.chat) == ["один раз", "много", "много"]
+    assert await texts(served, chat.chat) == ["один раз", "много", "много"]
 
 
 async def test_a_random_id_is_forgotten_in_time(tmp_path: Path) -> None:
@@ -56,17 +59,17 @@ async def test_a_random_id_is_forgotten_in_time(tmp_path: Path) -> None:
         assert await caller.call("messages.send", **params) != first
 
 
-async def test_a_cut_after_the_effect_is_healed_by_the_random_id(standin: StandIn) -> None:
-    person = await standin.control.add_user("Анна", "Вымышленная")
-    chat = await standin.control.add_chat("5А", person.user_id)
-    await standin.control.fault("messages.send", "cut_after")
-    async with Caller(standin.url) as caller:
+async def test_a_cut_after_the_effect_is_healed_by_the_random_id(served: Served) -> None:
+    person = await served.control.add_user("Анна", "Вымышленная")
+    chat = await served.control.add_chat("5А", person.user_id)
+    await served.control.fault("messages.send", "cut_after")
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
         params = {"peer_id": chat.peer_id, "random_id": 1, "message": "ровно раз"}
         with pytest.raises(aiohttp.ClientConnectionError):
             await caller.call("messages.send", **params)
         await caller.call("messages.send", **params)
-    assert await texts(standin, chat.chat) == ["ровно раз"]
+    assert await texts(served, chat.chat) == ["ровно раз"]
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -92,7 +95,7 @@ async def test_a_restart_keeps_everything(tmp_path: Path, end: str) -> None:
         assert await hers.call("messages.send", **params) == sent
         batch = await his.poll(where)
         assert [update[6] for update in batch["updates"]] == ["до остановки"]
-        assert await texts(standin, chat.chat) == ["до остановки"]
+        assert await texts(standin.served, chat.chat) == ["до остановки"]
         assert "error" not in await his.web_token(pupil.cookie)
 
 
@@ -144,11 +147,11 @@ async def test_limits_of_sending(tmp_path: Path) -> None:
         assert await code("messages.send", **sending, message="м") == 922
 
 
-async def test_history_from_both_ends(standin: StandIn) -> None:
-    person = await standin.control.add_user("Анна", "Вымышленная")
-    chat = await standin.control.add_chat("5А", person.user_id)
-    cmids = [await standin.control.post(person.user_id, chat.chat, f"{n}") for n in range(6)]
-    async with Caller(standin.url) as caller:
+async def test_history_from_both_ends(served: Served) -> None:
+    person = await served.control.add_user("Анна", "Вымышленная")
+    chat = await served.control.add_chat("5А", person.user_id)
+    cmids = [await served.control.post(person.user_id, chat.chat, f"{n}") for n in range(6)]
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
 
         async def page(**params: Any) -> list[int]:
@@ -165,11 +168,11 @@ async def test_history_from_both_ends(standin: StandIn) -> None:
         assert await page(count=1, start_cmid=-1, offset=-1) == [cmids[5]]
 
 
-async def test_a_dialog_has_its_own_peer_on_each_side(standin: StandIn) -> None:
-    control = standin.control
+async def test_a_dialog_has_its_own_peer_on_each_side(served: Served) -> None:
+    control = served.control
     teacher = await control.add_user("Анна", "Вымышленная", role="teacher")
     pupil = await control.add_user("Пётр", "Придуманный")
-    async with Caller(standin.url) as hers, Caller(standin.url) as his:
+    async with Caller(served.url) as hers, Caller(served.url) as his:
         await hers.log_in(teacher)
         await his.log_in(pupil)
         where = await his.call("messages.getLongPollServer")
@@ -185,11 +188,11 @@ async def test_a_dialog_has_its_own_peer_on_each_side(standin: StandIn) -> None:
         assert sent["cmid"] == history["items"][0]["conversation_message_id"]
 
 
-async def test_school_fields_come_when_asked_for(standin: StandIn) -> None:
-    person = await standin.control.add_user(
+async def test_school_fields_come_when_asked_for(served: Served) -> None:
+    person = await served.control.add_user(
         "Анна", "Вымышленная", role="teacher", organization="Школа № 0"
     )
-    async with Caller(standin.url) as caller:
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
         (plain,) = await caller.call("users.get")
         assert "educational_profile" not in plain
@@ -202,14 +205,14 @@ async def test_school_fields_come_when_asked_for(standin: StandIn) -> None:
         assert "educational_profile" not in ordinary
 
 
-async def test_attachments_are_shown_in_history_and_poll(standin: StandIn) -> None:
-    person = await standin.control.add_user("Анна", "Вымышленная")
-    chat = await standin.control.add_chat("5А", person.user_id)
+async def test_attachments_are_shown_in_history_and_poll(served: Served) -> None:
+    person = await served.control.add_user("Анна", "Вымышленная")
+    chat = await served.control.add_chat("5А", person.user_id)
     poll = {"type": "poll", "poll": {"id": 4, "owner_id": 1, "question": "Едем?", "answers": []}}
-    async with Caller(standin.url) as caller:
+    async with Caller(served.url) as caller:
         await caller.log_in(person)
         where = await caller.call("messages.getLongPollServer")
-        await standin.control.post(person.user_id, chat.chat, attachments=[poll])
+        await served.control.post(person.user_id, chat.chat, attachments=[poll])
         (update,) = (await caller.poll(where))["updates"]
         assert (update[8]["attach1_type"], update[8]["attach1"]) == ("poll", "1_4")
         assert json.loads(update[8]["attachments"]) == [poll]

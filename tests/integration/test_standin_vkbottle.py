@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import throwaway_certificate
 from tests.support.standin import (
     APP_ID,
+    Served,
     StandIn,
-    running_standin,  # noqa: F401 - the fixture `standin`
+    served_place,  # noqa: F401 - what `served` stands on
+    served_standin,  # noqa: F401 - the fixture `served`
 )
 
 if TYPE_CHECKING:
@@ -33,58 +30,28 @@ vkbottle_http = pytest.importorskip("vkbottle.http")
 vkbottle_polling = pytest.importorskip("vkbottle.polling")
 
 
-def throwaway_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for 127.0.0.1 and its key; return their files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "tls.crt", folder / "tls.key"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return files
-
-
 @asynccontextmanager
 async def client(
-    standin: StandIn, person: Person, trust: ssl.SSLContext | None = None
+    served: Served, person: Person, trust: ssl.SSLContext | None = None
 ) -> AsyncIterator[Any]:
     """Give vkbottle's API object, logged in by the person's cookie."""
     connector = aiohttp.TCPConnector(ssl=trust or True)
     async with aiohttp.ClientSession(connector=connector) as session:
         query = {"act": "web_token", "app_id": APP_ID}
         headers = {"Cookie": f"remixdsid={person.cookie}"}
-        async with session.get(f"{standin.url}/", params=query, headers=headers) as response:
+        async with session.get(f"{served.url}/", params=query, headers=headers) as response:
             answer = await response.json()
         (token,) = (e["access_token"] for e in answer if e["user_id"] == person.user_id)
         api = vkbottle.API(token, http_client=vkbottle_http.AiohttpClient(session=session))
-        api.API_URL = f"{standin.url}/method/"
+        api.API_URL = f"{served.url}/method/"
         yield api
 
 
-async def test_a_conversation(standin: StandIn) -> None:
-    control = standin.control
+async def test_a_conversation(served: Served) -> None:
+    control = served.control
     teacher = await control.add_user("Анна", "Вымышленная", role="teacher")
     pupil = await control.add_user("Пётр", "Придуманный")
-    async with client(standin, teacher) as hers, client(standin, pupil) as his:
+    async with client(served, teacher) as hers, client(served, pupil) as his:
         chat = await hers.messages.create_chat(user_ids=[pupil.user_id], title="5А, математика")
         peer_id = 2_000_000_000 + chat.chat_id
         first = await hers.messages.send(peer_id=peer_id, random_id=11, message="Доброе утро")
@@ -111,9 +78,9 @@ async def test_a_conversation(standin: StandIn) -> None:
         assert {member.member_id for member in members.items} == {teacher.user_id, pupil.user_id}
 
 
-async def test_people_and_errors(standin: StandIn) -> None:
-    teacher = await standin.control.add_user("Анна", "Вымышленная", role="teacher")
-    async with client(standin, teacher) as api:
+async def test_people_and_errors(served: Served) -> None:
+    teacher = await served.control.add_user("Анна", "Вымышленная", role="teacher")
+    async with client(served, teacher) as api:
         (me,) = await api.users.get()
         assert (me.id, me.first_name) == (teacher.user_id, "Анна")
         profile = await api.account.get_profile_info()
@@ -124,7 +91,7 @@ async def test_people_and_errors(standin: StandIn) -> None:
 
 @pytest.mark.parametrize("version", [3, 10, 19])
 async def test_the_long_poll_of_the_library(tmp_path: Path, version: int) -> None:
-    certificate, key = throwaway_certificate(tmp_path)
+    certificate, key = throwaway_certificate(tmp_path, "127.0.0.1")
     options = ("--tls-certificate", str(certificate), "--tls-key", str(key))
     trust = ssl.create_default_context(cafile=str(certificate))
     standin = StandIn(tmp_path, "--calls-per-second", "0", *options)
@@ -133,7 +100,7 @@ async def test_the_long_poll_of_the_library(tmp_path: Path, version: int) -> Non
         teacher = await standin.control.add_user("Анна", "Вымышленная", role="teacher")
         pupil = await standin.control.add_user("Пётр", "Придуманный")
         chat = await standin.control.add_chat("5А", teacher.user_id, [pupil.user_id])
-        async with client(standin, teacher, trust) as api:
+        async with client(standin.served, teacher, trust) as api:
             polling = vkbottle_polling.UserPolling(api, wait=20, lp_version=version)
             batches = polling.listen()
             waiting = asyncio.ensure_future(anext(batches))

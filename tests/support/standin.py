@@ -2,8 +2,9 @@
 
 `StandIn` starts, stops and kills the process; state outlives all three. `Caller` sends requests as
 the public descriptions say and takes answers apart no further than the envelope. Nothing here needs
-pytest but the fixture at the end; a test module that imports `running_standin`, or names this
-module in `pytest_plugins`, can ask for the fixture `standin`.
+pytest but the fixtures at the end; a test module that imports them, or names this module in
+`pytest_plugins`, can ask for the fixture `standin`, a stand-in of its own, or `served`, one for all
+the tests of a file: quicker, for tests that bring their own people and leave nothing broken.
 
 PYTEST_DONT_REWRITE: nothing is asserted here, and the module may be imported before it is named
 as a plugin.
@@ -12,22 +13,26 @@ as a plugin.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
+import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from sferum_bridge.standin.client import Person, StandInControl
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from types import TracebackType
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -109,12 +114,14 @@ class StandIn:
         """Kill the process at whatever it is doing."""
         await self._end(signal.SIGKILL)
 
+    @property
+    def served(self) -> Served:
+        """Return what it shares with a stand-in that others use as well."""
+        return Served(self.url, self.control)
+
     async def polled(self, times: int = 1) -> None:
         """Wait until so many long polls have come since the counters were cleared."""
-        async with asyncio.timeout(SECONDS_TO_STOP):
-            # Another process is asked: there is no event to wait for.
-            while (await self.control.counters())["seen"].get("longpoll", 0) < times:  # noqa: ASYNC110 - see above
-                await asyncio.sleep(0.05)
+        await self.served.polled(times)
 
     async def _end(self, number: signal.Signals) -> int:
         if self._control:
@@ -190,6 +197,20 @@ class Caller:
             raise ApiRefused(answer["error"])
         return answer["response"]
 
+    async def upload(self, url: str, field: str, data: bytes, name: str, mime: str = "") -> Any:
+        """Post a file to an upload address, as a form."""
+        form = aiohttp.FormData()
+        form.add_field(
+            field, io.BytesIO(data), filename=name, content_type=mime or "application/octet-stream"
+        )
+        async with self._session.post(url, data=form) as response:
+            return await response.json(content_type=None)
+
+    async def fetch(self, url: str) -> tuple[int, str, bytes]:
+        """Download an address; return status, content type and bytes."""
+        async with self._session.get(url) as response:
+            return response.status, response.content_type, await response.read()
+
     async def poll(self, server: dict[str, Any], **params: Any) -> dict[str, Any]:
         """Poll once from a place that `messages.getLongPollServer` gave."""
         query = {
@@ -213,3 +234,48 @@ async def running_standin(tmp_path: Path) -> AsyncIterator[StandIn]:
     """Give a running stand-in with an empty state and no rate limit."""
     async with StandIn(tmp_path, "--calls-per-second", "0") as running:
         yield running
+
+
+@dataclass(frozen=True)
+class Served:
+    """A stand-in that others use as well: where it is, and who may play the people in it."""
+
+    url: str
+    control: StandInControl
+
+    async def polled(self, times: int = 1) -> None:
+        """Wait until so many long polls have come since the counters were cleared."""
+        async with asyncio.timeout(SECONDS_TO_STOP):
+            # Another process is asked: there is no event to wait for.
+            while (await self.control.counters())["seen"].get("longpoll", 0) < times:  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def served_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Run one stand-in for a file of tests; give its address and control key."""
+    folder = tmp_path_factory.mktemp("served")
+    command = (
+        *(sys.executable, "-m", "sferum_bridge.standin", "--calls-per-second", "0"),
+        *("--state", str(folder / "standin.sqlite"), "--announce", str(folder / "standin.json")),
+    )
+    with (
+        (folder / "standin.log").open("ab") as log,
+        subprocess.Popen(  # noqa: S603 - our own program
+            command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
+        if process.stdout is None or not process.stdout.readline():
+            raise RuntimeError((folder / "standin.log").read_text())
+        facts = json.loads((folder / "standin.json").read_text())
+        yield facts["url"], facts["control_key"]
+        process.terminate()
+
+
+@pytest_asyncio.fixture(name="served")
+async def served_standin(served_place: tuple[str, str]) -> AsyncIterator[Served]:
+    """Give the stand-in of this file, with no faults and no counters left of other tests."""
+    url, key = served_place
+    async with StandInControl(url, key) as control:
+        await control.clear_faults()
+        yield Served(url, control)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 from aiohttp.test_utils import TestServer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Raw:
     """A reply that is not plain JSON with status 200. `cut` closes the connection instead."""
 
     status: int = 200
-    body: str = ""
+    body: str | bytes = ""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     hang: float = 0.0
@@ -50,6 +50,18 @@ def ok(response: Any) -> dict[str, Any]:
     return {"response": response}
 
 
+@dataclass(frozen=True)
+class Uploaded:
+    """What came as the field of a form: its size, its beginning, the length told beforehand."""
+
+    field: str
+    name: str
+    mime: str
+    size: int
+    first: bytes
+    told: int
+
+
 class ScriptedVk:
     """Replies by script; a script that is used up leaves its last line standing."""
 
@@ -58,6 +70,9 @@ class ScriptedVk:
         self.tokens: deque[Any] = deque([profiles("token-1")])
         self.methods: dict[str, deque[Any]] = defaultdict(deque)
         self.polls: deque[Any] = deque()
+        self.uploads: deque[Any] = deque()
+        self.uploaded: list[Uploaded] = []
+        self.files: dict[str, deque[Any]] = defaultdict(deque)
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.poll_queries: list[dict[str, str]] = []
         self.cookies: list[str] = []
@@ -69,6 +84,8 @@ class ScriptedVk:
         app.router.add_get("/", self._web_token)
         app.router.add_post("/method/{method}", self._method)
         app.router.add_get("/lp/{server}", self._poll)
+        app.router.add_post("/upload", self._upload)
+        app.router.add_get("/file/{name}", self._file)
         server = TestServer(app)
         await server.start_server()
         self.url = f"http://127.0.0.1:{server.port}"
@@ -105,6 +122,28 @@ class ScriptedVk:
             return web.json_response({"failed": 3})
         return await self._answer(request, self.polls, keep=0)
 
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        reader = await request.multipart()
+        part = await reader.next()
+        assert isinstance(part, BodyPartReader)
+        size, first = 0, b""
+        while piece := await part.read_chunk():
+            size, first = size + len(piece), first or piece[:100]
+        self.uploaded.append(
+            Uploaded(
+                part.name or "",
+                part.filename or "",
+                part.headers.get("Content-Type", ""),
+                size,
+                first,
+                request.content_length or 0,
+            )
+        )
+        return await self._answer(request, self.uploads)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, self.files[request.match_info["name"]])
+
     async def _answer(
         self, request: web.Request, script: deque[Any], keep: int = 1
     ) -> web.StreamResponse:
@@ -114,4 +153,5 @@ class ScriptedVk:
         await asyncio.sleep(reply.hang)
         if reply.cut and request.transport is not None:
             request.transport.close()
-        return web.Response(status=reply.status, text=reply.body, headers=reply.headers)
+        body = reply.body.encode() if isinstance(reply.body, str) else reply.body
+        return web.Response(status=reply.status, body=body, headers=reply.headers)

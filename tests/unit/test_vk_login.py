@@ -16,6 +16,7 @@ from sferum_bridge.network.base import (
     TooFast,
     Unavailable,
 )
+from sferum_bridge.network.content import Draft
 from sferum_bridge.network.vk import VkNetwork, VkSettings
 from sferum_bridge.network.vk.api import WINDOW, Pace
 from sferum_bridge.network.vk.login import WebLogin, cookie_of
@@ -273,10 +274,10 @@ async def test_an_outage_is_logged_once_and_nothing_secret_ever(
     )  # fmt: skip
     for _ in range(3):
         with pytest.raises(Unavailable):
-            await connector.send("700002", "тайна", random_id=1)
-    await connector.send("700002", "тайна", random_id=1)
+            await connector.send("700002", Draft("тайна"), random_id=1)
+    await connector.send("700002", Draft("тайна"), random_id=1)
     with pytest.raises(NeedsPerson):
-        await connector.send("700002", "тайна", random_id=2)
+        await connector.send("700002", Draft("тайна"), random_id=2)
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("sferum_bridge")]
     assert [("does not work" in line, "works again" in line) for line in ours] == [
         (True, False),

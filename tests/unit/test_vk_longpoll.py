@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sferum_bridge.network.base import Batch, NetworkError, Unavailable
+from sferum_bridge.network.base import (
+    Batch,
+    NetworkError,
+    RemoteMessage,
+    RemoteRead,
+    RemoteTyping,
+    Unavailable,
+)
 from sferum_bridge.network.vk import VkNetwork, VkSettings
 from sferum_bridge.network.vk.position import Position, server_url
 from tests.support.vk_script import COOKIE, Raw, ScriptedVk, error, ok
@@ -76,8 +83,16 @@ async def take(connector: VkConnector, count: int, start: str = "") -> list[Batc
     return batches
 
 
+def messages(batch: Batch) -> list[RemoteMessage]:
+    return [event for event in batch.events if isinstance(event, RemoteMessage)]
+
+
 def numbers(batches: list[Batch]) -> list[list[str]]:
-    return [[event.message_id for event in batch.events] for batch in batches]
+    return [[event.message_id for event in messages(batch)] for batch in batches]
+
+
+def no_chats(vk: ScriptedVk) -> None:
+    vk.script("messages.getConversations", ok({"count": 0, "items": []}))
 
 
 async def test_the_first_cursor_comes_at_once_and_events_follow(
@@ -86,25 +101,29 @@ async def test_the_first_cursor_comes_at_once_and_events_follow(
     vk.serve_long_poll(ts=100, pts=50)
     vk.polls.extend(
         [
-            {"ts": 101, "pts": 50, "updates": [[63, CHAT, [ANNA], 1, 1]]},
+            {"ts": 101, "pts": 50, "updates": [[8, -ANNA, 1, 1]]},
+            {"ts": 102, "pts": 50, "updates": [[63, CHAT, [ANNA], 1, 1]]},
             {"ts": 103, "pts": 52, "updates": [new(1), new(2)]},
             {"ts": "104", "pts": "53", "updates": [[10006, CHAT, 2, 0]]},
         ]
     )
-    batches = await take(connector, 3)
-    assert numbers(batches) == [[], ["1", "2"], []]
+    batches = await take(connector, 4)
+    assert numbers(batches) == [[], [], ["1", "2"], []]
     assert [json.loads(b.cursor) for b in batches] == [
         {"ts": 100, "pts": 50},
+        {"ts": 102, "pts": 50},
         {"ts": 103, "pts": 52},
         {"ts": 104, "pts": 53},
     ]
-    assert batches[1].events[0].text == "text 1"
+    assert batches[1].events == [RemoteTyping(str(CHAT), (str(ANNA),))]
+    assert messages(batches[2])[0].content.text == "text 1"
+    assert batches[3].events == [RemoteRead(str(CHAT), connector.account_id, "2")]
     assert vk.called("messages.getLongPollServer")[0]["need_pts"] == "1"
     assert vk.poll_queries[0] == {
         "server": "a", "act": "a_check", "key": "key-a", "ts": "100", "wait": "25",
         "mode": "234", "version": "19",
     }  # fmt: skip
-    assert [query["ts"] for query in vk.poll_queries] == ["100", "101", "103"]
+    assert [query["ts"] for query in vk.poll_queries] == ["100", "101", "102", "103"]
 
 
 async def test_a_stored_cursor_goes_on_without_history_when_nothing_happened(
@@ -177,9 +196,10 @@ async def test_failed_4_settles_on_a_version_both_know(
     vk.polls.extend(
         [
             {"failed": 4, "min_version": 0, "max_version": 3},
-            {"ts": 101, "pts": 51, "updates": [[4, 9001, 1, ANNA, 17, "hi", {}, {}, 0, 5]]},
+            {"ts": 101, "pts": 51, "updates": [[4, 9005, 1, ANNA, 17, "hi", {}, {}, 0]]},
         ]
     )
+    vk.script("messages.getById", ok({"count": 1, "items": [item(5)]}))
     batches = await take(connector, 2)
     assert numbers(batches) == [[], ["5"]]
     assert [query["version"] for query in vk.poll_queries] == ["19", "3"]
@@ -200,6 +220,7 @@ async def test_failing_again_and_again_is_left_to_the_caller(
 async def test_a_position_vk_forgot_begins_anew_and_says_what_is_lost(
     vk: ScriptedVk, connector: VkConnector, code: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    no_chats(vk)
     vk.serve_long_poll(ts=200, pts=1050)
     vk.script("messages.getLongPollHistory", error(code))
     vk.polls.append({"ts": 201, "pts": 1051, "updates": [new(1)]})
@@ -212,6 +233,7 @@ async def test_a_position_vk_forgot_begins_anew_and_says_what_is_lost(
 async def test_without_pts_the_old_ts_is_tried_and_a_loss_is_told(
     vk: ScriptedVk, connector: VkConnector, caplog: pytest.LogCaptureFixture
 ) -> None:
+    no_chats(vk)
     vk.script(
         "messages.getLongPollServer",
         ok({"server": f"{vk.url}/lp/a", "key": "k", "ts": 300}),
@@ -250,7 +272,7 @@ async def test_malformed_updates_are_told_by_code_alone(
     vk: ScriptedVk, connector: VkConnector, caplog: pytest.LogCaptureFixture
 ) -> None:
     vk.serve_long_poll()
-    broken: list[Any] = [[10004, *["private"] * 12], ["private"], 7]
+    broken: list[Any] = [[10004, 0, *["private"] * 12], ["private"], 7]
     vk.polls.append({"ts": 101, "pts": 51, "updates": [*broken, *broken, new(1)]})
     assert numbers(await take(connector, 2)) == [[], ["1"]]
     assert "private" not in caplog.text
@@ -286,6 +308,7 @@ async def test_a_broken_poll_raises_and_the_cursor_still_holds(
 async def test_a_cursor_that_is_none_begins_now(
     vk: ScriptedVk, connector: VkConnector, stored: str
 ) -> None:
+    no_chats(vk)
     vk.serve_long_poll(ts=100, pts=50)
     batches = await take(connector, 1, stored)
     assert batches == [Batch((), cursor(100, 50))]

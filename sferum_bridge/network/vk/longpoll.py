@@ -14,7 +14,8 @@ the server with its key, and whether it is behind.
 and after every loss the stored `pts` is compared with the server's and the difference is fetched.
 The `ts` to go on with is taken before the difference is fetched; what happens in between comes
 twice, and is recognised by its ids. Only when VK has forgotten the stored `pts` itself (907, 908,
-990) does the stream begin anew at the newest position, and the log says how much lies between.
+990) does the stream begin anew at the newest position; then the log says how much lies between, and
+the batch names every chat as one with a gap, which the caller closes from its history.
 
 The position moves only when the whole batch is read. Nothing is open while a batch is out, so a
 listener may be dropped or cancelled at any point; the next one begins at the last stored cursor.
@@ -26,22 +27,19 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.network.base import Batch, NetworkError, RemoteMessage, Unavailable
+from sferum_bridge.network.base import Batch, NetworkError, Unavailable
 from sferum_bridge.network.vk.errors import POSITION_LOST, VkRefused
-from sferum_bridge.network.vk.parse import (
-    Missing,
-    Parsed,
-    parse_history,
-    parse_message,
-    parse_updates,
-)
 from sferum_bridge.network.vk.position import Position, Server, number, read_server
 from sferum_bridge.network.vk.settings import MIN_LP_VERSION
+from sferum_bridge.network.vk.updates import Parsed, parse_history, parse_updates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from sferum_bridge.network.base import RemoteEvent
     from sferum_bridge.network.vk.api import VkApi
+    from sferum_bridge.network.vk.archive import Archive
+    from sferum_bridge.network.vk.directory import Directory
     from sferum_bridge.network.vk.settings import VkSettings
     from sferum_bridge.network.vk.transport import Outage, Transport
 
@@ -56,7 +54,6 @@ _BAD_VERSION = 4
 _MAX_FAILURES = 3
 _HISTORY_MESSAGES = 200
 _HISTORY_EVENTS = 1000
-_LOOKUP = 100
 
 
 class Listener:
@@ -70,6 +67,8 @@ class Listener:
         settings: VkSettings,
         account_id: str,
         outage: Outage,
+        archive: Archive,
+        directory: Directory,
         cursor: str,
     ) -> None:
         self._transport = transport
@@ -77,8 +76,12 @@ class Listener:
         self._settings = settings
         self._account_id = account_id
         self._outage = outage
+        self._archive = archive
+        self._directory = directory
         self._position = Position.load(cursor) if cursor else None
-        if cursor and self._position is None:
+        # Something lies between what the caller has and where the stream goes on.
+        self._gap = bool(cursor) and self._position is None
+        if self._gap:
             log.warning("the stored position of account %s cannot be read", account_id)
         self._version = settings.lp_version
         self._server: Server | None = None
@@ -90,14 +93,23 @@ class Listener:
     async def next_batch(self) -> Batch:
         """Wait for the next batch. Raises `NetworkError`."""
         while True:
-            if self._server is None:
-                batch = await self._enter()
-            elif self._behind:
-                batch = await self._catch_up(self._known)
-            else:
-                batch = await self._poll(self._server, self._known)
+            batch = await self._step()
             if batch is not None:
-                return batch
+                return await self._with_gaps(batch)
+
+    async def _step(self) -> Batch | None:
+        if self._server is None:
+            return await self._enter()
+        if self._behind:
+            return await self._catch_up(self._known)
+        return await self._poll(self._server, self._known)
+
+    async def _with_gaps(self, batch: Batch) -> Batch:
+        if not self._gap:
+            return batch
+        chats = await self._directory.chats()
+        self._gap = False
+        return replace(batch, gaps=frozenset(chat.id for chat in chats))
 
     @property
     def _known(self) -> Position:
@@ -146,14 +158,13 @@ class Listener:
             raise Unavailable("messages.getLongPollHistory: no position in the reply")
         messages = page.get("messages")
         items = messages.get("items") if isinstance(messages, dict) else None
-        parsed = parse_history(page.get("history"), items, self._account_id)
-        events = await self._contents(parsed)
+        events = await self._events(parse_history(page.get("history"), self._account_id), items)
         self._behind = bool(page.get("more")) and new_pts > position.pts
         self._position = replace(position, pts=new_pts)
         return Batch(events, self._position.dump())
 
     async def _start_afresh(self, lost: Position, code: int) -> Batch | None:
-        self._server, self._position, self._behind = None, None, False
+        self._server, self._position, self._behind, self._gap = None, None, False, True
         batch = await self._enter()
         log.warning(
             "VK has forgotten the position of account %s (error %d): everything between pts %d and "
@@ -180,8 +191,7 @@ class Listener:
             raise
         self._outage.worked()
         self._failures = 0
-        parsed = parse_updates(updates, self._account_id)
-        events = await self._contents(parsed)
+        events = await self._events(parse_updates(updates, self._account_id))
         self._position = Position(ts, number(reply.get("pts")) or position.pts)
         # Typing and presence move only ts, which nobody needs to store as long as there is a pts.
         moved = self._position.pts != position.pts if position.pts else ts != position.ts
@@ -224,6 +234,7 @@ class Listener:
             self._server = None
             self._position = position if position.pts else None
         if not position.pts:
+            self._gap = True
             log.warning(
                 "VK lost the place of account %s in its events and has given no pts before: what "
                 "happened between ts %d and now is lost to the bridge",
@@ -239,51 +250,10 @@ class Listener:
         self._version = version
         self._server, self._keep_ts = None, True
 
-    async def _contents(self, parsed: Parsed) -> Sequence[RemoteMessage]:
-        """Return the messages in order, fetching those that came without contents."""
+    async def _events(self, parsed: Parsed, known: Any = None) -> Sequence[RemoteEvent]:
+        """Return what was read as events, with all that had to be asked for."""
         for code in parsed.malformed:
             if code not in self._told:
                 self._told.add(code)
                 log.warning("an update with code %s cannot be read; it is passed by", code)
-        missing = [entry for entry in parsed.entries if isinstance(entry, Missing)]
-        if not missing:
-            return [entry for entry in parsed.entries if isinstance(entry, RemoteMessage)]
-        found = await self._fetch(missing)
-        events = []
-        for entry in parsed.entries:
-            message = found.get(entry) if isinstance(entry, Missing) else entry
-            if message is not None:
-                events.append(message)
-        return events
-
-    async def _fetch(self, missing: list[Missing]) -> dict[Missing, RemoteMessage]:
-        found: dict[Missing, RemoteMessage] = {}
-        by_peer: dict[int, list[int]] = {}
-        for entry in missing:
-            by_peer.setdefault(entry.peer_id, []).append(entry.cmid or entry.message_id)
-        for peer_id, numbers in by_peer.items():
-            for part in _parts(numbers, _LOOKUP):
-                listed = ",".join(str(number) for number in part)
-                asked: dict[str, str | int] = (
-                    {"peer_id": peer_id, "cmids": listed} if peer_id else {"message_ids": listed}
-                )
-                try:
-                    reply = await self._api.call("messages.getById", asked)
-                except VkRefused as e:
-                    # A chat the account has lost: it must not make the login deaf to all others.
-                    log.warning("messages cannot be fetched (error %d); passed by", e.code)
-                    continue
-                items = reply.get("items") if isinstance(reply, dict) else None
-                for item in items if isinstance(items, list) else []:
-                    message = parse_message(item, self._account_id)
-                    if message is None:
-                        continue
-                    if peer_id:
-                        found[Missing(peer_id=peer_id, cmid=int(message.message_id))] = message
-                    elif type(item.get("id")) is int:
-                        found[Missing(message_id=item["id"])] = message
-        return found
-
-
-def _parts(numbers: list[int], size: int) -> Iterable[list[int]]:
-    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+        return await self._archive.events(parsed.entries, known)

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MIN_LP_VERSION = 3
 MAX_LP_WAIT = 90
+
+MEDIA_HOSTS = ("userapi.com", "vk.com", "vk.ru", "vk.me", "vkuser.net", "okcdn.ru", "mycdn.me")
+"""Where VK keeps files and takes them: these hosts and all below them."""
+
+# Assumed: VK gives pictures and no characters, and nobody has published a table (docs/sferum.md).
+REACTIONS = {
+    1: "❤️", 2: "🔥", 3: "😂", 4: "👍", 5: "💩", 6: "❓", 7: "😭", 8: "😡", 9: "👎", 10: "👌",
+    11: "😄", 12: "🤔", 13: "🙏", 14: "😘", 15: "😍", 16: "🎉",
+}  # fmt: skip
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -47,7 +63,17 @@ class VkSettings:
     """Of one account. VK's limit for a user token."""
     connect_timeout: float = 10.0
     request_timeout: float = 30.0
+    transfer_timeout: float = 3600.0
+    """For one file to arrive here or there."""
     max_reply_bytes: int = 32 * 1024 * 1024
+    media_hosts: tuple[str, ...] = MEDIA_HOSTS
+    reactions: Mapping[int, str] = field(default_factory=REACTIONS.copy)
+    """The emoji of VK's reaction numbers."""
+    max_file_bytes: int = 200 * 1024 * 1024
+    text_units: int = 4096
+    """UTF-16 units of a message. VK's own figure is 9000, but its clients split at 4096."""
+    edit_seconds: int = 24 * 3600
+    delete_seconds: int = 24 * 3600
 
     def __post_init__(self) -> None:
         """Check the values against each other."""
@@ -64,8 +90,13 @@ class VkSettings:
             raise ValueError(f"wait has to be 1 to {MAX_LP_WAIT} seconds")
         if self.requests_per_second < 1:
             raise ValueError("requests_per_second has to be at least 1")
-        if min(self.connect_timeout, self.request_timeout, self.max_reply_bytes) <= 0:
+        times = (self.connect_timeout, self.request_timeout, self.transfer_timeout)
+        if min(*times, self.max_reply_bytes, self.max_file_bytes, self.text_units) <= 0:
             raise ValueError("timeouts and sizes have to be more than nothing")
+        if not all(_HOST.fullmatch(host) for host in self.media_hosts):
+            raise ValueError("media_hosts have to be names of hosts, in small letters")
+        if not all(emoji.strip() for emoji in self.reactions.values()):
+            raise ValueError("every reaction has to have an emoji")
 
     @property
     def plain_http(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,12 @@ log = logging.getLogger(__name__)
 DEFAULT_RETRY_AFTER = 5.0
 MAX_RETRY_AFTER = 3600.0
 _CHUNK = 64 * 1024
+
+_TOKEN = re.compile(rb'"(?:[^"\\\\]|\\\\.)*"|[\[{\]}]', re.DOTALL)
+_OPENING, _CLOSING = (b"[", b"{"), (b"]", b"}")
+# Deeper than messages are read (two levels a forward), and far from what Python can do.
+_DEEPEST = 200
+_MOST_DIGITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +106,11 @@ class Transport:
                 allow_redirects=False,
             ) as response:
                 if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-                    raise TooFast(f"{what}: HTTP 429", _retry_after(response))
+                    raise TooFast(f"{what}: HTTP 429", retry_after(response))
                 if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise Unavailable(f"{what}: HTTP {response.status}")
                 raw = await self._read(response, what)
-                return Reply(response.status, _json(raw))
+                return Reply(response.status, read_json(raw))
         except TimeoutError:
             raise Unavailable(f"{what}: no answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -121,14 +128,50 @@ class Transport:
         return b"".join(parts)
 
 
-def _json(raw: bytes) -> Any:
+def read_json(raw: bytes) -> Any:
+    """Return JSON, `None` for what is none.
+
+    One odd value must not hide the whole batch it came with, for ever: what lies too deep (a
+    message of forwards in forwards in forwards) is `null`, a number with thousands of digits is 0,
+    and what is no UTF-8 is replaced.
+    """
     try:
         return json.loads(raw)
+    except RecursionError:
+        return _lenient_json(_shallow(raw))
+    except ValueError:
+        return _lenient_json(raw)
+
+
+def _lenient_json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8", "replace"), strict=False, parse_int=_bounded_int)
     except (ValueError, RecursionError):
         return None
 
 
-def _retry_after(response: aiohttp.ClientResponse) -> float:
+def _bounded_int(digits: str) -> int:
+    return int(digits) if len(digits) < _MOST_DIGITS else 0
+
+
+def _shallow(raw: bytes) -> bytes:
+    pieces: list[bytes] = []
+    depth = kept_to = 0
+    for token in _TOKEN.finditer(raw):
+        if token[0] in _OPENING:
+            depth += 1
+            if depth == _DEEPEST:
+                pieces += [raw[kept_to : token.start()], b"null"]
+        elif token[0] in _CLOSING:
+            if depth == _DEEPEST:
+                kept_to = token.end()
+            depth -= 1
+    pieces.append(raw[kept_to:] if depth < _DEEPEST else b"")
+    return b"".join(pieces)
+
+
+def retry_after(response: aiohttp.ClientResponse) -> float:
+    """Return the seconds that an answer with status 429 asks to wait."""
     said = response.headers.get("Retry-After", "")
     return min(float(said), MAX_RETRY_AFTER) if said.isdecimal() else DEFAULT_RETRY_AFTER
 

@@ -37,6 +37,12 @@ class Call:
     version: tuple[int, int]
     host: str
     params: Mapping[str, str]
+    scheme: str = "http"
+
+    @property
+    def origin(self) -> str:
+        """Return the address the caller reaches this server by."""
+        return f"{self.scheme}://{self.host}"
 
     def has(self, name: str) -> bool:
         """Tell whether a parameter was given and is not empty."""
@@ -62,6 +68,16 @@ class Call:
         except ValueError as error:
             raise bad_parameter(name, "not integer") from error
         if not low <= value <= high:
+            raise bad_parameter(name)
+        return value
+
+    def degrees(self, name: str, most: int) -> float:
+        """Return a coordinate."""
+        try:
+            value = float(self.params.get(name, ""))
+        except ValueError as error:
+            raise bad_parameter(name) from error
+        if not -most <= value <= most:
             raise bad_parameter(name)
         return value
 

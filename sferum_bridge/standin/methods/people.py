@@ -1,4 +1,4 @@
-"""users.get and account.getProfileInfo."""
+"""users.get, account.getProfileInfo and groups.getById."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ class PeopleMethods:
         if not names:
             user_ids = [call.user_id]
         return self._objects.users(user_ids, call.names("fields"))
+
+    def groups(self, call: Call) -> dict[str, Any]:
+        """groups.getById: there are none."""
+        call.names("group_ids")
+        return {"groups": [], "profiles": []}
 
     def profile_info(self, call: Call) -> dict[str, Any]:
         """account.getProfileInfo: the caller's own profile."""

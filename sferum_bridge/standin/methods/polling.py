@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.standin.errors import ApiError, Code
 from sferum_bridge.standin.methods.reading import profiles
-from sferum_bridge.standin.values import Event, Kind
+from sferum_bridge.standin.values import WITH_MESSAGE, Event
 
 if TYPE_CHECKING:
     from sferum_bridge.standin.chats import Chats
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sferum_bridge.standin.objects import Objects
     from sferum_bridge.standin.settings import Settings
     from sferum_bridge.standin.updates import Updates
-
-WITH_MESSAGE = (Kind.NEW, Kind.EDIT)
 
 
 class PollingMethods:

@@ -118,7 +118,8 @@ class ReadingMethods:
         message_ids = call.numbers("message_ids", 100)
         if not message_ids:
             raise bad_parameter("message_ids", "is undefined")
-        found = (self._messages.seen_by_id(call.user_id, number) for number in message_ids)
+        places = (self._messages.place(call.user_id, number) for number in message_ids)
+        found = (self._messages.shown(call.user_id, *place) for place in places if place)
         return self._listed(call, [message for message in found if message])
 
     def by_conversation_message_id(self, call: Call) -> dict[str, Any]:
@@ -128,9 +129,29 @@ class ReadingMethods:
             raise bad_parameter("conversation_message_ids", "is undefined")
         return self._by_cmid(call, cmids)
 
+    def read_peers(self, call: Call) -> dict[str, Any]:
+        """messages.getMessageReadPeers: the members who have read a message, its author not."""
+        viewer = self._messenger.present_part(call.user_id, call.number("peer_id"))
+        cmid = call.number("cmid", low=0)
+        message = self._messages.seen(call.user_id, viewer.conversation_id, cmid)
+        if message is None:
+            raise bad_parameter("cmid")
+        readers = [
+            member.user_id
+            for member in self._chats.members(viewer.conversation_id)
+            if member.read_cmid >= cmid and member.user_id != message.from_id
+        ]
+        offset, count = call.number("offset", 0, 0), call.number("count", 20, 0, 1000)
+        page = readers[offset : offset + count]
+        answer: dict[str, Any] = {"count": len(readers), "items": page}
+        if call.flag("extended"):
+            answer["profiles"] = self._objects.users(page, call.names("fields"))
+            answer["groups"] = []
+        return answer
+
     def _by_cmid(self, call: Call, cmids: list[int]) -> dict[str, Any]:
         member = self._messenger.part(call.user_id, call.number("peer_id"))
-        found = (self._messages.seen(call.user_id, member.conversation_id, c) for c in cmids)
+        found = (self._messages.shown(call.user_id, member.conversation_id, c) for c in cmids)
         return self._listed(call, [message for message in found if message])
 
     def _listed(self, call: Call, found: list[Message]) -> dict[str, Any]:
@@ -173,7 +194,7 @@ def profiles(
         if message:
             user_ids.append(message.from_id)
             user_ids.append(int(message.draft.action.get("member_id", message.from_id)))
-            user_ids += [int(forward["from_id"]) for forward in message.draft.forwards]
+            user_ids += [int(forward.get("from_id", 0)) for forward in message.draft.forwards]
     return objects.users(user_ids, call.names("fields"))
 
 

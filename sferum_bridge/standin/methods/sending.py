@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sferum_bridge.standin import shapes
 from sferum_bridge.standin.errors import ApiError, Code, bad_parameter
 from sferum_bridge.standin.messenger import rewritten
 from sferum_bridge.standin.methods.call import ANY, INT32
@@ -11,29 +12,40 @@ from sferum_bridge.standin.updates import ACTIVITY_CODES
 from sferum_bridge.standin.values import CHAT_BASE, Draft
 
 if TYPE_CHECKING:
+    from sferum_bridge.standin.media import Media
     from sferum_bridge.standin.messages import Messages
     from sferum_bridge.standin.messenger import Messenger
     from sferum_bridge.standin.methods.call import Call
     from sferum_bridge.standin.objects import Objects
     from sferum_bridge.standin.people import People
+    from sferum_bridge.standin.settings import Settings
     from sferum_bridge.standin.values import Member, Message
 
 RANDOM_ID_REQUIRED = (5, 90)
 ANSWERS_WITH_CMID = (5, 223)
 MOST_PEERS = 100
 MOST_FORWARDS = 100
+MOST_BUTTONS = 40
 
 
 class SendingMethods:
     """Methods that write."""
 
     def __init__(
-        self, messenger: Messenger, people: People, messages: Messages, objects: Objects
+        self,
+        messenger: Messenger,
+        people: People,
+        messages: Messages,
+        media: Media,
+        objects: Objects,
+        settings: Settings,
     ) -> None:
         self._messenger = messenger
         self._people = people
         self._messages = messages
+        self._media = media
         self._objects = objects
+        self._settings = settings
 
     def send(self, call: Call) -> int | dict[str, int] | list[dict[str, Any]]:
         """messages.send: the reply is a number, or an object in newer versions."""
@@ -51,12 +63,14 @@ class SendingMethods:
         return number
 
     def edit(self, call: Call) -> int:
-        """messages.edit: other text for an own message."""
+        """messages.edit: other text and attachments for an own message."""
         member = self._messenger.part(call.user_id, call.number("peer_id"))
         message = self._named(call, member)
+        kept = () if self._settings.edit_drops else message.draft.attachments
         draft = rewritten(
             message.draft,
             call.text("message"),
+            attachments=self._attached(call) or kept,
             keep_forwards=call.flag("keep_forward_messages"),
             keep_format=call.structure("format_data"),
         )
@@ -81,6 +95,26 @@ class SendingMethods:
                     result["error"] = {"code": error.code, "description": str(error)}
             results.append(result)
         return results
+
+    def restore(self, call: Call) -> int:
+        """messages.restore: what the caller had deleted for itself."""
+        if call.has("cmid"):
+            member = self._messenger.part(call.user_id, call.number("peer_id"))
+            place: tuple[int, int] | None = (member.conversation_id, call.number("cmid", low=0))
+        else:
+            place = self._messages.place(call.user_id, call.number("message_id", low=0))
+        message = self._messages.get(*place) if place else None
+        if message is None:
+            raise bad_parameter("message_id")
+        self._messenger.restore(call.user_id, message)
+        return 1
+
+    def wipe(self, call: Call) -> dict[str, int]:
+        """messages.deleteConversation: everything, from the caller's own sight."""
+        member = self._messenger.part(call.user_id, call.number("peer_id"))
+        last = self._messenger.wipe(call.user_id, member.peer_id)
+        number = self._messages.message_id(call.user_id, member.conversation_id, last)
+        return {"last_deleted_id": number}
 
     def mark_as_read(self, call: Call) -> int:
         """messages.markAsRead: up to a message, or the whole conversation."""
@@ -133,19 +167,35 @@ class SendingMethods:
         return peer_id
 
     def _draft(self, call: Call, peer_id: int, random_id: int) -> Draft:
-        if call.has("attachment"):
-            # Every attachment names something uploaded before, and nothing can be uploaded here.
-            raise bad_parameter("attachment", "names media that does not exist")
         reply_cmid, forwards = self._quoted(call, peer_id)
+        attachments = self._attached(call)
+        if call.has("sticker_id"):
+            shape = shapes.sticker(call.origin, call.number("sticker_id", low=1))
+            attachments = ({"type": "sticker", "sticker": shape},)
+        geo = {}
+        if call.has("lat") or call.has("long"):
+            geo = shapes.place(call.degrees("lat", 90), call.degrees("long", 180))
         return Draft(
-            text=call.text("message"),
+            text="" if call.has("sticker_id") else call.text("message"),
             random_id=random_id,
             reply_cmid=reply_cmid,
             forwards=tuple(self._objects.forwarded(message) for message in forwards),
+            attachments=attachments,
             payload=call.text("payload", 1000),
-            format_data=call.structure("format_data"),
+            format_data=_format(call),
             silent=call.flag("silent"),
+            geo=geo,
+            keyboard=_keyboard(call),
         )
+
+    def _attached(self, call: Call) -> tuple[dict[str, Any], ...]:
+        attachments = []
+        for name in call.names("attachment"):
+            attachment = self._media.named(name, call.user_id)
+            if attachment is None:
+                raise bad_parameter("attachment", "names media that does not exist")
+            attachments.append(attachment)
+        return tuple(attachments)
 
     def _quoted(self, call: Call, peer_id: int) -> tuple[int, list[Message]]:
         """Return the cmid the message replies to, and the messages it forwards."""
@@ -159,8 +209,10 @@ class SendingMethods:
             return 0, []
         source = self._messenger.part(call.user_id, _integer(forward.get("peer_id", peer_id)))
         cmids = forward.get("conversation_message_ids") or forward.get("cmids") or []
-        if not isinstance(cmids, list) or not 0 < len(cmids) <= MOST_FORWARDS:
+        if not isinstance(cmids, list) or not cmids:
             raise bad_parameter("forward")
+        if len(cmids) > MOST_FORWARDS:
+            raise ApiError(Code.TOO_MANY_FORWARDS)
         quoted = []
         for cmid in cmids:
             found = self._messages.seen(call.user_id, source.conversation_id, _integer(cmid))
@@ -211,3 +263,33 @@ def _integer(value: Any) -> int:
     if not isinstance(value, int) or abs(value) > ANY:
         raise bad_parameter("forward")
     return value
+
+
+def _format(call: Call) -> dict[str, Any]:
+    """Return `format_data` if it is of the known form (100 if not)."""
+    given = call.structure("format_data")
+    items = given.get("items", [])
+    if not isinstance(items, list) or not all(map(_is_format_item, items)):
+        raise bad_parameter("format_data")
+    return given
+
+
+def _is_format_item(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and item.get("type") in {"bold", "italic", "underline", "url"}
+        and isinstance(item.get("offset"), int)
+        and isinstance(item.get("length"), int)
+        and (item["type"] != "url" or isinstance(item.get("url"), str))
+    )
+
+
+def _keyboard(call: Call) -> dict[str, Any]:
+    """Return the keyboard if it has rows of buttons (911 if not)."""
+    given = call.structure("keyboard")
+    rows = given.get("buttons", [])
+    if given and not (isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
+        raise ApiError(Code.KEYBOARD)
+    if sum(map(len, rows)) > MOST_BUTTONS:
+        raise ApiError(Code.KEYBOARD)
+    return {"one_time": False, **given} if given else {}
