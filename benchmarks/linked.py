@@ -26,10 +26,10 @@ from benchmarks.carrier import INTO_MATRIX, OUT_OF_MATRIX, Orders
 from benchmarks.enrolling import Size, enrolled
 from benchmarks.figures import FigureError
 from benchmarks.stage import REPOSITORY, running_bridge
-from sferum_bridge.app import SFERUM, opened_database
+from sferum_bridge.app import opened_database
 from sferum_bridge.demo.processes import ChildProcess
 from sferum_bridge.school.layout import Kind
-from sferum_bridge.store import chats
+from sferum_bridge.store import chats, logins
 from tests.support.standin import Caller, StandIn
 
 if TYPE_CHECKING:
@@ -195,7 +195,9 @@ async def _linked_side(
     mxid = school.accounts[_people(school)[0]].mxid
     account = str(teacher.user_id)
     async with opened_database(school.config, school.folder) as db, db.write() as tx:
-        login = await chats.save_login(tx, SFERUM, account, teacher.name, mxid, teacher.cookie)
+        login = await chats.save_login(
+            tx, logins.SFERUM, account, teacher.name, mxid, teacher.cookie
+        )
         await chats.link(tx, chats.Chat(login, str(chat.peer_id), room_id, relay=False))
     # A login begins at the newest event, so nothing may be written before it has begun.
     await standin.control.clear_faults()

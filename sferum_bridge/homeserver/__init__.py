@@ -12,7 +12,8 @@ imports it, and it imports nothing of ours but `school.contour`:
 `settings` checks that entry, `facts` reads what the bridge pushes, `storing` and `tables` keep it
 in Synapse's own database, `ledger` in memory, `processes` knows who else does, `endpoint` is the
 door it comes in by, `gatekeeper` answers about rooms, `wraps` stand where Synapse has no callback,
-`module` puts the parts together and asks the contour.
+`today` takes off what has ended by itself and `openings` whom that left in a room, `sweep` follows
+up what changed, `module` puts the parts together and asks the contour.
 
 The facts endpoint
     Only the bridge writes facts. Both requests carry `X-Sferum-Mac`, the hexadecimal HMAC-SHA256
@@ -45,6 +46,9 @@ The facts endpoint
          "missing": []}            of `expected_processes` and `instance_map`, but does not report:
                                    it is down, or runs without this module
 
+    A room's audience may name groups that end by themselves, `until/<milliseconds UTC>/<name>`
+    (`school.terms`): from then on, by the server's clock, the room admits nobody by them.
+
     What was revoked holds in the answering process before the answer, in another from the moment
     it is no longer in `waiting`: a few milliseconds with replication, `poll_seconds` without. A
     process that reaches neither leaves `processes` after `process_timeout`, and has stopped
@@ -60,7 +64,8 @@ What holds when facts are missing
     A row is damaged: that person is of the school without any right, that room admits nobody; the
     rest holds.
     Out of date (the database cannot be asked for `stale_seconds`, or a reload failed): everybody
-    known to be of the school has no rights, school rooms admit nobody. Others go on.
+    known to be of the school has no rights, school rooms admit nobody. Others go on. Nobody is
+    put out of a room for it: `sweep` waits until it is sure what holds.
     Unknown (rows or tables are lost, and this process remembers nothing): nobody can be told from a
     pupil, so nobody but the bot makes a room, is invited or joins. What people write in rooms they
     are in goes on. A full push repairs all of this.

@@ -13,6 +13,8 @@ from synapse.api.errors import SynapseError
 from synapse.types import UserID
 
 from sferum_bridge.homeserver.inside import company
+from sferum_bridge.homeserver.naming import is_from_profile
+from sferum_bridge.homeserver.nobody import is_nobody
 from sferum_bridge.homeserver.refusals import refused
 from sferum_bridge.school import shape
 from sferum_bridge.school.contour import Action, Reason, Side, decide, may_be_in, may_create
@@ -72,6 +74,7 @@ class Gatekeeper:
     ) -> None:
         # Its cached methods are typed as if unbound.
         self._store: Any = homeserver.get_datastores().main
+        self._homeserver = homeserver
         self._facts = facts
         self._bot = bot
 
@@ -92,6 +95,8 @@ class Gatekeeper:
                 others = await company(room_id, self._store)
             decision = decide(action, actor, target, room_id, facts, company=others)
             allowed, reason = decision.allowed, decision.reason
+            if allowed and await is_nobody(actor, target, facts, self._homeserver):
+                allowed, reason = False, Reason.OUTSIDE
         if not allowed:
             logger.info("Refused %s of %s by %s to %s: %s", action, target, actor, room_id, reason)
         return allowed
@@ -151,7 +156,8 @@ class Gatekeeper:
         creators = creation.get("additional_creators") if isinstance(creation, dict) else None
         invited = list(dict.fromkeys([*_texts(config.get("invite")), *_texts(creators)]))
         decision = may_create(actor, invited, facts)
-        if not decision.allowed:
+        names_nobody = [await is_nobody(actor, one, facts, self._homeserver) for one in invited]
+        if not decision.allowed or any(names_nobody):
             logger.info("Refused a room of %s with others: %s", actor, decision.reason)
             raise refused(NOT_ALL_OF_THEM)
         if config.get("is_direct") is True and config.get("invite") == [self._bot]:
@@ -214,7 +220,9 @@ class Gatekeeper:
         membership = content.get("membership")
         action = ACTIONS.get(membership) if isinstance(membership, str) else None
         if action is None:
-            return shape.may_remove(event.sender, target, event.room_id, facts)
+            return shape.may_remove(event.sender, target, event.room_id, facts) and not (
+                await is_nobody(event.sender, target, facts, self._homeserver)
+            )
         if "third_party_invite" in content and not (
             facts.side(target) is Side.OUTSIDER
             and await self.may_invite_contact(event.sender, event.room_id)
@@ -229,6 +237,8 @@ class Gatekeeper:
         """Tell whether a join shows the name of the profile, and not one for this room alone."""
         name = event.content.get("displayname")
         if name is None or facts.side(event.state_key) is not Side.EDUCATIONAL:
+            return True
+        if is_from_profile(event.state_key, event.room_id):
             return True
         user = UserID.from_string(event.state_key)
         return bool(name == await self._store.get_profile_displayname(user))

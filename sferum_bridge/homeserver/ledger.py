@@ -43,6 +43,7 @@ from sferum_bridge.homeserver import processes, storing, tables
 from sferum_bridge.homeserver.facts import NOBODYS_ROOM
 from sferum_bridge.homeserver.processes import MAIN, Standing, Watch
 from sferum_bridge.homeserver.tables import LostError, Seals, Snapshot, StaleError
+from sferum_bridge.homeserver.today import Today
 from sferum_bridge.school.contour import Facts
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Ledger:
         self._watch = Watch(settings.expected_processes | named, settings.process_timeout)
         self._one = Linearizer("sferum_ledger", clock)
         self._snapshot: Snapshot | None = None
+        self.today = Today()
+        """What of the facts holds now; `facts` and `sure` ask it."""
         self._shut: Facts | None = None
         self._has_tables = False
         self._pushing = False
@@ -124,15 +127,26 @@ class Ledger:
         Raises:
             UnreadableError: Nothing is known.
         """
+        try:
+            return await self.sure()
+        except UnreadableError:
+            if self._snapshot is None:
+                raise
+            return self._shut_facts(self._snapshot.facts)
+
+    async def sure(self) -> Facts:
+        """Return the facts that hold and never their shut form: for what cannot be undone.
+
+        Raises:
+            UnreadableError: What holds is not known at the moment.
+        """
         if self._snapshot is not None and self._is_fresh():
-            return self._snapshot.facts
+            return self.today.of(self._snapshot.facts)
         if time.monotonic() - self._failed_at >= RETRY_SECONDS:
             await self._look()
             if self._snapshot is not None and self._is_fresh():
-                return self._snapshot.facts
-        if self._snapshot is None:
-            raise UnreadableError
-        return self._shut_facts(self._snapshot.facts)
+                return self.today.of(self._snapshot.facts)
+        raise UnreadableError
 
     def on_change(self, listener: Callable[[Facts | None, Facts], None]) -> None:
         """Have `listener` called with the facts before and after, whenever this process changes."""
@@ -283,7 +297,7 @@ class Ledger:
                 facts.ghost_prefix,
                 people=facts.people,
                 rooms=dict.fromkeys(facts.rooms, NOBODYS_ROOM),
-            ).prepare()
+            )
         return self._shut
 
     async def _run(self, name: str, work: Callable[..., T], *arguments: object) -> T:

@@ -21,6 +21,7 @@ from sferum_bridge.homeserver import contacts, wraps
 from sferum_bridge.homeserver.endpoint import PATH, FactsResource
 from sferum_bridge.homeserver.gatekeeper import Gatekeeper
 from sferum_bridge.homeserver.ledger import Ledger, UnreadableError
+from sferum_bridge.homeserver.openings import LOOK, Openings
 from sferum_bridge.homeserver.settings import Settings, parse
 from sferum_bridge.homeserver.sweep import Sweep
 from sferum_bridge.homeserver.wrapping import Wrapper
@@ -69,7 +70,9 @@ class SferumModule:
         api.register_web_resource(PATH, FactsResource(api, clock, self._ledger, config))
         api.register_web_resource(contacts.PATH, contacts.ContactsResource(api, clock, config))
         if api.should_run_background_tasks():
-            self._ledger.on_change(Sweep(api, homeserver, self.facts).changed)
+            self._ledger.on_change(Sweep(api, homeserver, self._ledger.sure).changed)
+            openings = Openings(api, homeserver, self._ledger)
+            api.looping_background_call(openings.look, LOOK, desc="sferum_openings")
         api.looping_background_call(
             self._ledger.poll,
             config.poll_seconds * 1000,

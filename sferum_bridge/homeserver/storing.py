@@ -123,7 +123,7 @@ def _store_changes(
     after = push.apply(before.facts)
     digest = header.digest
     for kind, changes in push.changes.items():
-        for keys in _batches(list(changes)):
+        for keys in batches(list(changes)):
             digest -= _delete(txn, kind, keys)
     digest += _insert(txn, seals, push)
     since = _forget_gone(txn, header)
@@ -158,7 +158,7 @@ def _insert(txn: LoggingTransaction, seals: Seals, push: Push) -> int:
     total = 0
     texts: dict[Any, str] = {}
     for kind, changes in push.changes.items():
-        for keys in _batches(list(changes)):
+        for keys in batches(list(changes)):
             rows: list[tuple[Any, ...]] = []
             for key in keys:
                 value = changes[key]
@@ -201,5 +201,6 @@ def _write_header(txn: LoggingTransaction, seals: Seals, header: Header) -> None
     )
 
 
-def _batches(keys: Sequence[str]) -> Iterable[Sequence[str]]:
+def batches(keys: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Yield the keys by as many as one statement takes."""
     return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))

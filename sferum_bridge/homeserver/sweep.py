@@ -6,8 +6,13 @@ child's teacher. When facts change, the people concerned are looked at, and leav
 if they had said so, those of their own rooms in which there is somebody they may not meet (I-7).
 School rooms are the bridge's business, which gives reasons.
 
+What they stay in is of the contour from then on, and so is a room that the bridge has just told of:
+should such a room stand on a list or have an alias from before, it is taken off and gives it up.
+The wraps hide both anyway (see `wraps.directory`); nothing of the school is left lying about.
+
 One process does this, beside the answer to the push; decisions never wait for it. Which generation
-it has seen through is stored, so that after a crash everybody is looked at once more.
+it has seen through is stored, so that after a crash everybody is looked at once more; whatever
+fails meanwhile is tried again after a while.
 """
 
 from __future__ import annotations
@@ -17,12 +22,16 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from synapse.api.constants import Membership
+from synapse.storage.database import make_in_list_sql_clause
+from synapse.types import RoomAlias
 
 from sferum_bridge.homeserver.inside import company
+from sferum_bridge.homeserver.ledger import UnreadableError
+from sferum_bridge.homeserver.storing import batches
 from sferum_bridge.school.contour import Side, may_meet
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 
     from synapse.module_api import ModuleApi
     from synapse.server import HomeServer
@@ -31,6 +40,8 @@ if TYPE_CHECKING:
     from sferum_bridge.school.contour import Facts
 
 logger = logging.getLogger(__name__)
+
+RETRY_MILLISECONDS = 10_000
 
 _TABLE = """
     CREATE TABLE IF NOT EXISTS sferum_swept (
@@ -41,7 +52,11 @@ _TABLE = """
 
 
 class Sweep:
-    """Has people leave rooms they may not be in any more. For one process only."""
+    """Has people leave rooms they may not be in any more. For one process only.
+
+    `facts` raises `UnreadableError` while it is not sure what holds: by the shut form of the facts
+    nobody may meet anybody, and the school's people would leave their direct chats.
+    """
 
     def __init__(
         self, api: ModuleApi, homeserver: HomeServer, facts: Callable[[], Awaitable[Facts]]
@@ -59,34 +74,59 @@ class Sweep:
     def changed(self, old: Facts | None, new: Facts) -> None:
         """Take note of new facts; the people they concern are looked at in the background."""
         self._changes.append((old, new))
+        self._begin()
+
+    def _begin(self) -> None:
         if not self._running:
             self._running = True
             _ = self._api.run_as_background_process("sferum_sweep", self._run)
 
     async def _run(self) -> None:
         try:
-            if self._through is None:
-                self._through = await self._api.run_db_interaction("sferum_swept", _swept)
-                facts = await self._facts()
-                if self._through == facts.generation:
-                    self._changes.clear()
-            facts = await self._facts()
-            while self._changes or self._waiting:
-                if self._changes:
-                    # To compare a whole town takes longer than others should wait.
-                    change = self._changes.pop(0)
-                    found = await self._api.defer_to_thread(_concerned, *change)
-                    # An invite waits for somebody whose own place is what it was.
-                    found |= await self._api.run_db_interaction("sferum_invited", _invited, found)
-                    self._waiting = found | self._waiting if self._waiting else found
-                    continue
-                facts = await self._facts()
-                await self._look(self._waiting.pop(), facts)
-            if facts.generation != self._through:
-                await self._api.run_db_interaction("sferum_swept", _remember, facts.generation)
-                self._through = facts.generation
+            await self._sweep()
+        except Exception as error:
+            if not isinstance(error, UnreadableError):  # of which the ledger tells
+                logger.exception("Rooms from before a change of facts are looked at again later")
+            # Whatever is not done yet still waits.
+            self._api.delayed_background_call(
+                RETRY_MILLISECONDS, self._begin, desc="sferum_sweep_again"
+            )
         finally:
             self._running = False
+
+    async def _sweep(self) -> None:
+        if self._through is None:
+            facts = await self._facts()
+            self._through = await self._api.run_db_interaction("sferum_swept", _swept)
+            if self._through == facts.generation:
+                self._changes.clear()
+        while True:
+            # Whoever has these has heard of every change up to them.
+            facts = await self._facts()
+            if self._changes:
+                await self._take_up(*self._changes[0])
+                del self._changes[0]
+            elif self._waiting:
+                user = self._waiting.pop()
+                try:
+                    await self._look(user, facts)
+                except BaseException:
+                    self._waiting.add(user)
+                    raise
+            elif facts.generation != self._through:
+                await self._api.run_db_interaction("sferum_swept", _remember, facts.generation)
+                self._through = facts.generation
+            else:
+                return
+
+    async def _take_up(self, old: Facts | None, new: Facts) -> None:
+        """Find out whom a change of facts concerns."""
+        # To compare a whole town takes longer than others should wait.
+        found, rooms = await self._api.defer_to_thread(_concerned, old, new)
+        # An invite waits for somebody whose own place is what it was.
+        found |= await self._api.run_db_interaction("sferum_invited", _invited, found, new.rooms)
+        await self._withdraw(rooms)
+        self._waiting = found | self._waiting if self._waiting else found
 
     async def _look(self, user: str, facts: Facts) -> None:
         if not self._is_mine(user) or facts.side(user) in {Side.SERVICE, Side.GHOST}:
@@ -94,6 +134,7 @@ class Sweep:
         rooms = await self._store.get_rooms_for_local_user_where_membership_is(
             user, [Membership.JOIN, Membership.INVITE, Membership.KNOCK]
         )
+        stays = []
         for room in rooms:
             if room.room_id in facts.rooms:
                 continue
@@ -103,6 +144,8 @@ class Sweep:
             # Nobody of the school knocks anywhere; who is in another server's room is not known.
             knocks = room.membership == Membership.KNOCK and facts.side(user) is Side.EDUCATIONAL
             if not knocks and all(may_meet(user, other, facts).allowed for other in others):
+                if room.membership == Membership.JOIN:
+                    stays.append(room.room_id)
                 continue
             logger.info("%s leaves %s: not everybody there may be met", user, room.room_id)
             try:
@@ -110,15 +153,35 @@ class Sweep:
             except Exception:
                 # One room must not keep the others open.
                 logger.exception("%s stays in %s", user, room.room_id)
+        if stays and facts.side(user) is Side.EDUCATIONAL:
+            await self._withdraw(stays)
+
+    async def _withdraw(self, rooms: Collection[str]) -> None:
+        """Take rooms of the contour off the lists they stand on, and give up their aliases."""
+        if not rooms:
+            return
+        for room_id in await self._api.run_db_interaction("sferum_shown", _shown, rooms):
+            logger.info("%s is of the school now, and no longer listed or named", room_id)
+            lists = self._api.public_room_list_manager
+            if await lists.room_is_in_public_room_list(room_id):
+                await lists.remove_room_from_public_room_list(room_id)
+            await self._api.run_db_interaction("sferum_unlist", _unlist, room_id)
+            for alias in await self._store.get_aliases_for_room(room_id):
+                await self._store.delete_room_alias(RoomAlias.from_string(alias))
 
 
-def _concerned(old: Facts | None, new: Facts) -> set[str]:
-    """Return the people whose place in the school is another now."""
+def _concerned(old: Facts | None, new: Facts) -> tuple[set[str], set[str]]:
+    """Return the people whose place in the school is another now, and the rooms that are new."""
     if old is None:
-        return set(new.people)
+        return set(new.people), set(new.rooms)
+    # No set operations on all of them: one would keep every other thread waiting.
+    rooms = () if old.rooms is new.rooms else (room for room in new.rooms if room not in old.rooms)
+    return _moved(old, new), set(rooms)
+
+
+def _moved(old: Facts, new: Facts) -> set[str]:
     users: set[str] = set()
     if old.people is not new.people:
-        # No set operations on all of them: one would keep every other thread waiting.
         users |= {user for user, groups in new.people.items() if old.people.get(user) != groups}
         users |= {user for user in old.people if user not in new.people}
     for child in () if old.kin is new.kin else chain(old.kin, new.kin):
@@ -134,13 +197,61 @@ def _concerned(old: Facts | None, new: Facts) -> set[str]:
     return users
 
 
-def _invited(txn: LoggingTransaction, hosts: Collection[str]) -> set[str]:
-    """Return who has an invite from any of `hosts`."""
-    txn.execute(
+def _invited(txn: LoggingTransaction, hosts: Collection[str], school: Container[str]) -> set[str]:
+    """Return who has an invite from any of `hosts`, to a room that is none of the `school`'s.
+
+    Whoever invites is in the room or was, so only rooms of theirs are read, by the index
+    `local_current_membership_idx` (user_id, room_id); the invites in these by
+    `local_current_membership_room_idx` (room_id), and who sent them by the unique one of `events`
+    (event_id). `hosts` are accounts of this server, as the school's people are.
+    """
+    rooms = {
+        room
+        for (room,) in _in_batches(
+            txn, "SELECT room_id FROM local_current_membership WHERE", "user_id", hosts
+        )
+        if room not in school
+    }
+    invites = _in_batches(
+        txn,
         "SELECT m.user_id, e.sender FROM local_current_membership AS m"
-        " INNER JOIN events AS e ON e.event_id = m.event_id WHERE m.membership = 'invite'"
+        " INNER JOIN events AS e ON e.event_id = m.event_id"
+        " WHERE m.membership = 'invite' AND",
+        "m.room_id",
+        rooms,
     )
-    return {user for user, sender in txn if sender in hosts}
+    return {user for user, sender in invites if sender in hosts}
+
+
+def _shown(txn: LoggingTransaction, rooms: Collection[str]) -> set[str]:
+    """Return those of `rooms` that stand on a list or have an alias.
+
+    By the keys of `rooms` and the index `room_aliases_id` (room_id). `appservice_room_list` has
+    none by room and is read as a whole, as Synapse itself does whenever it shows a list.
+    """
+    found: set[str] = set()
+    for query in (
+        "SELECT room_id FROM rooms WHERE is_public AND",
+        "SELECT room_id FROM appservice_room_list WHERE",
+        "SELECT room_id FROM room_aliases WHERE",
+    ):
+        found.update(room for (room,) in _in_batches(txn, query, "room_id", rooms))
+    return found
+
+
+def _unlist(txn: LoggingTransaction, room_id: str) -> None:
+    """Take a room off the lists of application services."""
+    txn.execute("DELETE FROM appservice_room_list WHERE room_id = ?", (room_id,))
+
+
+def _in_batches(
+    txn: LoggingTransaction, query: str, column: str, values: Collection[str]
+) -> Iterable[tuple[Any, ...]]:
+    """Yield the rows of `query` for which `column` is one of `values`."""
+    for some in batches(list(values)):
+        clause, arguments = make_in_list_sql_clause(txn.database_engine, column, some)
+        txn.execute(f"{query} {clause}", arguments)
+        yield from txn.fetchall()
 
 
 def _swept(txn: LoggingTransaction) -> int:

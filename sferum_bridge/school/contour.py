@@ -22,7 +22,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sferum_bridge.school import rights
+from sferum_bridge.school import rights, standing
+from sferum_bridge.school.standing import Standing, Standings, touches
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -97,8 +98,10 @@ def _no(reason: Reason) -> Decision:
 
 
 # Those of ordinary people, without even looking them up.
-_KIN, _RIGHT, _SHARED = _yes(Reason.KIN), _yes(Reason.RIGHT), _yes(Reason.SHARED_ROOM)
-_NO_RIGHT = _no(Reason.NO_RIGHT)
+_SELF, _KIN, _RIGHT = _yes(Reason.SELF), _yes(Reason.KIN), _yes(Reason.RIGHT)
+_MEMBER, _SHARED = _yes(Reason.MEMBER), _yes(Reason.SHARED_ROOM)
+_NO_RIGHT, _OUTSIDE = _no(Reason.NO_RIGHT), _no(Reason.OUTSIDE)
+_EDUCATIONAL = Side.EDUCATIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +147,12 @@ class Facts:
 
     def side(self, user: str) -> Side:
         """Tell on which side of the wall an account is."""
-        return self.side_of(user, self.people.get(user, NO_GROUPS))
+        if self.standings[self.people.get(user, NO_GROUPS)].is_educational:
+            return _EDUCATIONAL
+        return self.other_side(user)
 
-    def side_of(self, user: str, groups: frozenset[str]) -> Side:
-        """Tell the same of somebody whose groups have been looked up."""
-        if groups and not groups <= self.former:
-            return Side.EDUCATIONAL
+    def other_side(self, user: str) -> Side:
+        """Tell the same of somebody who is known not to be educational."""
         if user in self.service:
             return Side.SERVICE
         if (
@@ -178,59 +181,29 @@ class Facts:
         return frozenset(f"school/{school}/{rights.FORMER}" for school in self.schools)
 
     @cached_property
-    def staff(self) -> frozenset[str]:
-        """The groups of all schools' staff."""
-        return frozenset(f"school/{school}/{rights.STAFF}" for school in self.schools)
-
-    @cached_property
     def writers(self) -> Mapping[str, frozenset[str]]:
         """Group → the groups whose people may write to its people first."""
-        found: dict[str, frozenset[str]] = {}
-        for school_id, school in self.schools.items():
-            # Unknown changes were refused when they were pushed; a damaged row narrows nothing.
-            table = rights.changed(school.contacts) if school.contacts else rights.RIGHTS
-            everywhere = {
-                role: frozenset(_keys(role, school_id, school.classes)) for role in rights.ROLES
-            }
-            for place in (*sorted(school.classes), ""):
-                for whom in rights.ROLES:
-                    if (whom in rights.OF_A_SCHOOL) is bool(place):
-                        continue
-                    found[_key(whom, place or school_id)] = frozenset().union(
-                        *(
-                            everywhere[who]
-                            if within is rights.Within.SCHOOL
-                            else {_key(who, place)}
-                            for (who, to), within in table.items()
-                            if to == whom
-                            and within is not rights.Within.NONE
-                            # A role of the whole school is held in no class.
-                            and (
-                                within is rights.Within.SCHOOL
-                                or (place and who not in rights.OF_A_SCHOOL)
-                            )
-                        )
-                    )
-        return found
+        return standing.writers(self.schools)
 
     @cached_property
     def together(self) -> Mapping[str, frozenset[str]]:
         """Group → the groups with which it shares a school room."""
-        found: dict[str, set[str]] = {}
-        for audience in {room.audience for room in self.rooms.values()}:
-            for group in audience:
-                found.setdefault(group, set()).update(audience)
-        return {group: frozenset(groups) for group, groups in found.items()}
+        return standing.together(self.rooms)
 
     @cached_property
     def schools_of(self) -> Mapping[str, str]:
         """Group → the school it is of."""
-        return {
-            key: school_id
-            for school_id, school in self.schools.items()
-            for role in (*rights.ROLES, rights.FORMER)
-            for key in _keys(role, school_id, school.classes)
-        }
+        return standing.schools_of(self.schools)
+
+    @cached_property
+    def staffs(self) -> Mapping[str, frozenset[str]]:
+        """The group of a school's staff → all groups of that school."""
+        return standing.staffs(self.schools_of)
+
+    @cached_property
+    def standings(self) -> Standings:
+        """Groups → what follows from holding them."""
+        return Standings(self.former, self.writers, self.together, self.staffs)
 
     def inherit(self, earlier: Facts) -> Facts:
         """Take over what an earlier generation has derived from parts that are the same objects.
@@ -241,9 +214,11 @@ class Facts:
         if self.service is earlier.service:
             derived += ["domains"]
         if self.schools is earlier.schools:
-            derived += ["former", "staff", "writers", "schools_of"]
+            derived += ["former", "writers", "schools_of", "staffs"]
         if self.rooms is earlier.rooms:
             derived += ["together"]
+            if self.schools is earlier.schools:
+                derived += ["standings"]
         self.__dict__.update(
             (name, earlier.__dict__[name]) for name in derived if name in earlier.__dict__
         )
@@ -251,19 +226,13 @@ class Facts:
 
     def prepare(self) -> Facts:
         """Derive everything now, so that the first decision need not; returns itself."""
-        _ = self.domains, self.former, self.staff
-        _ = self.writers, self.together, self.schools_of
+        _ = self.domains, self.former
+        _ = self.writers, self.together, self.schools_of, self.staffs
+        if "standings" not in self.__dict__:
+            standings = self.standings
+            for groups in self.people.values():
+                _ = standings[groups]
         return self
-
-
-def _key(role: str, place: str) -> str:
-    return f"{'school' if role in rights.OF_A_SCHOOL else 'class'}/{place}/{role}"
-
-
-def _keys(role: str, school_id: str, classes: Iterable[str]) -> Iterable[str]:
-    if role in rights.OF_A_SCHOOL:
-        return (_key(role, school_id),)
-    return (_key(role, class_id) for class_id in classes)
 
 
 # --- people -----------------------------------------------------------------------------------
@@ -272,14 +241,14 @@ def _keys(role: str, school_id: str, classes: Iterable[str]) -> Iterable[str]:
 def may_contact(actor: str, target: str, facts: Facts) -> Decision:
     """Decide whether `actor` may start a conversation with `target` (requirements §2.2)."""
     if actor == target:
-        return _yes(Reason.SELF)
+        return _SELF
     return _contact(_who(actor, facts), _who(target, facts), facts)
 
 
 def may_meet(one: str, other: str, facts: Facts) -> Decision:
     """Decide whether two may be in one conversation, whoever of them began it."""
     if one == other:
-        return _yes(Reason.SELF)
+        return _SELF
     return _meet(_who(one, facts), _who(other, facts), facts)
 
 
@@ -289,15 +258,16 @@ def may_see(actor: str, target: str, facts: Facts) -> Decision:
     That is whom one may meet, and with whom one shares a school room, which shows them anyway.
     """
     if actor == target:
-        return _yes(Reason.SELF)
+        return _SELF
     return _see(_who(actor, facts), _who(target, facts), facts)
 
 
 def may_find(actor: str, target: str, facts: Facts) -> Decision:
     """Decide whether a search of people shows `target` to `actor`: whom one may write to."""
-    if facts.side(actor) is Side.SERVICE:
+    who = _who(actor, facts)
+    if who[1] is Side.SERVICE:
         return _yes(Reason.SERVICE)
-    return may_contact(actor, target, facts)
+    return _SELF if actor == target else _contact(who, _who(target, facts), facts)
 
 
 def may_read_media(reader: str, owner: str, facts: Facts) -> Decision:
@@ -308,63 +278,58 @@ def may_read_media(reader: str, owner: str, facts: Facts) -> Decision:
     owner leaves.
     """
     if reader == owner:
-        return _yes(Reason.SELF)
+        return _SELF
     who, whose = _who(reader, facts), _who(owner, facts)
-    mine, owned = who[1], whose[1]
-    if who[2] is Side.SERVICE or who[2] is Side.GHOST:
-        return _yes(Reason.SERVICE)
-    known = bool(owned) or owner in facts.people
-    if whose[2] is Side.OUTSIDER and not known:
-        outside = who[2] is Side.OUTSIDER
-        return _yes(Reason.NOT_OURS) if outside else _no(Reason.OUTSIDE)
-    if who[2] is Side.OUTSIDER:
-        return _no(Reason.OUTSIDE)
-    if not known:
-        return _yes(Reason.SERVICE)
-    gone = owned <= facts.former
-    if gone or not (facts.staff.isdisjoint(mine) and facts.staff.isdisjoint(owned)):
-        shared = _schools(mine, facts) & _schools(owned, facts)
-        if any(
-            f"school/{school}/{rights.STAFF}" in groups
-            for school in shared
-            for groups in (mine, owned)
-        ):
-            return _yes(Reason.RIGHT)
-        if shared and gone:
-            return _yes(Reason.SHARED_ROOM)
+    _, mine, my_standing = who
+    _, theirs, standing_of_owner = whose
+    owned = standing_of_owner.groups
+    if mine is not _EDUCATIONAL or theirs is not _EDUCATIONAL:
+        if mine is Side.SERVICE or mine is Side.GHOST:
+            return _yes(Reason.SERVICE)
+        known = bool(owned) or owner in facts.people
+        if mine is Side.OUTSIDER:
+            is_outsiders = theirs is Side.OUTSIDER and not known
+            return _yes(Reason.NOT_OURS) if is_outsiders else _OUTSIDE
+        if not known:
+            return _OUTSIDE if theirs is Side.OUTSIDER else _yes(Reason.SERVICE)
+    if touches(owned, my_standing.staff_of) or touches(
+        my_standing.groups, standing_of_owner.staff_of
+    ):
+        return _RIGHT
+    if not standing_of_owner.is_educational and _share_a_school(my_standing.groups, owned, facts):
+        return _SHARED
     return _see(who, whose, facts)
 
 
-# Whoever is asked about, looked up once: a town's facts do not fit a processor's caches.
-_Who = tuple[str, frozenset[str], Side]
+# Whoever is asked about, looked up once.
+_Who = tuple[str, Side, Standing]
 
 
 def _who(user: str, facts: Facts) -> _Who:
-    groups = facts.people.get(user, NO_GROUPS)
-    if groups and not groups <= facts.former:
-        return user, groups, Side.EDUCATIONAL
-    return user, groups, facts.side_of(user, groups)
+    found = facts.standings[facts.people.get(user, NO_GROUPS)]
+    return user, _EDUCATIONAL if found.is_educational else facts.other_side(user), found
 
 
 def _contact(actor: _Who, target: _Who, facts: Facts) -> Decision:
     """Decide about two different accounts."""
-    mine, theirs = actor[2], target[2]
-    if mine is Side.EDUCATIONAL and theirs is Side.EDUCATIONAL:
+    writer, mine, my_standing = actor
+    reader, theirs, standing_of_target = target
+    if mine is _EDUCATIONAL and theirs is _EDUCATIONAL:
         kin = facts.kin
-        if target[0] in kin.get(actor[0], NO_GROUPS) or actor[0] in kin.get(target[0], NO_GROUPS):
+        if reader in kin.get(writer, NO_GROUPS) or writer in kin.get(reader, NO_GROUPS):
             return _KIN
-        return _RIGHT if _has_right(actor, target, facts) else _NO_RIGHT
+        return _RIGHT if touches(my_standing.groups, standing_of_target.writers) else _NO_RIGHT
     if mine is Side.SERVICE or theirs is Side.SERVICE:
         return _yes(Reason.SERVICE)
     if mine is Side.OUTSIDER and theirs is Side.OUTSIDER:
         return _yes(Reason.NOT_OURS)
-    return _no(Reason.OUTSIDE)
+    return _OUTSIDE
 
 
 def _meet(one: _Who, other: _Who, facts: Facts) -> Decision:
     there = _contact(one, other, facts)
     # Rights go one way; everything else that was asked holds both ways.
-    if there is _NO_RIGHT and _has_right(other, one, facts):
+    if there is _NO_RIGHT and touches(other[2].groups, one[2].writers):
         return _RIGHT
     return there
 
@@ -373,35 +338,17 @@ def _see(actor: _Who, target: _Who, facts: Facts) -> Decision:
     met = _meet(actor, target, facts)
     if met.allowed:
         return met
-    mine, theirs = actor[2], target[2]
-    if theirs is Side.GHOST and (mine is Side.GHOST or mine is Side.EDUCATIONAL):
+    mine, theirs = actor[1], target[1]
+    if mine is theirs is _EDUCATIONAL:
+        return _SHARED if touches(target[2].groups, actor[2].together) else met
+    if theirs is Side.GHOST and (mine is Side.GHOST or mine is _EDUCATIONAL):
         return _yes(Reason.GHOST)
-    if mine is theirs is Side.EDUCATIONAL and _share_a_room(actor, target, facts):
-        return _SHARED
     return met
 
 
-def _has_right(actor: _Who, target: _Who, facts: Facts) -> bool:
-    return _touches(actor[1], target[1], facts.writers)
-
-
-def _share_a_room(one: _Who, other: _Who, facts: Facts) -> bool:
-    return _touches(other[1], one[1], facts.together)
-
-
-def _touches(
-    groups: frozenset[str], others: frozenset[str], near: Mapping[str, frozenset[str]]
-) -> bool:
-    """Tell whether `groups` has one that `near` gives for one of `others`."""
-    for group in others:
-        found = near.get(group)
-        if found is not None and not groups.isdisjoint(found):
-            return True
-    return False
-
-
-def _schools(groups: Iterable[str], facts: Facts) -> set[str]:
-    return {facts.schools_of[group] for group in groups if group in facts.schools_of}
+def _share_a_school(some: Iterable[str], others: Iterable[str], facts: Facts) -> bool:
+    schools = {facts.schools_of[group] for group in some if group in facts.schools_of}
+    return any(facts.schools_of.get(group) in schools for group in others)
 
 
 # --- rooms ------------------------------------------------------------------------------------
@@ -423,20 +370,13 @@ def decide(
     room = facts.rooms.get(room_id)
     if room is None:
         return _own_room(action, actor, target, facts, company)
-    if target in facts.service:
-        return _yes(Reason.SERVICE)
-    if action is Action.KNOCK:
-        return _no(Reason.NO_KNOCK)
-    if action is Action.INVITE and actor not in facts.service:
-        return _no(Reason.NOT_INVITER)
-    if facts.side(target) is Side.GHOST:
-        return Decision(allowed=room.linked, reason=Reason.GHOST)
-    return _yes(Reason.MEMBER) if facts.belongs(target, room) else _no(Reason.OUTSIDE)
+    return _school_room(action, actor, target, room, facts)
 
 
 def may_be_in(user: str, room_id: str, facts: Facts) -> bool:
     """Tell whether a school room admits somebody; true for every room that is none."""
-    return room_id not in facts.rooms or decide(Action.JOIN, user, user, room_id, facts).allowed
+    room = facts.rooms.get(room_id)
+    return room is None or _school_room(Action.JOIN, user, user, room, facts).allowed
 
 
 def may_create(actor: str, invited: Collection[str], facts: Facts) -> Decision:
@@ -450,29 +390,44 @@ def may_create(actor: str, invited: Collection[str], facts: Facts) -> Decision:
     return _yes(Reason.RIGHT)
 
 
+def _school_room(action: Action, actor: str, target: str, room: RoomFact, facts: Facts) -> Decision:
+    if target in facts.service:
+        return _yes(Reason.SERVICE)
+    if action is Action.KNOCK:
+        return _no(Reason.NO_KNOCK)
+    if action is Action.INVITE and actor not in facts.service:
+        return _no(Reason.NOT_INVITER)
+    _, side, found = _who(target, facts)
+    if side is Side.GHOST:
+        return Decision(allowed=room.linked, reason=Reason.GHOST)
+    return _OUTSIDE if room.audience.isdisjoint(found.groups) else _MEMBER
+
+
 def _own_room(
     action: Action, actor: str, target: str, facts: Facts, company: Collection[str]
 ) -> Decision:
-    if target in facts.service:
+    service = facts.service
+    if target in service:
         return _yes(Reason.SERVICE)
-    others = [user for user in company if user not in facts.service and user != target]
-    if facts.side(target) is Side.GHOST or any(facts.side(user) is Side.GHOST for user in others):
+    who = _who(target, facts)
+    others = [_who(user, facts) for user in company if user not in service and user != target]
+    if who[1] is Side.GHOST or any(other[1] is Side.GHOST for other in others):
         # Ghosts live in linked rooms, which are school rooms.
         return _no(Reason.GHOST)
-    if action is Action.KNOCK and facts.side(target) is Side.EDUCATIONAL:
+    if action is Action.KNOCK and who[1] is _EDUCATIONAL:
         return _no(Reason.NO_KNOCK)
     if action is Action.INVITE:
         allowed = may_contact(actor, target, facts)
         if not allowed.allowed:
             return allowed
-        crowd = len({*others, actor} - facts.service) >= DIRECT
-        if crowd and facts.side(actor) is Side.EDUCATIONAL and not _is_host(actor, facts):
+        crowd = len({actor, *(other[0] for other in others)} - service) >= DIRECT
+        if crowd and facts.side(actor) is _EDUCATIONAL and not _is_host(actor, facts):
             return _no(Reason.NOT_HOST)
-    for user in others:
-        met = may_meet(target, user, facts)
+    for other in others:
+        met = _meet(who, other, facts)
         if not met.allowed:
             return _no(Reason.OUTSIDE if met.reason is Reason.OUTSIDE else Reason.COMPANY)
-    return _yes(Reason.RIGHT if facts.side(target) is Side.EDUCATIONAL else Reason.NOT_OURS)
+    return _RIGHT if who[1] is _EDUCATIONAL else _yes(Reason.NOT_OURS)
 
 
 def roles_of(user: str, facts: Facts) -> set[str]:

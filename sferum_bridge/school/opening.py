@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sferum_bridge.school.layout import Kind
+from sferum_bridge.school.terms import group_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,8 +53,8 @@ class Opening:
 
     @property
     def group(self) -> str:
-        """Return the group the account is in while it lasts."""
-        return f"break/{self.id}"
+        """Return the group the account is in while it lasts; the end stands in it (`terms`)."""
+        return group_until(self.until, self.id)
 
     def holds(self, now: int) -> bool:
         """Tell whether it lasts."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Json = dict[str, Any]
+Whole = tuple[int, dict[str, str], bytes]
+"""Status, headers and body."""
 
 
 class Wire:
@@ -40,12 +42,17 @@ class Wire:
 
     async def send(self, method: str, url: str | URL, **rest: Any) -> tuple[int, bytes]:
         """Make one request; return the status and the body."""
+        status, _, body = await self.whole(method, url, **rest)
+        return status, body
+
+    async def whole(self, method: str, url: str | URL, **rest: Any) -> Whole:
+        """Make one request; return the status, the headers and the body."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=60), trust_env=False
             )
         async with self._session.request(method, url, ssl=False, **rest) as answer:
-            return answer.status, await answer.read()
+            return answer.status, dict(answer.headers), await answer.read()
 
 
 def _as_answer(status: int, body: bytes) -> Answer:
@@ -93,6 +100,13 @@ class Actor:
     async def put(self, path: str, body: object = None, **params: str | int) -> Answer:
         return await self.call("PUT", path, body, **params)
 
+    async def whole(self, method: str, path: str, body: object = None) -> Whole:
+        """Make one request; return every byte of the answer. The path may have a query."""
+        url, headers = self._address(path, {})
+        return await self.wire.whole(
+            method, URL(url, encoded=True), json=body, headers=headers, params=dict(self.query)
+        )
+
     async def fetch(self, path: str, **params: str | int) -> tuple[int, bytes]:
         """Get a file."""
         return await self._send("GET", path, params)
@@ -137,14 +151,15 @@ class Actor:
     async def _send(
         self, method: str, path: str, params: Mapping[str, str | int], **rest: Any
     ) -> tuple[int, bytes]:
-        below = path if path.startswith("/") else f"/_matrix/client/{self.release}/{path}"
-        headers = dict(rest.pop("headers", {}))
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
+        url, headers = self._address(path, rest.pop("headers", {}))
         query = {**self.query, **{name: str(value) for name, value in params.items()}}
-        return await self.wire.send(
-            method, self.base + below, headers=headers, params=query, **rest
-        )
+        return await self.wire.send(method, url, headers=headers, params=query, **rest)
+
+    def _address(self, path: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """Return the address of a path, and the headers of a request for it."""
+        below = path if path.startswith("/") else f"/_matrix/client/{self.release}/{path}"
+        own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return self.base + below, {**headers, **own}
 
 
 class ForgedServer:
@@ -160,6 +175,11 @@ class ForgedServer:
 
     async def call(self, method: str, path: str, body: object = None) -> Answer:
         """Make one signed request; a path without a leading slash is below the federation's v1."""
+        status, _, content = await self.whole(method, path, body)
+        return _as_answer(status, content)
+
+    async def whole(self, method: str, path: str, body: object = None) -> Whole:
+        """Make one signed request; return every byte of the answer."""
         below = path if path.startswith("/") else f"/_matrix/federation/v1/{path}"
         request: Json = {
             "method": method,
@@ -177,13 +197,7 @@ class ForgedServer:
         )
         # The address goes out as it was signed.
         url = URL(f"https://{self.target}{below}", encoded=True)
-        status, content = await self.wire.send(
-            method,
-            url,
-            json=body,
-            headers={"Authorization": header},
-        )
-        return _as_answer(status, content)
+        return await self.wire.whole(method, url, json=body, headers={"Authorization": header})
 
     async def get(self, path: str) -> Answer:
         return await self.call("GET", path)

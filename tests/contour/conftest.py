@@ -9,19 +9,20 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
 from tests.contour.actors import Actor, Wire
+from tests.contour.cluster import ClusteredSynapse
 from tests.contour.servers import OpenSynapse
 from tests.contour.world import World, register
 from tests.support.ports import reserve_port
+from tests.support.workers import REDIS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    import pytest
 
     from tests.support.postgres import PostgresServer
 
@@ -30,8 +31,11 @@ _VARIANT = os.environ.get("SFERUM_CONTOUR", "")
 WHOLE = bool(_VARIANT)
 """Whether every attack is made in every way, as `make contour` does."""
 
-VERSION, DATABASE = (_VARIANT or "12,sqlite").split(",")
+VERSION, DATABASE, *_PROCESSES = (_VARIANT or "12,sqlite").split(",")
 """The room version and the database of this run; Synapse's defaults unless told otherwise."""
+
+WORKER = _PROCESSES == ["worker"]
+"""Whether the school's Synapse has a worker, which answers whatever it may. Needs PostgreSQL."""
 
 
 # Application services: id → what its people's names begin with.
@@ -132,8 +136,10 @@ async def make(
     **settings: Any,
 ) -> World:
     """Start a Synapse with further `settings`, and build the school on it."""
+    if WORKER and not REDIS:
+        pytest.skip("there is no redis-server on this machine")
     secret = secrets.token_urlsafe(32)
-    server = OpenSynapse(
+    server = (ClusteredSynapse if WORKER else OpenSynapse)(
         folder,
         module_secret=secret if closed else "",
         database=(await postgres.fresh_database()).synapse if DATABASE == "postgres" else None,

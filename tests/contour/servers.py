@@ -20,7 +20,7 @@ from tests.support.ports import reserve_port
 from tests.support.synapse import OVERRIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _EVERYTHING = [{"user_id": "*", "alias": "*", "room_id": "*", "action": "allow"}]
@@ -84,18 +84,26 @@ class OpenSynapse(SynapseProcess):
         """The part of Matrix ids after the colon, which is also its address for other servers."""
         return self.settings.server_name
 
+    @property
+    def processes(self) -> Sequence[str]:
+        """The addresses of its processes, for what has to be told to each of them."""
+        return (self.url,)
+
+    @property
+    def _certificate(self) -> Path:
+        return self.settings.folder / "tls.pem"
+
     def prepare(self) -> None:
         """Write the folder and a certificate that nobody has signed."""
         super().prepare()
-        path = self.settings.folder / "tls.pem"
-        if not path.exists():
-            _write_certificate(path)
+        if not self._certificate.exists():
+            _write_certificate(self._certificate)
 
     def _config(self) -> dict[str, Any]:
         config = super()._config()
         for name in PRIVACY:
             config.pop(name, None)
-        pem = str(self.settings.folder / "tls.pem")
+        pem = str(self._certificate)
         tls = {
             "type": "http",
             "port": self._tls_port,

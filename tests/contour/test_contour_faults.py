@@ -69,10 +69,11 @@ class Sabotage:
         await self._switch(kind)
 
     async def _switch(self, kind: str) -> None:
-        url = self._world.server.url + PATH
-        status, answer = await self._world.wire.send("PUT", url, json={"broken": kind})
-        assert status == 200, answer
-        assert bool(json.loads(answer)["places"]) is bool(kind)
+        for url in self._world.server.processes:
+            body = {"broken": kind}
+            status, answer = await self._world.wire.send("PUT", url + PATH, json=body)
+            assert status == 200, answer
+            assert bool(json.loads(answer)["places"]) is bool(kind)
 
     def _spared(self, scene: Any) -> Any:
         async def whole(*arguments: Any, **named: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tests.contour.actors import quoted
 from tests.contour.sight import until
 from tests.contour.walk import FIXED, MOVERS, REMOTE, STRANGERS
-from tests.contour.walk_stored import MEMBERS, MINE, STATE, rows
+from tests.contour.walk_stored import MEMBERS, MINE, SHOWN, STATE, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,13 +47,15 @@ class Check:
         await self._strangers_live()
 
     async def settled(self, seconds: float = 10) -> None:
-        """Wait until nobody is in a room for an earlier place in the school; then look."""
+        """Wait until nothing is left of anybody's earlier place in the school; then look."""
 
         async def calm() -> bool:
-            return not [*self._wrong_company(), *self._wrong_members(), *self._away()]
+            left = [*self._wrong_company(), *self._wrong_members(), *self._away()]
+            return not [*left, *self._shown()]
 
         await until(calm, seconds)
         self.memberships()
+        self._lists_of_before()
 
     # --- who is in which room -------------------------------------------------------------------
 
@@ -140,28 +142,35 @@ class Check:
 
     def shapes(self) -> None:
         """No room of the school's federates, is public, or is read or found from outside."""
+        walk, closed = self.walk, self._closed()
+        for room, kind, text in rows(walk.world.server, STATE):
+            if room in closed and not _is_closed(kind, json.loads(text)["content"], walk, room):
+                walk.found("shape", f"{kind} of {room} is {json.loads(text)['content']}")
+        self._lists_of_before()
+
+    def _lists_of_before(self) -> None:
+        for text in self._shown():
+            self.walk.found("shape", text)
+
+    def _closed(self) -> set[str]:
+        """Return the rooms that have the school's shape."""
         walk = self.walk
-        server = walk.world.server
-        members = self._members()
         # A room from before its owner came has a shape of its own; who is in it is what counts.
-        closed = {
+        return {
             room
-            for room, people in members.items()
+            for room, people in self._members().items()
             if room not in walk.wide_open
             and (room in walk.school or _made_inside(walk, room))
             and (room in walk.school or any(walk.is_inside(name) for name in people))
         }
-        for room, kind, text in rows(server, STATE):
-            if room in closed and not _is_closed(kind, json.loads(text)["content"], walk, room):
-                walk.found("shape", f"{kind} of {room} is {json.loads(text)['content']}")
-        for query, what in (
-            ("SELECT room_id FROM room_aliases", "has an alias"),
-            ("SELECT room_id FROM rooms WHERE is_public", "is listed"),
-            ("SELECT room_id FROM appservice_room_list", "is listed by an application service"),
-        ):
-            for (room,) in rows(server, query):
+
+    def _shown(self) -> Iterable[str]:
+        """Yield which of the school's rooms have an alias or stand on a list, seen or not."""
+        closed = self._closed()
+        for query, what in SHOWN:
+            for (room,) in rows(self.walk.world.server, query):
                 if room in closed:
-                    walk.found("shape", f"{room} {what}")
+                    yield f"{room} {what}"
 
     # --- the other server -----------------------------------------------------------------------
 

@@ -38,6 +38,12 @@ STATE = f"""
     WHERE c.type IN ({", ".join(f"'{kind}'" for kind in SHAPE)})
 """  # noqa: S608 — from the list above
 """The state that opens a room or keeps it closed."""
+SHOWN = (
+    ("SELECT room_id FROM room_aliases", "has an alias"),
+    ("SELECT room_id FROM rooms WHERE is_public", "is listed"),
+    ("SELECT room_id FROM appservice_room_list", "is listed by an application service"),
+)
+"""The rooms that can be found without being in them, and how."""
 
 
 def rows(server: SynapseProcess, query: str) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ import hmac
 import itertools
 import json
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,16 @@ class World(Sight):
         return 5 if self.closed else 0
 
     @property
+    def lag(self) -> float:
+        """Seconds in which what one process did may come to be seen in another.
+
+        Where the attack must not succeed, they are all waited.
+        """
+        if len(self.server.processes) == 1:
+            return 0
+        return 1 if self.closed else 10
+
+    @property
     def nowhere(self) -> str:
         """A room that does not exist, of the school's server where rooms have one."""
         return "!" + "nope" * 10 + ("AAA" if self.version == "12" else f":{self.server.name}")
@@ -181,6 +192,17 @@ class World(Sight):
             headers={"X-Sferum-Mac": sign(self._facts_secret, body)},
         )
         assert status == 200, answer
+
+    async def standing(self) -> Json:
+        """Ask which processes decide by which generation of the facts."""
+        now = str(int(time.time()))
+        mac = sign(self._facts_secret, f"GET {FACTS_PATH} {now}".encode())
+        headers = {"X-Sferum-Time": now, "X-Sferum-Mac": mac}
+        url = self.server.url + FACTS_PATH
+        status, answer = await self.wire.send("GET", url, headers=headers)
+        assert status == 200, answer
+        found: Json = json.loads(answer)
+        return found
 
     async def build(self) -> None:
         """Make everybody and every room of the school, and a few of strangers."""

@@ -73,6 +73,11 @@ COMPLEXITY = Point(
     ("origin", "content", "query", "room_id"),
     closes="Another server asks how big a room is, and learns that it exists.",
 )
+FETCH = Point(
+    "FederationServer.on_pdu_request",
+    ("origin", "event_id"),
+    closes="Another server learns that there is an event by asking for it.",
+)
 EVENT = Point(
     "FederationEventHandler._check_event_auth",
     ("origin", "event", "context"),
@@ -90,6 +95,7 @@ POINTS = (
     MAKE_LEAVE,
     SEND,
     EVENTS,
+    FETCH,
     EVENT,
     JOINED,
     EXCHANGE,
@@ -108,6 +114,7 @@ def install(wrapper: Wrapper) -> None:
         wrapper.put(FederationServer, point, partial(_asking, wrapper, change))
     wrapper.put(FederationServer, SEND, partial(_sending, wrapper))
     wrapper.put(FederationServer, EVENTS, partial(_receiving, wrapper))
+    wrapper.put(FederationServer, FETCH, partial(_fetching, wrapper))
     wrapper.put(FederationEventHandler, EVENT, partial(_checking, wrapper))
     wrapper.put(FederationEventHandler, JOINED, partial(_taking_over, wrapper))
     wrapper.put(FederationHandler, EXCHANGE, partial(_exchanging, wrapper))
@@ -161,6 +168,19 @@ def _receiving(wrapper: Wrapper, original: Any) -> Any:
         return await original(server, origin, attr.evolve(transaction, pdus=kept), request_time)
 
     return _handle_pdus_in_txn
+
+
+def _fetching(wrapper: Wrapper, original: Any) -> Any:
+    async def on_pdu_request(server: Any, origin: str, event_id: str) -> Any:
+        try:
+            return await original(server, origin, event_id)
+        except AuthError:
+            event = await wrapper.store.get_event(event_id, allow_none=True)
+            if event is None or not await wrapper.is_inside(event.room_id):
+                raise
+            return HTTPStatus.NOT_FOUND, ""  # as of an event that there is not
+
+    return on_pdu_request
 
 
 async def _is_unwelcome(event: EventBase, wrapper: Wrapper) -> bool:

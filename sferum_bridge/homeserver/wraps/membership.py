@@ -18,6 +18,7 @@ from synapse.handlers.federation import FederationHandler
 from synapse.handlers.room_member import RoomMemberHandler
 
 from sferum_bridge.homeserver.inside import NOWHERE, is_hidden
+from sferum_bridge.homeserver.naming import change_of
 from sferum_bridge.homeserver.refusals import refused
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
 from sferum_bridge.homeserver.wraps.appservices import is_ours
@@ -91,6 +92,17 @@ def _changing(wrapper: Wrapper, original: Any) -> Any:
     bridge = {service.id for service in store.get_app_services() if is_ours(service, wrapper)}
 
     async def update_membership_locked(
+        handler: Any,
+        requester: Requester,
+        target: UserID,
+        room_id: str,
+        action: str,
+        **rest: Any,
+    ) -> Any:
+        with change_of(target.to_string(), room_id, action, rest.get("content")):
+            return await changed(handler, requester, target, room_id, action, **rest)
+
+    async def changed(
         handler: Any,
         requester: Requester,
         target: UserID,

@@ -14,6 +14,7 @@ from synapse.api.auth.base import BaseAuth
 from synapse.api.errors import AuthError, NotFoundError
 from synapse.handlers.events import EventHandler
 from synapse.handlers.room import RoomContextHandler
+from synapse.http.servlet import parse_json_object_from_request
 from synapse.rest.client.room import RoomRedactEventRestServlet
 
 from sferum_bridge.homeserver.inside import is_hidden, membership
@@ -116,6 +117,8 @@ def _redacting(wrapper: Wrapper, original: Any) -> Any:
         servlet: Any, request: Any, requester: Requester, room_id: str, *rest: Any
     ) -> Any:
         if await _is_stranger(requester.user.to_string(), room_id, wrapper):
+            # What is no JSON is refused before anybody looks for the room.
+            parse_json_object_from_request(request)
             raise NotFoundError(f"Could not find room_version for {room_id}")
         return await original(servlet, request, requester, room_id, *rest)
 

@@ -159,13 +159,21 @@ async def keys_left(actor: Actor) -> int:
     return int(answer.body["one_time_key_counts"].get("signed_curve25519", 0))
 
 
+async def is_robbed(world: World, of: Actor, before: int) -> Leak:
+    """Tell whether somebody has fewer keys than before."""
+
+    async def gone() -> int:
+        return before - await keys_left(of)
+
+    return f"{lost} key of the pupil is gone" if (lost := await until(gone, world.lag)) else ""
+
+
 async def _claim(world: World, who: str) -> Leak:
     s1 = world.s1
     before = await keys_left(s1)
     wanted = {"one_time_keys": {s1.user_id: {s1.device: "signed_curve25519"}}}
     await world.actors[who].post("keys/claim", wanted)
-    left = await keys_left(s1)
-    return f"{before - left} key of the pupil is gone" if left != before else ""
+    return await is_robbed(world, s1, before)
 
 
 for number, who in {"D06": "o", "D27": "s3", "D28": "g", "D29": "p1x", "D30": "m"}.items():

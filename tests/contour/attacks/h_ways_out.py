@@ -61,6 +61,31 @@ async def _(world: World) -> Leak:
     return str(pushers) if pushers else ""
 
 
+@attack("H05", "a pupil's client is to use services of a third party", works_without=False)
+async def _(world: World) -> Leak:
+    """Such settings are the client's: nobody else reads them, and the server follows none."""
+    pupil = await world.person("class/7b/pupils")
+    word = f"evil{secrets.token_hex(4)}"
+    below = f"user/{pupil.user_id}/account_data"
+    for kind, content in (
+        ("m.identity_server", {"base_url": f"https://{word}.example"}),
+        ("im.vector.setting.integration_provisioning", {"enabled": True}),
+        ("m.widgets", {word: {"content": {"url": f"https://{word}.example"}}}),
+    ):
+        await pupil.put(f"{below}/{kind}", content)
+    leak = ""
+    for actor in (world.o, world.s2, world.a1):
+        read = await actor.get(f"{below}/m.identity_server")
+        seen = await world.sync(actor, account_data={})
+        leak += f"{actor.user_id} reads it; " if word in f"{read.body}{seen}" else ""
+    # An invite by e-mail would go to the server of the setting, if the request named none.
+    for more in ({}, {"id_server": f"{word}.example", "id_access_token": "x"}):
+        address = {"medium": "email", "address": "x@evil.example", **more}
+        answer = await pupil.post(f"rooms/{world.rooms['pupils']}/invite", address)
+        leak += "an address is invited; " if answer.status == 200 else ""
+    return leak
+
+
 @attack("H06", "a pupil's phone number in the profile is seen by classmates")
 async def _(world: World) -> Leak:
     pupil = await world.person("class/7b/pupils")

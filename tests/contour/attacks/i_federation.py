@@ -118,7 +118,7 @@ async def _(world: World) -> Leak:
     assert answer.status == 200, answer
     await asyncio.sleep(0.2)
     del event_id
-    return await world.is_invited(world.s1, room)
+    return await until(lambda: world.is_invited(world.s1, room), world.lag)
 
 
 @attack("I20", "somebody of another server invites a pupil to a room this server is in")
@@ -229,5 +229,9 @@ async def _(world: World) -> Leak:
     await world.m.post(f"rooms/{room}/ban", {"user_id": world.s1.user_id, "reason": word})
     await world.fence(world.m2, world.o2)
     chosen = '{"room":{"include_leave":true}}'
-    answer = await world.s1.get("sync", since=since, timeout=0, filter=chosen)
-    return "the pupil's client got the reason" if word in str(answer.body) else ""
+
+    async def has_come() -> bool:
+        answer = await world.s1.get("sync", since=since, timeout=0, filter=chosen)
+        return word in str(answer.body)
+
+    return "the pupil's client got the reason" if await until(has_come, world.lag) else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.school.layout import Kind
 from tests.contour.actors import quoted
 from tests.contour.attack import Group, oracle
-from tests.contour.attacks.d_people import keys_left
+from tests.contour.attacks.d_people import is_robbed, keys_left
 
 if TYPE_CHECKING:
     from tests.contour.sight import Leak
@@ -70,8 +70,7 @@ async def _claims(world: World, path: str, want: object) -> Leak:
     s1 = world.s1
     before = await keys_left(s1)
     await world.forged.post(path, {"one_time_keys": {s1.user_id: {s1.device: want}}})
-    left = await keys_left(s1)
-    return f"{before - left} key of the pupil is gone" if left != before else ""
+    return await is_robbed(world, s1, before)
 
 
 attack("I13", "another server takes a pupil's one-time key")(

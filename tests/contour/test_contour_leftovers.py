@@ -1,0 +1,70 @@
+"""Rooms that stood on a list or had an alias before they were of the contour: they do no more.
+
+The wraps hide such a room whatever the tables say (E19, E31), so the tables are looked at.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sferum_bridge.school.layout import Kind
+from tests.contour.actors import quoted
+from tests.contour.school import room_fact
+from tests.contour.sight import until
+from tests.contour.walk_stored import SHOWN, rows
+
+if TYPE_CHECKING:
+    from tests.contour.actors import Actor
+    from tests.contour.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+EVERYWHERE = {"is listed", "is listed by an application service", "has an alias"}
+PUPIL = ["class/7b/pupils"]
+
+
+async def _shown_room(world: World, owner: Actor) -> str:
+    """Make a room that everybody can find in every way."""
+    room = await owner.create(
+        preset="public_chat", visibility="public", room_alias_name=f"shown{secrets.token_hex(4)}"
+    )
+    listed = f"directory/list/appservice/net/{quoted(room)}"
+    assert (await world.as2.put(listed, {"visibility": "public"})).status == 200
+    assert _where(world, room) == EVERYWHERE
+    return room
+
+
+def _where(world: World, room: str) -> set[str]:
+    """Return where the tables of Synapse show a room."""
+    found = [(what, rows(world.server, query)) for query, what in SHOWN]
+    return {what for what, shown in found if (room,) in shown}
+
+
+async def _is_gone(world: World, room: str) -> bool:
+    async def nowhere() -> bool:
+        return not _where(world, room)
+
+    return await until(nowhere, 15)
+
+
+async def test_the_room_of_whoever_comes_to_the_school(closed: World) -> None:
+    newcomer = await closed.person()
+    room, other = await _shown_room(closed, newcomer), await _shown_room(closed, closed.o)
+    shared = await _shown_room(closed, closed.o)
+    assert (await newcomer.join(shared)).status == 200
+    await closed.push(people={newcomer.user_id: PUPIL})
+    assert await _is_gone(closed, room), _where(closed, room)
+    # The newcomer has left the stranger's room, which stays what it was, like any other.
+    assert not await closed.is_member(shared, newcomer.user_id, seen_by=closed.o)
+    for theirs in (other, shared):
+        assert _where(closed, theirs) == EVERYWHERE
+
+
+async def test_a_room_that_the_bridge_tells_of(closed: World) -> None:
+    room = await _shown_room(closed, closed.o)
+    await closed.push(rooms={room: room_fact(Kind.PUPILS, "7b")})
+    assert await _is_gone(closed, room), _where(closed, room)
+    await closed.push(rooms={room: None})
