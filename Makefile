@@ -29,7 +29,7 @@ export UV_SYSTEM_CERTS := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset demo-check test check bench contour contour-walk walk config clean
+.PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture walk config clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,15 +54,19 @@ check: $(DEV) ## Linters, types, the arrows between packages, the lock file
 	$(BIN)/lint-imports
 	$(UV) lock --check
 
-contour: $(DEV) ## Attack the contour in every way, at room versions 10, 11, 12, on SQLite and PostgreSQL
-	for variant in 10,sqlite 11,postgres 12,sqlite 12,postgres; do \
-		echo "Room version and database: $$variant"; \
+contour: $(DEV) ## Attack the contour in every way: room versions 10 to 12, both databases, and a worker (needs Redis)
+	for variant in 10,sqlite 11,postgres 12,sqlite 12,postgres 12,postgres,worker; do \
+		echo "Room version, database, processes: $$variant"; \
 		SFERUM_CONTOUR=$$variant SFERUM_CONTOUR_FAULTS=all $(BIN)/pytest tests/contour || exit 1; \
 	done
 
 contour-walk: STEPS = 100000
 contour-walk: $(DEV) ## Let everybody try everything against the contour, STEPS times (an hour), and look
 	SFERUM_WALK_STEPS=$(STEPS) $(BIN)/pytest -s tests/contour/test_contour_walk.py
+
+torture: TORTURE = 210,10080,20
+torture: $(DEV) ## Kill the bridge 210 times under 10,080 messages over 20 chats (an hour), and count
+	SFERUM_TORTURE=$(TORTURE) $(BIN)/pytest -s tests/torture
 
 walk: $(DEV) ## Let everybody say everything to the bot, STEPS times (hours), and check after each
 	SFERUM_STEPS=$(STEPS) $(BIN)/pytest -s -n $(JOBS) tests/unit/test_kinship_machine.py

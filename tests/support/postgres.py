@@ -68,9 +68,13 @@ class Database:
 
 
 class PostgresServer:
-    """The server that a test run uses; ours unless `DATABASE_URL` is set. Starts when needed."""
+    """The server that a test run uses; ours unless `DATABASE_URL` is set. Starts when needed.
 
-    def __init__(self) -> None:
+    What was committed to a `durable` one outlives a crash of the server.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         given = os.environ.get("DATABASE_URL")
         self._address: URL | None = make_url(given) if given else None
         self._folder: Path | None = None
@@ -86,6 +90,17 @@ class PostgresServer:
         if self._child is not None:
             await self._child.stop()
         shutil.rmtree(self._folder)
+
+    async def crash(self) -> None:
+        """Have our own server drop everything at once, and start it again."""
+        assert self._child is not None, "only a server of our own that runs can crash"
+        assert self._child.pid is not None
+        # "Immediate": not kill -9, which leaves its children behind for a moment.
+        os.kill(self._child.pid, signal.SIGQUIT)
+        while self._child.running:  # noqa: ASYNC110 — another process tells nobody
+            await asyncio.sleep(0.05)
+        self._child.start()
+        await self._child.wait_until(self._answers, timeout=30)
 
     async def fresh_database(self) -> Database:
         """Create an empty database in C locale."""
@@ -117,9 +132,9 @@ class PostgresServer:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(folder),
-            # A power cut may take a throwaway database with it.
+            # A power cut may take a throwaway database with it; a kill may not where it is durable.
             "fsync": "off",
-            "synchronous_commit": "off",
+            "synchronous_commit": "on" if self._durable else "off",
             "full_page_writes": "off",
             "max_connections": "60",
             "shared_buffers": "64MB",
