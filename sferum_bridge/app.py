@@ -11,19 +11,22 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 from aiohttp import web
 
 from sferum_bridge import config as settings
-from sferum_bridge.bot import commands
+from sferum_bridge.bot import commands, keys
 from sferum_bridge.bot.housekeeping import Housekeeper
+from sferum_bridge.bot.messenger import Messenger
 from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
-from sferum_bridge.bot.texts import TextMissingError, Texts
+from sferum_bridge.bot.texts import Texts
 from sferum_bridge.mail.sender import Mailer, MailerSettings
-from sferum_bridge.matrix import outbox
+from sferum_bridge.matrix import registration
 from sferum_bridge.matrix.accounts import Registrar
 from sferum_bridge.matrix.appservice import MOST_BYTES, Appservice, take_in
 from sferum_bridge.matrix.client import Homeserver
@@ -31,6 +34,7 @@ from sferum_bridge.matrix.creation import RoomMaker
 from sferum_bridge.matrix.door import BOT_LANE, Door
 from sferum_bridge.matrix.facts import Facts
 from sferum_bridge.matrix.ghosts import Ghosts
+from sferum_bridge.matrix.hiding import hide
 from sferum_bridge.matrix.lanes import Lanes
 from sferum_bridge.matrix.outbox import Outbox
 from sferum_bridge.matrix.policy import Policy
@@ -38,12 +42,15 @@ from sferum_bridge.matrix.room import RoomFitter
 from sferum_bridge.matrix.rooms import KeeperSettings, RoomKeeper
 from sferum_bridge.matrix.watch import Watch, WatchSettings
 from sferum_bridge.matrix.wishes import Wishes
-from sferum_bridge.network.vk import VkNetwork, VkSettings
-from sferum_bridge.relay import convert
+from sferum_bridge.network.base import NeedsPerson
+from sferum_bridge.network.vk import MEDIA_HOSTS, REACTIONS, VkNetwork, VkSettings
 from sferum_bridge.relay.connections import Connections
-from sferum_bridge.relay.incoming import Incoming, IncomingSettings
-from sferum_bridge.relay.outgoing import Outgoing
-from sferum_bridge.store import migrate, queues
+from sferum_bridge.relay.inward import Inward, InwardSettings
+from sferum_bridge.relay.outward import Outward, OutwardSettings
+from sferum_bridge.relay.queueing import Manner
+from sferum_bridge.relay.reports import Shown
+from sferum_bridge.relay.to_matrix import DOUBLE_PUPPET
+from sferum_bridge.store import logins, migrate, news, queues
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
 from sferum_bridge.web.invite import InvitePage
@@ -67,7 +74,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SFERUM = "sferum"
 _MINUTE_MS = 60_000
 _DAY_MS = 24 * 3600 * 1000
 _HTTP_SECONDS = 120.0
@@ -120,6 +126,8 @@ def network(config: Config) -> Network:
             app_id=config.sferum.app_id,
             api_version=config.sferum.api_version,
             requests_per_second=config.sferum.requests_per_second,
+            media_hosts=(*MEDIA_HOSTS, *config.sferum.more_media_hosts),
+            reactions=REACTIONS | config.sferum.reactions,
         )
     )
 
@@ -167,8 +175,8 @@ class Bridge:
     door: Door
     bot: Bot
     outbox: Outbox
-    outgoing: Outgoing
-    incoming: Incoming
+    outward: Outward
+    inward: Inward
     connections: Connections
     housekeeper: Housekeeper
     mailer: Mailer | None
@@ -182,19 +190,27 @@ class Bridge:
             await self.ghosts.ready_bot(self.config.appservice.bot_name)
             await self.facts.start()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(Lanes(self.db, queues.OUTBOX, self.outbox.handle).run())
+                tasks.create_task(self._ask_for_events())
+                tasks.create_task(self._outbox_lanes().run())
                 tasks.create_task(Lanes(self.db, queues.INBOX, self._handle).run())
                 tasks.create_task(self.facts.run())
                 tasks.create_task(self.keeper.run())
                 tasks.create_task(self.watch.run())
                 tasks.create_task(self.housekeeper.run())
                 if self.config.sferum.enabled:
-                    tasks.create_task(self.incoming.run())
+                    tasks.create_task(self.inward.run())
+                    tasks.create_task(self.outward.run())
                 if self.mailer is not None:
                     tasks.create_task(self.mailer.run())
         finally:
             await runner.cleanup()
+            await self.inward.close()
             await self.connections.close()
+
+    async def _ask_for_events(self) -> None:
+        if not await self.homeserver.ask_for_events(registration.OWN):
+            address = self.config.appservice.address
+            log.warning("The homeserver does not reach the bridge at %s; is that right?", address)
 
     async def _serve(self) -> web.AppRunner:
         server = web.Application(client_max_size=MOST_BYTES)
@@ -206,13 +222,14 @@ class Bridge:
         visits = Visits(self.db.sealer, pages.site, life, self.db.clock)
         invite_page = self._invite_page(pages, visits)
         pupil_page = self._pupil_page(pages, visits)
-        for part in (Appservice(self.db, hs_token, self.door), invite_page, pupil_page, status):
+        appservice = Appservice(self.db, hs_token, self.door, self.outward.heard, asks_again=True)
+        for part in (appservice, invite_page, pupil_page, status):
             server.add_routes(part.routes())
         # No access log: addresses of invites would stand in it.
         runner = web.AppRunner(server, access_log=None, logger=ServerLog(), handle_signals=False)
         await runner.setup()
-        appservice = self.config.appservice
-        await web.TCPSite(runner, appservice.hostname, appservice.port).start()
+        at = self.config.appservice
+        await web.TCPSite(runner, at.hostname, at.port).start()
         return runner
 
     def _invite_page(self, pages: Pages, visits: Visits) -> InvitePage:
@@ -250,11 +267,20 @@ class Bridge:
             ),
         )
 
+    def _outbox_lanes(self) -> Lanes:
+        return Lanes(self.db, queues.OUTBOX, self._send, foresee=self.inward.foresee)
+
+    async def _send(self, item: Item) -> None:
+        if self.inward.is_ours(item):
+            await self.inward.handle(item)
+        else:
+            await self.outbox.handle(item)
+
     async def _handle(self, item: Item) -> None:
         if item.lane.startswith(BOT_LANE):
             await self.bot.handle(item)
         else:
-            await self.outgoing.handle(item)
+            await self.outward.handle(item)
 
 
 @asynccontextmanager
@@ -267,14 +293,17 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
     policy = Policy(db, homeserver, config.homeserver.extension_secret, ghost_prefix=prefix)
     facts = Facts(db, policy, config.school.contacts)
     maker = RoomMaker(db, homeserver)
-    connections = Connections(db, {SFERUM: network(config)} if config.sferum.enabled else {})
+    sferum = network(config) if config.sferum.enabled else None
+    connections = Connections(db, {logins.SFERUM: sferum} if sferum else {})
     bot_settings = _bot_settings(config)
     door = Door(
         bot_mxid=config.bot_mxid,
         ghost_prefix=prefix,
-        own_mark=convert.DOUBLE_PUPPET,
+        own_mark=DOUBLE_PUPPET,
         is_command=lambda body: (
             commands.parse(body, prefix=bot_settings.prefix, direct=False) is not None
+            # The key of somebody's login: the bot takes it away, the relay must not carry it.
+            or bool(keys.find(body))
         ),
     )
 
@@ -286,15 +315,23 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
             raise NotDirect(room_id)
         await _take_in_earlier(db, homeserver, door, room_id)
 
-    async def login_lost(tx: Tx, login: Login, _error: NetworkError) -> None:
-        if login.mxid:
-            content = texts.text(language, "login-lost").content()
-            await outbox.say(tx, f"lost.{login.id}.{tx.now}", content, to=login.mxid)
+    async def login_lost(tx: Tx, login: Login, error: NetworkError) -> None:
+        content = {"login": login.id, "confirm": isinstance(error, NeedsPerson)}
+        await news.put(tx, logins.LOST, content)
 
-    def notice(key: str, chosen: str) -> Mapping[str, Any]:
-        return texts.text(chosen or language, key).content(notice=True)
+    def notice(key: str, chosen: str, **values: Any) -> Mapping[str, Any]:
+        return texts.text(chosen or language, key, **values).content(notice=True)
 
-    bot = Bot(db, texts, bot_settings, join, homeserver.name_of, policy.contacts_of)
+    bot = Bot(
+        db,
+        texts,
+        bot_settings,
+        join,
+        homeserver.name_of,
+        policy.contacts_of,
+        partial(hide, homeserver),
+        Messenger(db, sferum, connections.connector, connections.drop),
+    )
     wishes = Wishes(texts.room_name)
     fitter = RoomFitter(db, homeserver, version=config.rooms.version, ghost_prefix=prefix)
     yield Bridge(
@@ -316,14 +353,17 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
         watch=watch(config, db, homeserver, texts, fitter),
         door=door,
         bot=bot,
-        outbox=Outbox(db, homeserver, ghosts, maker),
-        outgoing=Outgoing(db, connections, notice),
-        incoming=Incoming(
+        outbox=Outbox(db, homeserver, maker),
+        outward=Outward(
             db,
-            connections,
+            homeserver,
             ghosts,
-            IncomingSettings(config.appservice.ghost_name, _labels(texts, language)),
-            login_lost,
+            connections,
+            _outward_settings(config, bot_settings.prefix),
+            notice,
+        ),
+        inward=Inward(
+            db, homeserver, ghosts, connections, _inward_settings(config, texts), login_lost
         ),
         connections=connections,
         housekeeper=Housekeeper(db, bot),
@@ -343,17 +383,15 @@ async def _take_in_earlier(db: Database, homeserver: Homeserver, door: Door, roo
         await take_in(tx, door, events)
 
 
-def _labels(texts: Texts, language: str) -> Callable[[str], str]:
-    """Return what turns the kinds of what cannot be shown into words."""
+def _outward_settings(config: Config, prefix: str) -> OutwardSettings:
+    shown = Shown(config.sferum.delivery_status)
+    return OutwardSettings(config.media.policy, prefix, shown)
 
-    def one(kind: str) -> str:
-        key = "label-service" if kind.startswith("service:") else f"label-{kind.replace('_', '-')}"
-        try:
-            return texts.text(language, key).body
-        except TextMissingError:
-            return texts.text(language, "label-other").body
 
-    return lambda notice: " ".join(one(kind) for kind in notice.split(", "))
+def _inward_settings(config: Config, texts: Texts) -> InwardSettings:
+    say = partial(texts.text, config.school.language)
+    manner = Manner(config.appservice.ghost_name, say, ZoneInfo(config.school.timezone))
+    return InwardSettings(manner, config.media.policy, config.sferum.history)
 
 
 def _mailer_settings(config: Config) -> MailerSettings:
@@ -387,5 +425,6 @@ def _bot_settings(config: Config) -> BotSettings:
         creates_accounts=bool(config.homeserver.registration_shared_secret),
         sends_mail=bool(config.mail.host),
         applications=config.school.applications,
+        sferum=config.sferum.enabled,
         default_language=config.school.language,
     )

@@ -28,6 +28,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from sferum_bridge.school import rights
+from sferum_bridge.school.attachments import MEGABYTE, SUFFIXES, Policy
 from sferum_bridge.school.kinship import AccessPolicy
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class RoomSettings(_Section):
 
 
 class SferumSettings(_Section):
-    """Where Sferum is. Only these hosts and the homeserver are ever connected to."""
+    """Where Sferum is. Only these hosts, VK's files and the homeserver are ever connected to."""
 
     enabled: bool = Field(
         default=True, description="False: the school's order without Sferum's chats."
@@ -248,6 +249,56 @@ class SferumSettings(_Section):
     )
     api_version: str = Field(default="5.241", description="Version of VK's API.")
     requests_per_second: int = Field(default=3, ge=1, description="VK allows 3 for each login.")
+    more_media_hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]] = (
+        Field(
+            default=[],
+            description="Hosts of VK's files that are missing in docs/sferum.md; each stands for\n"
+            "all below it too. Files that lie elsewhere are not read.",
+        )
+    )
+    reactions: dict[
+        Annotated[int, Field(ge=1)], Annotated[str, Field(pattern=r"^\S+$", max_length=32)]
+    ] = Field(
+        default={},
+        description='Changes to the emoji of VK\'s reactions, as in {17: "🎈"}; docs/sferum.md\n'
+        "has the table.",
+    )
+    history: int = Field(
+        default=20,
+        ge=0,
+        le=200,
+        description="How many earlier messages of a chat are shown when it is linked.",
+    )
+    delivery_status: Literal["none", "trouble", "all"] = Field(
+        default="trouble",
+        description="Of which messages clients that know it show whether they reached Sferum: of\n"
+        "those that wait or fail, or of all, which costs an event for each message.",
+    )
+
+
+class MediaSettings(_Section):
+    """Which files pass between Sferum and Matrix; people are told of those that do not."""
+
+    most_megabytes: int = Field(
+        default=50,
+        ge=1,
+        le=2048,
+        description="Larger ones stay where they are. Synapse has a limit too: max_upload_size.",
+    )
+    more_kinds: list[Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]] = Field(
+        default=[],
+        description="Endings of names that pass too, as in [apk]; usual pictures, sound, video,\n"
+        "documents and archives do.",
+    )
+    fewer_kinds: list[Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]] = Field(
+        default=[], description="Endings that do not pass, as in [zip, rar, 7z]."
+    )
+
+    @property
+    def policy(self) -> Policy:
+        """Return it as the rule takes it."""
+        kinds = SUFFIXES | set(self.more_kinds)
+        return Policy(self.most_megabytes * MEGABYTE, kinds - set(self.fewer_kinds))
 
 
 class WebSettings(_Section):
@@ -319,6 +370,7 @@ class Config(_Section):
     school: SchoolSettings = SchoolSettings()
     rooms: RoomSettings = RoomSettings()
     sferum: SferumSettings = SferumSettings()
+    media: MediaSettings = MediaSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
     logging: LogSettings = LogSettings()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest_asyncio
 
 from sferum_bridge.demo.synapse import SynapseProcess
+from tests.support.inward import running_homeserver
 from tests.support.postgres import PostgresServer
 from tests.support.school_day import SchoolDay
 from tests.support.synapse import (
@@ -95,6 +96,15 @@ async def start_homeserver(
             return server
 
         yield start
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def plain_homeserver(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Homeserver]:
+    """Give a Synapse with the bridge's registrations and without the contour."""
+    async with running_homeserver(tmp_path_factory.mktemp("synapse-plain")) as server:
+        yield server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

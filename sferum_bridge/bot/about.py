@@ -73,6 +73,9 @@ async def _help(talk: Talk) -> Sequence[Text]:
         roles.add(Role.PARENT)
     keys = list(dict.fromkeys(key for role, key in _HELP_OF.items() if role in roles))
     keys = keys or ["help-newcomer"]
+    if talk.settings.sferum and roles:
+        links = roles & {Role.CLASS_TEACHER, Role.ADMINISTRATOR}
+        keys.append("help-sferum-staff" if links else "help-sferum")
     contact = talk.settings.support_contact
     return [*(talk.text(key) for key in keys), talk.text("help-everybody", contact=contact)]
 

@@ -54,6 +54,13 @@ class Name(StrEnum):
     LANGUAGE = "language"
     COME_BACK = "come-back"
     REPLACE = "replace"
+    SFERUM = "sferum"
+    SFERUM_LOGIN = "sferum-login"
+    SFERUM_LOGOUT = "sferum-logout"
+    CHATS = "chats"
+    LINK = "link"
+    UNLINK_CHAT = "unlink-chat"
+    RELAY = "relay"
     CODE = "code"
     """A code, alone or inside a sentence."""
     UNKNOWN = "unknown"
@@ -98,7 +105,7 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.PARENTS: ("мои родители", "родители"),
         Name.NOT_PARENT: ("это не родитель", "не родитель", "это не мой родитель"),
         Name.LEAVE: ("выйти",),
-        Name.UNLINK: ("отвязать родителя", "отвязать"),
+        Name.UNLINK: ("отвязать родителя",),
         Name.RESTORE: ("вернуть",),
         Name.EXCEPTION: ("исключение",),
         Name.WHOAMI: ("кто я",),
@@ -122,6 +129,13 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.LANGUAGE: ("язык",),
         Name.COME_BACK: ("вернуться", "войти", "вернуться в чат", "вернуться в чаты"),
         Name.REPLACE: ("сменить учетную запись", "сменить аккаунт", "новая учетная запись"),
+        Name.SFERUM: ("сферум", "вход в сферум"),
+        Name.SFERUM_LOGIN: ("сферум войти", "войти в сферум"),
+        Name.SFERUM_LOGOUT: ("сферум выйти", "выйти из сферума"),
+        Name.CHATS: ("чаты", "мои чаты", "чаты сферума", "сферум чаты"),
+        Name.LINK: ("связать", "связать чат"),
+        Name.UNLINK_CHAT: ("отвязать", "отвязать чат"),
+        Name.RELAY: ("от имени",),
     },
     "en": {
         Name.INVITE: ("invite", "invite parent", "invite a parent", "invite my parent"),
@@ -136,7 +150,7 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.PARENTS: ("parents", "my parents"),
         Name.NOT_PARENT: ("not a parent", "this is not a parent", "not my parent"),
         Name.LEAVE: ("leave",),
-        Name.UNLINK: ("unlink parent", "unlink"),
+        Name.UNLINK: ("unlink parent",),
         Name.RESTORE: ("restore",),
         Name.EXCEPTION: ("exception",),
         Name.WHOAMI: ("whoami", "who am i"),
@@ -159,6 +173,13 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.LANGUAGE: ("language", "lang"),
         Name.COME_BACK: ("come back", "rejoin"),
         Name.REPLACE: ("replace account", "change account", "new account"),
+        Name.SFERUM: ("sferum",),
+        Name.SFERUM_LOGIN: ("sferum login", "sferum log in", "login", "log in"),
+        Name.SFERUM_LOGOUT: ("sferum logout", "sferum log out", "logout", "log out"),
+        Name.CHATS: ("chats", "my chats", "sferum chats"),
+        Name.LINK: ("link", "link chat"),
+        Name.UNLINK_CHAT: ("unlink", "unlink chat"),
+        Name.RELAY: ("relay",),
     },
 }
 
@@ -170,6 +191,7 @@ _WITH_ARGUMENT = frozenset(
         *(Name.UNLINK, Name.RESTORE, Name.EXCEPTION, Name.APPLY, Name.RECAST, Name.APPOINT),
         *(Name.DISMISS, Name.HAND_OVER, Name.TRANSFER, Name.FIND, Name.JOURNAL, Name.EXPORT),
         *(Name.ERASE, Name.WITHDRAW, Name.REVOKE, Name.COME_BACK, Name.REPLACE),
+        *(Name.SFERUM_LOGIN, Name.SFERUM_LOGOUT, Name.LINK, Name.UNLINK_CHAT, Name.RELAY),
     }
 )
 # Greetings and a bare yes are no beginning of a command that takes an argument.

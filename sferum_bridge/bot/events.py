@@ -18,7 +18,8 @@ class What(StrEnum):
     MEMBERSHIP = "membership"
     ENCRYPTED = "encrypted"
     NEWS = "news"
-    """No event of Matrix: another process of the bridge did something people are to hear of."""
+    """No event of Matrix: another process of the bridge did something people are to hear of, or
+    the messenger is to be asked something (`messenger`)."""
     NOTHING = "nothing"
 
 
@@ -41,7 +42,8 @@ class Incoming:
     encrypted: bool = False
     """Of an invite: whether the room is encrypted."""
     content: Mapping[str, Any] = field(default_factory=dict)
-    """Of news: what there is to tell; `value` says of what kind it is."""
+    """Of news: what there is to tell; `value` says of what kind it is. For a question to the
+    messenger `sender` is who wants to know."""
 
 
 _KINDS = {
@@ -79,7 +81,8 @@ def read(event: Any, event_id: str) -> Incoming:
             direct = content.get("is_direct") is True or not state & _OF_A_GROUP
             encrypted = "m.room.encryption" in state
         case What.NEWS:
-            return Incoming(what, event_id, value=_text(event.get("kind")), content=content)
+            value = _text(event.get("kind"))
+            return Incoming(what, event_id, room_id, sender, value=value, content=content)
     return Incoming(what, event_id, room_id, sender, text, target, value, direct, encrypted)
 
 

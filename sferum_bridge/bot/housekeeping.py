@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _KEPT = 7 * 24 * 3600 * 1000
 """How long rows of queues that are done, and what goes with them, are kept; milliseconds."""
+_KEYS_KEPT = 3600 * 1000
+"""How long the key of a login waits for its owner to say that it is theirs; milliseconds."""
 _EVERY = 3600.0
 _DATABASE_SECONDS = 5.0
 
@@ -64,6 +66,7 @@ class Housekeeper:
             await queues.prune(tx, queues.OUTBOX, before)
             await chats.prune_sending(tx, before)
             await dialogues.prune(tx, before)
+            await dialogues.prune_keys(tx, self._db.clock() - _KEYS_KEPT)
             await privacy.prune(tx)
 
     async def _revoke_void_invites(self) -> None:

@@ -22,7 +22,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sferum_bridge.bot import about, commands, confirming, events, topics
+from sferum_bridge.bot import about, commands, confirming, events, keys, sferum_login, topics
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.events import What
 from sferum_bridge.bot.register import schools_of
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from sferum_bridge.bot.events import Incoming
+    from sferum_bridge.bot.messenger import Messenger
     from sferum_bridge.bot.settings import BotSettings
     from sferum_bridge.bot.talk import Answer
     from sferum_bridge.bot.texts import Texts
@@ -48,22 +49,29 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
-    """What the homeserver knows of whoever sent something."""
+class Known:
+    """What was found out before the transaction: of whoever sent something, and of what."""
 
     name: str = ""
     contacts: Sequence[tuple[str, str]] = ()
+    key: str = ""
+    """The key of a login that stood in the message."""
+    is_hidden: bool = False
+    """Whether the message that held it was taken away."""
+    answer: object = None
+    """What the messenger answered to a question (`messenger`)."""
 
 
-NOBODY = Sender()
+NOTHING = Known()
 
 
 class Bot:
     """Answers people. `handle` is the handler of the inbox rows that are for the bot.
 
     `join` joins a room as the bot, `display_name` returns what an account calls itself, `contacts`
-    what the homeserver has verified for it (`Policy.contacts_of`); all wait for a homeserver that
-    is away and raise only what waiting will not mend.
+    what the homeserver has verified for it (`Policy.contacts_of`), `hide` takes a message away
+    (room, event, sender) and tells whether it could; all wait for a homeserver that is away and
+    raise only what waiting will not mend. `messenger` asks the school messenger.
     """
 
     def __init__(
@@ -74,6 +82,8 @@ class Bot:
         join: Callable[[str], Awaitable[None]],
         display_name: Callable[[str], Awaitable[str]],
         contacts: Callable[[str], Awaitable[Sequence[tuple[str, str]]]],
+        hide: Callable[[str, str, str], Awaitable[bool]],
+        messenger: Messenger,
     ) -> None:
         self._db = db
         self._texts = texts
@@ -81,6 +91,8 @@ class Bot:
         self._join = join
         self._display_name = display_name
         self._contacts = contacts
+        self._hide = hide
+        self._messenger = messenger
 
     async def handle(self, item: Item) -> None:
         """Carry out one inbox row. Raises only when the database is away."""
@@ -89,10 +101,10 @@ class Bot:
             if event.what is not What.NEWS and not self._is_a_person(event.sender):
                 await self._done(item)
                 return
-            sender = await self._before(event)
+            known = await self._before(event)
             async with self._db.write() as tx:
                 if await queues.is_waiting(tx, queues.INBOX, item.id):
-                    await self._carry_out(tx, event, sender)
+                    await self._carry_out(tx, event, known)
                     await queues.done(tx, queues.INBOX, item.id)
         except Exception as e:
             if is_away(e) or isinstance(e, TryAgain):
@@ -115,25 +127,33 @@ class Bot:
         async with self._db.write() as tx:
             await queues.done(tx, queues.INBOX, item.id)
 
-    async def _before(self, event: Incoming) -> Sender:
-        """Do what needs the homeserver; return what it knows of the sender, where it may matter."""
+    async def _before(self, event: Incoming) -> Known:
+        """Do what needs the homeserver or the messenger; return what they say that may matter."""
         if self._is_direct_invite(event):
             await self._join(event.room_id)
+        if event.what is What.NEWS and event.value in topics.ANSWERS:
+            return Known(answer=await self._messenger.answer(event.value, event.content))
         if event.what not in {What.MESSAGE, What.REACTION}:
-            return NOBODY
+            return NOTHING
         if event.what is What.MESSAGE:
             async with self._db.read() as tx:
-                if await dialogues.dialogue(tx, event.sender) is None:
-                    return NOBODY
+                asked = await dialogues.dialogue(tx, event.sender)
+                direct = await dialogues.person_in(tx, event.room_id) == event.sender
+            wanted = direct and asked is not None and sferum_login.waits_for_key(asked[0])
+            if key := keys.find_bare(event.text) if wanted else keys.find(event.text):
+                hidden = await self._hide(event.room_id, event.event_id, event.sender)
+                return Known(key=key, is_hidden=hidden)
+            if asked is None:
+                return NOTHING
         return await self._sender(event.sender)
 
-    async def _sender(self, mxid: str) -> Sender:
+    async def _sender(self, mxid: str) -> Known:
         try:
             name = await self._display_name(mxid)
         except Exception as e:  # noqa: BLE001 - somebody without a profile can be a parent too
             log.warning("the homeserver gave no name for a sender: %s", type(e).__name__)
             name = ""
-        return Sender(name, tuple(await self._contacts(mxid)))
+        return Known(name, tuple(await self._contacts(mxid)))
 
     def _is_invite(self, event: Incoming) -> bool:
         return (
@@ -145,27 +165,34 @@ class Bot:
     def _is_direct_invite(self, event: Incoming) -> bool:
         return self._is_invite(event) and event.direct
 
-    async def _carry_out(self, tx: Tx, event: Incoming, sender: Sender) -> None:
+    async def _carry_out(self, tx: Tx, event: Incoming, known: Known) -> None:
         match event.what:
             case What.MESSAGE:
-                await self._message(tx, event, sender)
+                await self._message(tx, event, known)
             case What.REACTION:
                 said = await dialogues.offer(tx, event.target, event.value, event.sender)
                 command = commands.offered(said) if said else None
                 if command is not None:
-                    await self._command(tx, event, command, sender)
+                    await self._command(tx, event, command, known)
             case What.MEMBERSHIP:
                 await self._membership(tx, event)
             case What.ENCRYPTED:
                 if await dialogues.person_in(tx, event.room_id) == event.sender:
                     await self._cannot_read(tx, event)
+            case What.NEWS if take := topics.ANSWERS.get(event.value):
+                talk = await self._talk(tx, event, known, str(event.content.get("language", "")))
+                await take(talk, event.content, known.answer)
             case What.NEWS:
-                talk = await self._talk(tx, event, NOBODY, "")
+                talk = await self._talk(tx, event, NOTHING, "")
                 await topics.NEWS[event.value](talk, event.content)
             case What.NOTHING:
                 pass
 
-    async def _message(self, tx: Tx, event: Incoming, sender: Sender) -> None:
+    async def _message(self, tx: Tx, event: Incoming, known: Known) -> None:
+        if known.key:
+            talk = await self._talk(tx, event, known, "")
+            await sferum_login.give_key(talk, known.key, is_hidden=known.is_hidden)
+            return
         direct = await dialogues.person_in(tx, event.room_id) == event.sender
         command = commands.parse(event.text, prefix=self._settings.prefix, direct=direct)
         if direct and (number := commands.number(event.text)):
@@ -173,7 +200,7 @@ class Bot:
             said = await dialogues.latest_offer(tx, number, event.sender)
             command = (commands.offered(said) if said else None) or command
         if command is not None:
-            await self._command(tx, event, command, sender)
+            await self._command(tx, event, command, known)
 
     # --- rooms ------------------------------------------------------------------------------
 
@@ -191,7 +218,7 @@ class Bot:
             await dialogues.drop_room(tx, event.room_id)
 
     async def _invited(self, tx: Tx, event: Incoming) -> None:
-        talk = await self._talk(tx, event, NOBODY, "")
+        talk = await self._talk(tx, event, NOTHING, "")
         if event.direct:
             await dialogues.add_room(tx, event.room_id, event.sender)
             talk.room_id = event.room_id
@@ -204,7 +231,7 @@ class Bot:
         await about.greet(talk)
 
     async def _cannot_read(self, tx: Tx, event: Incoming) -> None:
-        talk = await self._talk(tx, event, NOBODY, "")
+        talk = await self._talk(tx, event, NOTHING, "")
         content = talk.text("encrypted", bot=self._settings.bot_mxid).content(notice=True)
         # Named by the room, so that it is said there once, however much is written.
         txn_id = f"bot.encrypted.{digest(event.room_id)}"
@@ -212,7 +239,7 @@ class Bot:
 
     # --- commands ---------------------------------------------------------------------------
 
-    async def _talk(self, tx: Tx, event: Incoming, sender: Sender, language: str) -> Talk:
+    async def _talk(self, tx: Tx, event: Incoming, known: Known, language: str) -> Talk:
         person = await accounts.person_of(tx, event.sender)
         direct = await dialogues.person_in(tx, event.room_id) == event.sender
         return Talk(
@@ -225,8 +252,8 @@ class Bot:
             language=await self._language(tx, person, language),
             room_id=event.room_id if direct else "",
             asked_in="" if direct else event.room_id,
-            display_name=sender.name,
-            contacts=sender.contacts,
+            display_name=known.name,
+            contacts=known.contacts,
         )
 
     async def _language(self, tx: Tx, person: Person | None, said_in: str) -> str:
@@ -238,8 +265,8 @@ class Bot:
         wishes = (chosen, said_in, *of_schools, self._settings.default_language)
         return next((wish for wish in wishes if wish in LANGUAGES), LANGUAGES[0])
 
-    async def _command(self, tx: Tx, event: Incoming, command: Command, sender: Sender) -> None:
-        talk = await self._talk(tx, event, sender, command.language)
+    async def _command(self, tx: Tx, event: Incoming, command: Command, known: Known) -> None:
+        talk = await self._talk(tx, event, known, command.language)
         await _carry_out(talk, command)
 
     async def converse(
@@ -311,6 +338,10 @@ _OF_AN_INVITE = frozenset({Name.CONFIRM, Name.NOT_MINE})
 
 async def _carry_out(talk: Talk, command: Command) -> None:
     """Hand a command to the topic whose it is."""
+    if talk.settings.is_elsewhere(talk.mxid):
+        # Whoever holds a code there learns no more than whoever holds none.
+        await talk.answer(about.outsider(talk))
+        return
     asked = await dialogues.dialogue(talk.tx, talk.mxid)
     state = asked[0] if asked else {}
     # A question asked by the first version had no topic: there was only one.

@@ -44,9 +44,15 @@ class BotSettings:
     applications: int = 3
     """Applications an account may make within `applications_window` (scenario 21)."""
     applications_window: int = _DAY
+    sferum: bool = False
+    """Whether people may log in to Sferum and link its chats."""
     default_language: str = "ru"
 
     def is_ours(self, mxid: str) -> bool:
         """Tell whether an account is the bot's or a ghost's, and so nobody's."""
         is_ghost = bool(self.ghost_prefix) and mxid.startswith(self.ghost_prefix)
         return mxid == self.bot_mxid or is_ghost
+
+    def is_elsewhere(self, mxid: str) -> bool:
+        """Tell whether an account is of another server, and so no school account can come of it."""
+        return mxid.partition(":")[2] != self.bot_mxid.partition(":")[2]

@@ -154,6 +154,10 @@ class Talk:
             for mxid in await accounts.mxids_of(self.tx, person_id):
                 await self.tell(mxid, text, offers(language))
 
+    async def announce(self, room_id: str, text: Text) -> None:
+        """Say something in a room of several people, for everybody in it."""
+        await outbox.say(self.tx, self._next_txn_id(), text.content(notice=True), room_id=room_id)
+
     async def rename(self, person_id: str, name: str) -> None:
         """Have every account of somebody be shown by `name`."""
         for mxid in await accounts.mxids_of(self.tx, person_id):

@@ -10,6 +10,8 @@ from sferum_bridge.bot import (
     admitting,
     applying,
     approving,
+    chat_links,
+    chat_list,
     confirming,
     consenting,
     correcting,
@@ -20,19 +22,23 @@ from sferum_bridge.bot import (
     finding,
     inviting,
     journal,
+    messenger,
     opening,
     parting,
     privacy,
     removing,
     replacing,
     restoring,
+    sferum_login,
+    sferum_logout,
+    sferum_state,
     slips,
     staff_news,
     staffing,
 )
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.talk import Talk
-from sferum_bridge.store import drifts, mails, openings
+from sferum_bridge.store import drifts, logins, mails, openings
 from sferum_bridge.store.accounts import REPLACED
 from sferum_bridge.store.cases import Kind
 from sferum_bridge.store.staffing import MOVED, STAFF
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
 Handler: TypeAlias = Callable[[Talk, Command], Awaitable[None]]
 GoOn: TypeAlias = Callable[[Talk, Mapping[str, Any], Command], Awaitable[None]]
 Tell: TypeAlias = Callable[[Talk, Mapping[str, Any]], Awaitable[None]]
+Take: TypeAlias = Callable[[Talk, Mapping[str, Any], object], Awaitable[None]]
 
 CASES: Mapping[Kind, Deciding] = {
     Kind.APPLICATION: admitting.DECIDING,
@@ -86,6 +93,13 @@ HANDLERS: Mapping[Name, Handler] = {
     Name.LANGUAGE: about.choose_language,
     Name.COME_BACK: drifting.come_back,
     Name.REPLACE: replacing.begin,
+    Name.SFERUM: sferum_state.show,
+    Name.SFERUM_LOGIN: sferum_login.begin,
+    Name.SFERUM_LOGOUT: sferum_logout.leave,
+    Name.CHATS: chat_list.show,
+    Name.LINK: chat_links.link,
+    Name.UNLINK_CHAT: chat_links.unlink,
+    Name.RELAY: chat_links.relay,
 }
 """What somebody the school knows may say at any time."""
 
@@ -103,6 +117,9 @@ DIALOGUES: Mapping[str, GoOn] = {
     parting.TOPIC: parting.go_on,
     replacing.TOPIC: replacing.go_on,
     consenting.TOPIC: consenting.go_on,
+    sferum_login.TOPIC: sferum_login.go_on,
+    sferum_logout.TOPIC: sferum_logout.go_on,
+    chat_links.TOPIC: chat_links.go_on,
 }
 """Who goes on with an open question, by the `topic` of its state.
 
@@ -113,6 +130,7 @@ command. Of somebody nobody knows, with every command.
 NEWS: Mapping[str, Tell] = {
     drifts.FOUND: drifting.tell_whom_it_concerns,
     drifts.SUMMARY: drifting.sum_up,
+    logins.LOST: sferum_state.lost,
     mails.FAILED: enlisting.mail_failed,
     openings.ENDED: opening.ended,
     openings.OPENED: opening.opened,
@@ -121,3 +139,12 @@ NEWS: Mapping[str, Tell] = {
     STAFF: staff_news.staff_changed,
 }
 """Who tells people what another process did, by the `kind` of the news (`store.news`)."""
+
+ANSWERS: Mapping[str, Take] = {
+    messenger.LOG_IN: sferum_login.tried,
+    messenger.LIST: chat_list.shown,
+    messenger.LOOK: chat_links.looked,
+    messenger.HEIRS: sferum_logout.found,
+    messenger.CLOSE: sferum_login.closed,
+}
+"""Who is given what the messenger answered, by the question (`messenger.ask`)."""

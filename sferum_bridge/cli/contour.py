@@ -69,6 +69,7 @@ def open_(config_path: Path, lang: str | None, *, as_json: bool, **asked: Any) -
     """Let ACCOUNT into rooms of a school until a time; the school's administrators are told.
 
     Without --room it lists the rooms there are. At the end the account is out again by itself.
+    Until then it belongs to the school: it leaves the rooms it shares with outsiders, for good.
     """
     say = _Voice(lang)
     made = carry_out(_open(config_path, say, **asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,8 @@ from sferum_bridge.cli.common import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sferum_bridge.store.database import Tx
 
 
 # Rooms in which ghosts could not write, or nobody may be but the bot.
@@ -39,9 +42,9 @@ def login(config_path: Path, owner: str) -> None:
 
 
 async def _login(config_path: Path, owner: str, cookie: str) -> str:
-    from sferum_bridge.app import SFERUM, network
+    from sferum_bridge.app import network
     from sferum_bridge.network.base import NetworkError
-    from sferum_bridge.store import chats
+    from sferum_bridge.store import chats, logins
 
     async with database(config_path) as (config, db):
         remote = network(config)
@@ -60,10 +63,80 @@ async def _login(config_path: Path, owner: str, cookie: str) -> str:
         finally:
             await remote.close()
         async with db.write() as tx:
-            await chats.save_login(
-                tx, SFERUM, session.account_id, session.name, owner, session.secret
+            login_id = await chats.save_login(
+                tx, logins.SFERUM, session.account_id, session.name, owner, session.secret
             )
+            await logins.begin(tx, login_id)
+            await _record(tx, "sferum.login", owner)
         return session.name
+
+
+async def _record(tx: Tx, action: str, owner: str) -> None:
+    """Write into the log of each school the owner has to do with, or of none, what was done."""
+    from sferum_bridge.store import accounts, audit
+
+    person = await accounts.person_of(tx, owner) if owner else None
+    schools = await accounts.schools_of(tx, person.id) if person else ()
+    for school_id in sorted(schools) or [""]:
+        audit.record(tx, "console", action, person.id if person else owner, school=school_id)
+
+
+@sferum.command()
+@config_option
+@json_option
+def status(config_path: Path, *, as_json: bool) -> None:
+    """Show every login: whose it is, since when, when Sferum last answered it."""
+    rows = carry_out(_status(config_path))
+    keys = ("login", "account", "owner", "state", "since", "heard", "chats")
+    if as_json:
+        show_json([dict(zip(keys, row, strict=True)) for row in rows])
+    else:
+        show("Logins", tuple(key.capitalize() for key in keys), rows)
+
+
+async def _status(config_path: Path) -> list[tuple[str, str, str, str, str, str, int]]:
+    from sferum_bridge.store import chats as stored
+    from sferum_bridge.store import logins
+
+    rows = []
+    async with database(config_path) as (_, db), db.read() as tx:
+        for one in await stored.all_logins(tx):
+            standing = await logins.standing(tx, one.id)
+            linked = len(await logins.chats_of(tx, one.id))
+            state = "needs a new login" if one.expired else "works" if standing.heard else "new"
+            times = (_moment(standing.since), _moment(standing.heard))
+            rows.append((one.id, one.name, one.mxid, state, *times, linked))
+    return rows
+
+
+def _moment(at: int) -> str:
+    """Return milliseconds as UTC, empty for never."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M} UTC" if at else ""
+
+
+@sferum.command()
+@config_option
+@click.option("--login", "login_id", required=True, help="The login, as `status` shows it.")
+def logout(config_path: Path, login_id: str) -> None:
+    """Forget a login: its secret is erased, the chats linked through it are unlinked."""
+    count = carry_out(_logout(config_path, login_id))
+    click.echo(f"Forgotten; chats unlinked: {count}.")
+
+
+async def _logout(config_path: Path, login_id: str) -> int:
+    from sferum_bridge.store import chats as stored
+    from sferum_bridge.store import logins
+
+    async with database(config_path) as (_, db), db.write() as tx:
+        login = next((one for one in await stored.all_logins(tx) if one.id == login_id), None)
+        if login is None:
+            raise click.ClickException("There is no such login. See: sferum-bridge sferum status")
+        linked = await logins.chats_of(tx, login_id)
+        for chat in linked:
+            await logins.unlink(tx, chat.room_id)
+        await logins.forget(tx, login_id)
+        await _record(tx, "sferum.logout", login.mxid)
+        return len(linked)
 
 
 @sferum.command()

@@ -10,11 +10,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sferum_bridge.app import SFERUM, network
+from sferum_bridge.app import network
 from sferum_bridge.demo.folder import DemoError
 from sferum_bridge.school.layout import Kind, key
 from sferum_bridge.standin.client import StandInControl
-from sferum_bridge.store import audit, chats, rooms
+from sferum_bridge.store import audit, chats, logins, rooms
 
 if TYPE_CHECKING:
     from sferum_bridge.config import Config
@@ -125,7 +125,7 @@ async def log_in(db: Database, config: Config, chat: SferumChat, owner: str) -> 
         await sferum.close()
     async with db.write() as tx:
         return await chats.save_login(
-            tx, SFERUM, session.account_id, session.name, owner, session.secret
+            tx, logins.SFERUM, session.account_id, session.name, owner, session.secret
         )
 
 

@@ -7,7 +7,14 @@
 The 200 is given only after the events are in the inbox, in one database transaction; a repeated
 transaction changes nothing, for a row is known by its event id. What nobody needs (the talk of
 rooms that are not linked) is dropped at the door. Handling happens later, in `lanes`. That somebody
-changed a school room is noted with them, for `watch`.
+changed a school room is noted with them, for `watch`. Who is writing and has read what is handed on
+as it comes and never stored: it is worth nothing a minute later.
+
+A Synapse that ends while it sends a transaction keeps it, but takes up unsent ones only once the
+bridge was away: until then what people wrote in it would never arrive. So the second transaction
+after a start is refused, once. Synapse then sends, two seconds later, all it holds, the oldest
+first. It is the second, for the first may end a long absence, and after one that failed again
+Synapse would wait for minutes.
 """
 
 from __future__ import annotations
@@ -28,19 +35,33 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_REFUSED = 2
 MOST_BYTES = 32 * 1024 * 1024
 
 
 class Appservice:
     """The endpoints the homeserver calls.
 
-    What is no event by its outer form is dropped like what is nobody's business.
+    What is no event by its outer form is dropped like what is nobody's business. `fleeting` takes
+    what is not stored (typing, read marks): it must not wait for anything, nor raise. With
+    `asks_again` the second transaction is refused, see above.
     """
 
-    def __init__(self, db: Database, hs_token: str, door: Door) -> None:
+    def __init__(
+        self,
+        db: Database,
+        hs_token: str,
+        door: Door,
+        fleeting: Callable[[Sequence[Any]], None] = lambda _: None,
+        *,
+        asks_again: bool = False,
+    ) -> None:
         self._db = db
+        self._fleeting = fleeting
         self._token = f"Bearer {hs_token}".encode()
         self._door = door
+        self._to_refuse = _REFUSED if asks_again else 0
+        self._seen = 0
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Return the routes to add to the web application."""
@@ -71,10 +92,17 @@ class Appservice:
         events = body.get("events") if isinstance(body, dict) else None
         if not isinstance(events, list):
             return _error(400, "M_BAD_JSON", "Not a transaction")
+        self._seen += 1
+        if self._seen == self._to_refuse:
+            log.info("Asking the homeserver for whatever it holds back")
+            return _error(503, "M_UNKNOWN", "Once more, and first what came before")
         events = [e for e in events if _is_event(e) and self._door.concerns_us(e)]
         if events:
             async with self._db.write() as tx:
                 await take_in(tx, self._door, events)
+        fleeting = body.get("ephemeral") or body.get("de.sorunome.msc2409.ephemeral")
+        if isinstance(fleeting, list):
+            self._fleeting(fleeting)
         return web.json_response({})
 
     async def _ping(self, _request: web.Request) -> web.Response:

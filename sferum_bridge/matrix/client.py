@@ -1,9 +1,12 @@
 """The homeserver, as the bridge asks it.
 
 Every request waits out what time can mend: a homeserver that is away (said once in the log, and
-once when it is back), an overloaded one, a rate limit with the wait it names. What is left comes as
-`mautrix.errors.MatrixRequestError`. A request that must not be made twice (creating a room) is not
-repeated once it may have arrived: it raises `UnknownOutcome`, and the caller finds out.
+once when it is back), an overloaded one, a rate limit with the wait it names. An error of the
+homeserver's own it waits out for some tries: a Synapse on SQLite that was ended in the middle of
+writing numbers its next events like some it has, and fails until it has counted past them. What is
+left comes as `mautrix.errors.MatrixRequestError`. A request that must not be made twice (creating a
+room) is not repeated once it may have arrived: it raises `UnknownOutcome`, for the caller to find
+out.
 
 mautrix' own HTTP layer is not used: it drops the wait a rate limit names, repeats after a fixed
 time, and logs bodies. Its errors, types and formatter are.
@@ -16,7 +19,6 @@ import json
 import logging
 import random
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -25,7 +27,8 @@ from mautrix.errors import MatrixRequestError, make_request_error
 from yarl import URL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,10 @@ log = logging.getLogger(__name__)
 _NEVER_SENT, _NO_ANSWER = 598, 599
 _AWAY = frozenset({502, 503, 504, _NEVER_SENT, _NO_ANSWER})
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 15.0
-_TOO_MANY = 429
+_TOO_MANY, _BROKEN = 429, 500
+_BROKEN_TRIES = 6
+# For how long nothing may move, not for how long it may take.
+_STREAMED = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
 
 
 class UnknownOutcome(Exception):
@@ -80,17 +86,21 @@ class Homeserver:
         where: str,
         *,
         content: Any = None,
+        chunks: Callable[[], AsyncIterator[bytes]] | None = None,
         query: Mapping[str, str] | None = None,
         user: str = "",
         device: str = "",
         puppet: bool = False,
         repeatable: bool = True,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         kind: str = "",
     ) -> Any:
         """Make one request and return the JSON answer.
 
         `user` is played by the bridge's appservice, or by the double-puppet one with `puppet`.
+        `chunks` gives the body anew for every try; then its length is in `headers`, and it may
+        take as long as it needs.
+        `headers` that say what time it is are a function, asked at every try.
         Raises `MatrixRequestError` for a refusal, `TryAgain` for trouble that repeating at once
         does not mend, and `UnknownOutcome` (see above).
         """
@@ -100,21 +110,32 @@ class Homeserver:
         if device:
             parameters["device_id"] = device
         url = URL(self._base + where, encoded=True).extend_query(parameters)
-        authorised = {"Authorization": f"Bearer {self._tokens[puppet]}", **(headers or {})}
         body = content if isinstance(content, bytes) else json.dumps(content or {}).encode()
-        call = partial(
-            self._session.request,
-            method,
-            url,
-            data=None if method == "GET" else body,
-            headers={"Content-Type": "application/json", **authorised},
-        )
-        wait = _FIRST_WAIT
+        own = {
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {self._tokens[puppet]}",
+        }
+
+        def call() -> Any:
+            more = headers() if callable(headers) else headers or {}
+            data = None if method == "GET" else chunks() if chunks else body
+            return self._session.request(
+                method,
+                url,
+                data=data,
+                headers={**own, **more},
+                timeout=_STREAMED if chunks else self._session.timeout,
+            )
+
+        wait, broken = _FIRST_WAIT, 0
         while True:
             self.sent[kind or where] += 1
             status, text, pause = await self._once(call)
+            broken += status == _BROKEN
             if status == _TOO_MANY:
                 await asyncio.sleep(_named_wait(text, pause) or wait)
+            elif status == _BROKEN and repeatable and broken < _BROKEN_TRIES:
+                log.info("The homeserver failed at %s; trying again", kind or method)
             elif status not in _AWAY:
                 return _answer(status, text)
             elif not repeatable and status != _NEVER_SENT:
@@ -139,6 +160,21 @@ class Homeserver:
             self.away = False
             log.info("The homeserver answers again; going on")
         return status, text, pause
+
+    async def ask_for_events(self, registration: str) -> bool:
+        """Have the homeserver send the bridge at once what it holds back; false if it cannot.
+
+        One that found the bridge away tries again by itself, but later each time, up to minutes.
+        `registration` is the id by which it knows the bridge.
+        """
+        where = path("appservice", registration, "ping", version="v1")
+        try:
+            await self.request("POST", where, repeatable=False, kind="ping")
+        except UnknownOutcome:
+            return False
+        except (MatrixRequestError, TryAgain) as e:
+            log.info("The homeserver was not asked for what it holds back (%s)", e.http_status)
+        return True
 
     # --- accounts ---------------------------------------------------------------------------
 
@@ -282,6 +318,15 @@ class Homeserver:
         )
         chunk = answer.get("chunk")
         return chunk[::-1] if isinstance(chunk, list) else []
+
+    def stream(self, where: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Open an answer for reading, as the bot: one try, whatever its status (see `media`)."""
+        return self._session.get(
+            URL(self._base + where, encoded=True),
+            headers={"Authorization": f"Bearer {self._tokens[False]}"},
+            allow_redirects=False,
+            timeout=_STREAMED,
+        )
 
     async def upload(self, data: bytes, mimetype: str, name: str) -> str:
         """Upload a file as the bot; return its mxc: address."""

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 BOT_LANE, RELAY_LANE = "bot/", "relay/"
-_KINDS = frozenset({"m.room.message", "m.room.encrypted", "m.reaction", "m.room.member"})
+_OF_THE_BOT = frozenset({"m.room.message", "m.room.encrypted", "m.reaction", "m.room.member"})
+"""What may concern the bot in a chat of its own."""
+_RELAYED = frozenset(
+    {
+        *("m.room.message", "m.room.encrypted", "m.sticker", "m.reaction", "m.room.redaction"),
+        *("m.poll.start", "m.poll.response", "m.poll.end"),
+        *("org.matrix.msc3381.poll.start", "org.matrix.msc3381.poll.response"),
+        "org.matrix.msc3381.poll.end",
+    }
+)
+"""What is said in a room with a linked chat, or done to what was said."""
 
 
 class Door:
@@ -50,7 +60,7 @@ class Door:
         return (
             not self._is_ours(event)
             and self._own_mark not in event["content"]
-            and event["type"] in _KINDS
+            and event["type"] in _OF_THE_BOT | _RELAYED
         )
 
     def _is_state(self, event: Mapping[str, Any]) -> bool:
@@ -114,13 +124,12 @@ class Door:
     def _lane(self, event: Mapping[str, Any], linked: Mapping[str, bool]) -> str:
         room_id, content = str(event["room_id"]), event["content"]
         if room_id not in linked:
-            return BOT_LANE + room_id
-        if event["type"] != "m.room.message":
-            return ""
+            return BOT_LANE + room_id if event["type"] in _OF_THE_BOT else ""
         body = content.get("body")
-        if isinstance(body, str) and self._is_command(body):
+        is_message = event["type"] == "m.room.message"
+        if is_message and isinstance(body, str) and self._is_command(body):
             return BOT_LANE + room_id
-        return RELAY_LANE + room_id if linked[room_id] else ""
+        return RELAY_LANE + room_id if linked[room_id] and event["type"] in _RELAYED else ""
 
 
 def _is_noted(event: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:

@@ -43,6 +43,14 @@ class Ghosts:
         """Return the Matrix id of the ghost of a remote user."""
         return f"@{self._prefix}{remote_id}:{self._homeserver.domain}"
 
+    def is_ghost(self, mxid: str) -> bool:
+        """Tell whether an account is a ghost's."""
+        return mxid.startswith(f"@{self._prefix}")
+
+    def remote_id(self, mxid: str) -> str:
+        """Return which remote user a ghost plays; empty for an account that is no ghost."""
+        return _localpart(mxid).removeprefix(self._prefix) if self.is_ghost(mxid) else ""
+
     async def ready_bot(self, name: str) -> None:
         """Make sure the bot exists, has its device and its name."""
         bot = self._homeserver.bot_mxid
@@ -59,17 +67,12 @@ class Ghosts:
         """Make sure a sender exists and is in a room. Raises `MatrixRequestError`."""
         if not sender.mxid:
             return
-        await self._exists(sender)
+        await self.exists(sender)
         if not sender.puppet and (sender.mxid, room_id) not in self._joined:
             await self._in_room(sender.mxid, room_id)
 
-    async def forget(self, sender: Sender, room_id: str) -> None:
-        """Forget that a sender is in a room: the homeserver just said otherwise."""
-        self._joined.discard((sender.mxid, room_id))
-        async with self._db.write() as tx:
-            await rooms.set_member(tx, room_id, sender.mxid, "leave")
-
-    async def _exists(self, sender: Sender) -> None:
+    async def exists(self, sender: Sender) -> None:
+        """Make sure a sender has an account, a device and its name. Raises `MatrixRequestError`."""
         known = self._names.get(sender.mxid)
         if known is None:
             async with self._db.read() as tx:
@@ -80,11 +83,19 @@ class Ghosts:
             await self._homeserver.put_device(
                 sender.mxid, DEVICE, _DEVICE_NAME, puppet=sender.puppet
             )
-        if known != sender.name and not sender.puppet:
-            await self._homeserver.set_name(sender.mxid, sender.name)
-        if known != sender.name:
-            await self._remember(sender.mxid, sender.name)
-        self._names[sender.mxid] = sender.name
+        # Without a name it is somebody who spoke before: that is known already.
+        name = sender.name or known or ""
+        if known != name and not sender.puppet:
+            await self._homeserver.set_name(sender.mxid, name)
+        if known != name:
+            await self._remember(sender.mxid, name)
+        self._names[sender.mxid] = name
+
+    async def forget(self, sender: Sender, room_id: str) -> None:
+        """Forget that a sender is in a room: the homeserver just said otherwise."""
+        self._joined.discard((sender.mxid, room_id))
+        async with self._db.write() as tx:
+            await rooms.set_member(tx, room_id, sender.mxid, "leave")
 
     async def _in_room(self, mxid: str, room_id: str) -> None:
         async with self._db.read() as tx:

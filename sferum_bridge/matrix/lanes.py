@@ -42,7 +42,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 class Lanes:
     """Runs one queue. `handle` gets a row and marks it done in its own transaction.
 
-    `poll`: seconds between looks for what other processes put there.
+    `foresee` is shown rows whose turn will come, so that slow work for them can begin; `poll` are
+    the seconds between looks for what other processes put there.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Lanes:
         queue: Queue,
         handle: Callable[[Item], Awaitable[None]],
         *,
+        foresee: Callable[[Sequence[Item]], None] | None = None,
         most_tries: int = 6,
         poll: float = 2.0,
     ) -> None:
         self._db = db
         self._queue = queue
         self._handle = handle
+        self._foresee = foresee
         self._most_tries = most_tries
         self._poll = poll
         self._running: set[str] = set()
@@ -99,6 +102,8 @@ class Lanes:
         while True:
             self._again.discard(lane)
             items = await self._look(lane)
+            if self._foresee is not None:
+                self._foresee(items)
             for item in items:
                 await self._until_done(item)
             # A row committed since the look has rung, or will: then the lane starts again.

@@ -1,17 +1,14 @@
-"""Sending into Matrix, exactly once.
+"""What the bot says, sent into Matrix exactly once.
 
-    a transaction of the bot or the relay ──► outbox row (lane, txn id) ──► its lane, in order
-                                                                              │
-              ghost / bot makes sure it can (registered, device, joined) ◄────┤
-                                                                              ▼
-              PUT /send/{type}/{txn id}?device_id=…   ── answer ──►  one transaction:
-                                                                     row done, map, offers
+    a transaction of the bot ──► outbox row (lane, txn id) ──► its lane, in order
+                                                                    │
+    one transaction: row done, offers  ◄── answer ── PUT /send/{type}/{txn id}?device_id=…
 
 The row is written in the transaction that decided to send, so what was decided is sent. The
-transaction id is part of the row, and every sender owns a device, so the homeserver recognises a
+transaction id is part of the row, and the bot owns a device, so the homeserver recognises a
 repetition after a crash of either side for a day (without a device it would only remember in
 memory). A row whose homeserver is away waits; a row the homeserver refuses for good is logged,
-given up, and the lane goes on.
+given up, and the lane goes on. Rows of the relay lie in the same lanes: see `relay.delivery`.
 """
 
 from __future__ import annotations
@@ -24,22 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
-from sferum_bridge.matrix.ghosts import DEVICE, Sender
-from sferum_bridge.store import chats, dialogues, queues, rooms
+from sferum_bridge.matrix.ghosts import DEVICE
+from sferum_bridge.store import dialogues, queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.creation import RoomMaker
-    from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
-
-BOT = Sender()
-_FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +58,6 @@ class File:
     def is_picture(self) -> bool:
         """Tell whether clients show it in the chat."""
         return self.mimetype.startswith("image/")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The part of a remote message that an event shows."""
-
-    login_id: str
-    chat_id: str
-    message_id: str
-    part: int = 0
 
 
 async def say(
@@ -110,43 +93,12 @@ async def rename(tx: Tx, txn_id: str, mxid: str, name: str) -> None:
     await queues.put(tx, queues.OUTBOX, f"name/{mxid}", txn_id, {"mxid": mxid, "name": name})
 
 
-async def relay(
-    tx: Tx,
-    txn_id: str,
-    room_id: str,
-    sender: Sender,
-    content: Mapping[str, Any],
-    origin: Origin,
-    *,
-    ts: int,
-    otherwise: Sender | None = None,
-) -> bool:
-    """Have `sender` say what came from the other network; false when it was queued before.
-
-    `ts` is when it was written there, in milliseconds. `otherwise` says it where the homeserver
-    does not let `sender`: a person who left the room.
-    """
-    row = {
-        "room": room_id,
-        "type": "m.room.message",
-        "content": content,
-        "as": asdict(sender),
-        "otherwise": asdict(otherwise) if otherwise else None,
-        "origin": asdict(origin),
-        "ts": ts,
-    }
-    return await queues.put(tx, queues.OUTBOX, room_id, txn_id, row)
-
-
 class Outbox:
     """Carries outbox rows to the homeserver; `handle` is the handler of its lanes."""
 
-    def __init__(
-        self, db: Database, homeserver: Homeserver, ghosts: Ghosts, maker: RoomMaker
-    ) -> None:
+    def __init__(self, db: Database, homeserver: Homeserver, maker: RoomMaker) -> None:
         self._db = db
         self._homeserver = homeserver
-        self._ghosts = ghosts
         self._maker = maker
 
     async def handle(self, item: Item) -> None:
@@ -155,17 +107,19 @@ class Outbox:
         if "name" in row:
             await self._rename(item)
             return
-        sender = Sender(**row["as"]) if "as" in row else BOT
         try:
             room_id = row.get("room") or await self._direct_room(row["to"])
             if "file" in row:
                 row = {**row, "content": await self._upload(row["file"])}
-            event_id = await self._send(item.name, room_id, sender, row)
+            event_id = await self._homeserver.send(
+                room_id,
+                row["type"],
+                item.name,
+                row["content"],
+                user=self._homeserver.bot_mxid,
+                device=DEVICE,
+            )
         except MatrixRequestError as e:
-            if "origin" in row and e.http_status == _FORBIDDEN:
-                # A chat linked a moment ago: the homeserver has yet to learn that ghosts belong
-                # there. The lane tries again, and keeps what is refused to the end.
-                raise
             code = getattr(e, "errcode", None) or e.http_status
             log.warning("The homeserver refused %s in %s: %s", item.name, item.lane, code)
             async with self._db.write() as tx:
@@ -180,8 +134,6 @@ class Outbox:
             for number, (reaction, _) in enumerate(offers):
                 await self._react(f"{item.name}.r{number}", room_id, event_id, reaction)
         async with self._db.write() as tx:
-            if "origin" in row:
-                await _map(tx, Origin(**row["origin"]), room_id, event_id)
             await queues.done(tx, queues.OUTBOX, item.id)
 
     async def _rename(self, item: Item) -> None:
@@ -208,31 +160,6 @@ class Outbox:
             "url": await self._homeserver.upload(file.data, file.mimetype, file.name),
             "m.mentions": {},
         }
-
-    async def _send(self, txn_id: str, room_id: str, sender: Sender, row: Mapping[str, Any]) -> str:
-        async def once(speaker: Sender, txn_id: str) -> str:
-            await self._ghosts.ready(speaker, room_id)
-            return await self._homeserver.send(
-                room_id,
-                row["type"],
-                txn_id,
-                row["content"],
-                user=speaker.mxid or self._homeserver.bot_mxid,
-                device=DEVICE,
-                puppet=speaker.puppet,
-                ts=int(row.get("ts", 0)),
-            )
-
-        try:
-            return await once(sender, txn_id)
-        except MatrixRequestError as e:
-            if getattr(e, "errcode", "") != "M_FORBIDDEN" or not sender.mxid:
-                raise
-            # A ghost that somebody removed, or a person who left: what was said belongs here.
-            await self._ghosts.forget(sender, room_id)
-            if row.get("otherwise"):
-                return await once(Sender(**row["otherwise"]), f"{txn_id}.ghost")
-            return await once(sender, txn_id)
 
     async def _react(self, txn_id: str, room_id: str, event_id: str, reaction: str) -> None:
         relation = {"rel_type": "m.annotation", "event_id": event_id, "key": reaction}
@@ -269,18 +196,3 @@ class Outbox:
         async with self._db.write() as tx:
             await dialogues.add_room(tx, made.room_id, mxid)
         return made.room_id
-
-
-async def _map(tx: Tx, origin: Origin, room_id: str, event_id: str) -> None:
-    await chats.map_message(
-        tx,
-        origin.login_id,
-        chats.Mapped(
-            origin.chat_id,
-            origin.message_id,
-            origin.part,
-            room_id,
-            event_id,
-            from_matrix=False,
-        ),
-    )

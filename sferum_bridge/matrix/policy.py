@@ -18,6 +18,7 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
@@ -263,7 +264,8 @@ class Policy:
         self.standing = _standing(answer)
 
     async def _ask(self) -> None:
-        headers = question(self._secret, FACTS)
+        # Anew at every try: who waited for the homeserver would else ask with an old time.
+        headers = partial(question, self._secret, FACTS)
         self.standing = _standing(
             await self._homeserver.request("GET", FACTS, headers=headers, kind="facts")
         )
@@ -276,7 +278,7 @@ class Policy:
         """
         if not self._secret:
             return ()
-        headers = question(self._secret, _CONTACTS, mxid)
+        headers = partial(question, self._secret, _CONTACTS, mxid)
         try:
             answer = await self._homeserver.request(
                 "GET", _CONTACTS, headers=headers, kind="contacts"

@@ -11,6 +11,9 @@ import re
 import secrets
 from typing import Any
 
+OWN = "sferum-bridge"
+"""Id of the first one, by which the homeserver knows the bridge."""
+
 
 def own(
     *, address: str, domain: str, bot: str, ghost_prefix: str, as_token: str, hs_token: str
@@ -18,7 +21,7 @@ def own(
     """Return the bridge's own registration. `address` is where the homeserver reaches it."""
     ghosts = f"@{re.escape(ghost_prefix)}[-0-9a-z_.=/]+:{re.escape(domain)}"
     return {
-        "id": "sferum-bridge",
+        "id": OWN,
         "url": address,
         "as_token": as_token,
         "hs_token": hs_token,
@@ -32,7 +35,8 @@ def own(
             "rooms": [],
         },
         "rate_limited": False,
-        "receive_ephemeral": False,
+        # Who is writing and has read what, for those who logged in to the other network (MSC2409).
+        "receive_ephemeral": True,
         # A device for the bot and each ghost, so that transaction ids outlive a restart (MSC4190).
         "io.element.msc4190": True,
     }

@@ -3,6 +3,10 @@
 Ways in, cheapest first: the invite that came with the creation and a join in the account's name
 (one request a person); invite and join in the account's name; where the double-puppet registration
 does not cover the account, an invite the person accepts. Every step is noted as it is done.
+
+Why a join was refused the homeserver does not say: the registration may not cover the account, or
+the extension may have had no facts that moment, or the account may just have got another name. So
+each refused step is one to be tried again.
 """
 
 from __future__ import annotations
@@ -52,6 +56,8 @@ class RoomFitter:
     async def fit(self, one: Wanted, room_ids: Mapping[str, str], progress: Progress) -> bool:
         """Make one room as it should be; false when somebody could not be brought in or removed.
 
+        Whoever is invited and has yet to accept is not brought in.
+
         `room_ids` maps keys to rooms that exist. Raises `MatrixRequestError` for a refused shape.
         """
         async with self.one_at_a_time[room_ids[one.room.key]]:
@@ -100,28 +106,23 @@ class RoomFitter:
             progress.done += 1
         return complete
 
-    async def _tried(self, step: Awaitable[None], room_id: str, mxid: str) -> bool:
+    async def _tried(self, step: Awaitable[bool], room_id: str, mxid: str) -> bool:
         try:
-            await step
+            return await step
         except MatrixRequestError as e:
             log.warning("The homeserver refused %s in %s: %s", mxid, room_id, e.http_status)
             return False
-        return True
 
     async def _shape(
         self, one: Wanted, room_id: str, actual: dict[str, Any], room_ids: Mapping[str, str]
     ) -> None:
-        before = dict(actual)
-        if actual.get("users", {}) != one.moderators:
-            levels = shape.power_levels(
-                one.room.plan,
-                one.moderators,
-                bot=self._homeserver.bot_mxid,
-                # A room keeps the version it was made in, whatever is set today.
-                version=str(actual.get("version", self._version)),
-            )
+        before, plan, bot = dict(actual), one.room.plan, self._homeserver.bot_mxid
+        # A room keeps the version it was made in, whatever is set today.
+        version = str(actual.get("version", self._version))
+        levels = shape.power_levels(plan, one.moderators, bot=bot, version=version)
+        if levels != shape.last_levels(plan, actual, bot=bot, version=version):
             await self._homeserver.set_state(room_id, "m.room.power_levels", levels)
-            actual["users"] = one.moderators
+            actual |= {"users": one.moderators, "levels": shape.LEVELS}
         if actual.get("name") != one.name:
             await self._homeserver.set_state(room_id, "m.room.name", {"name": one.name})
             actual["name"] = one.name
@@ -134,7 +135,8 @@ class RoomFitter:
             async with self._db.write() as tx:
                 await rooms.set_actual(tx, one.room.key, actual)
 
-    async def _bring_in(self, room_id: str, mxid: str, membership: str) -> None:
+    async def _bring_in(self, room_id: str, mxid: str, membership: str) -> bool:
+        """Bring somebody in as far as the bridge can; false where that is to be tried again."""
         if membership != "invite":
             try:
                 await self._homeserver.invite(room_id, mxid)
@@ -144,21 +146,26 @@ class RoomFitter:
                     raise
             await self._note(room_id, mxid, "invite")
         if mxid.partition(":")[2] != self._homeserver.domain:
-            return
+            return True
         try:
             await self._homeserver.join(room_id, mxid, puppet=True)
         except MatrixRequestError as e:
-            log.info("%s has to accept the invite to %s (%s)", mxid, room_id, e.http_status)
-            return
+            log.info(
+                "%s was not let into %s (%s): to be tried again, unless they accept the invite",
+                *(mxid, room_id, e.http_status),
+            )
+            return False
         await self._note(room_id, mxid, "join")
+        return True
 
-    async def _remove(self, room_id: str, mxid: str) -> None:
+    async def _remove(self, room_id: str, mxid: str) -> bool:
         try:
             await self._homeserver.kick(room_id, mxid)
         except MatrixRequestError:
             if await self._homeserver.membership(room_id, mxid) in {"invite", "join"}:
                 raise
         await self._note(room_id, mxid, "leave")
+        return True
 
     async def _note(self, room_id: str, mxid: str, membership: str) -> None:
         async with self._db.write() as tx:

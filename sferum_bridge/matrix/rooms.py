@@ -53,8 +53,8 @@ class KeeperSettings:
     """How rooms are made.
 
     `poll`: seconds between looks at what other processes changed; `retry`: seconds after which what
-    was refused is tried again, doubled each time up to `refresh`: seconds after which an unchanged
-    school is compared too.
+    failed is tried again. Where it was refused that is doubled each time, up to `refresh`: seconds
+    after which an unchanged school is compared too.
     """
 
     room_version: str = "12"
@@ -127,7 +127,10 @@ class RoomKeeper:
                 complete = await self.apply(record)
             except* NotEverywhere:
                 waits = True  # for somebody to mend the homeserver; the log has said it
-            except* (MatrixRequestError, UnknownOutcome, TryAgain) as errors:
+            except* TryAgain as errors:
+                waits = True  # nothing was refused, and the trouble may be over any moment
+                log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
+            except* (MatrixRequestError, UnknownOutcome) as errors:
                 log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
             failed_before = look.pause if look is not None and look.state == state else 0.0
             failed_before = 0.0 if waits else failed_before
@@ -142,9 +145,9 @@ class RoomKeeper:
     async def apply(self, record: SchoolRecord) -> bool:
         """Make one school's rooms as they should be; false when something was refused.
 
-        One member's refusal holds nobody else up; it is logged. Raises `MatrixRequestError` and
-        `UnknownOutcome`, alone or in a group, when a room could not be made or shaped, and
-        `NotEverywhere` when nobody may be brought in.
+        One member's refusal holds nobody else up; it is logged. Raises `MatrixRequestError`,
+        `UnknownOutcome` and `TryAgain`, alone or in a group, when a room could not be made or
+        shaped, and `NotEverywhere` when nobody may be brought in.
         """
         async with self._db.read() as tx:
             wanted = await self._wishes.of(tx, record)
@@ -162,16 +165,21 @@ class RoomKeeper:
         if len(room_ids) > sum(bool(room.room_id) for room in known.values()):
             await self._facts.refresh()
         at_once = asyncio.Semaphore(self._settings.rooms_at_once)
-        async with asyncio.TaskGroup() as tasks:
-            made = [
-                tasks.create_task(self._fit(one, room_ids, at_once, progress))
+        made = await asyncio.gather(
+            *(
+                self._fit(one, room_ids, at_once, progress)
                 for one in wanted
                 if one.room.kind is not Kind.GATE
-            ]
+            ),
+            return_exceptions=True,
+        )
+        # One room's trouble holds no other up.
+        if failures := [each for each in made if isinstance(each, BaseException)]:
+            raise BaseExceptionGroup("rooms", failures)
         if record.applied != record.wanted:
             async with self._db.write() as tx:
                 await schools.applied(tx, record.id, record.wanted)
-        return all(task.result() for task in made)
+        return all(made)
 
     async def _remove(
         self, wanted: Sequence[Wanted], known: Mapping[str, rooms.RoomRecord]
@@ -229,6 +237,7 @@ class RoomKeeper:
                 actual = {
                     "name": one.name,
                     "users": one.moderators,
+                    "levels": shape.LEVELS,
                     "version": self._settings.room_version,
                     "predecessor": before(one),
                 }

@@ -17,6 +17,12 @@ _BOT_ONLY = 100
 # From this version on the creator stands above all power levels and may not be listed in them.
 _CREATORS_ABOVE = 12
 
+_WITH_CALLS = 2
+FIRST_LEVELS, LEVELS = 1, _WITH_CALLS
+"""Editions of the power levels: that of rooms of which none is noted, and today's. Whatever is
+changed in them is a new edition, so that it is known what older rooms were given."""
+_CALLS = ("m.call.member", "org.matrix.msc3401.call.member")
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -107,13 +113,17 @@ def join_rules(gate: str) -> dict[str, Any]:
 
 
 def power_levels(
-    plan: Plan, moderators: Mapping[str, int], *, bot: str, version: str
+    plan: Plan, moderators: Mapping[str, int], *, bot: str, version: str, edition: int = LEVELS
 ) -> dict[str, Any]:
-    """Return the power levels; `moderators` maps Matrix ids to theirs."""
+    """Return the power levels, as this `edition` has them.
+
+    `moderators` maps Matrix ids to theirs.
+    """
     users = dict(moderators)
     if not version.isdigit() or int(version) < _CREATORS_ABOVE:
         users[bot] = _BOT_ONLY
     posting = MODERATOR if plan.only_moderators_post else 0
+    has_calls = edition >= _WITH_CALLS and bool(plan.audience) and not plan.is_space
     return {
         "users": users,
         "users_default": 0,
@@ -138,5 +148,14 @@ def power_levels(
             # Where only teachers post, everybody may still tap a reaction and take it back.
             "m.reaction": 0,
             "m.room.redaction": 0,
+            # Who may speak in the room may be in its calls.
+            **dict.fromkeys(_CALLS if has_calls else (), posting),
         },
     }
+
+
+def last_levels(plan: Plan, actual: Mapping[str, Any], *, bot: str, version: str) -> dict[str, Any]:
+    """Return the power levels the bridge gave a room last, by what it noted of its shape."""
+    edition = int(actual.get("levels", FIRST_LEVELS))
+    users = actual.get("users", {})
+    return power_levels(plan, users, bot=bot, version=version, edition=edition)

@@ -59,8 +59,8 @@ class View:
         if "name" in actual:
             before[NAME] = {"name": actual["name"]}
         if "users" in actual:
-            plan, users = self.wanted.room.plan, actual["users"]
-            before[POWER] = shape.power_levels(plan, users, bot=bot, version=version)
+            plan = self.wanted.room.plan
+            before[POWER] = shape.last_levels(plan, actual, bot=bot, version=version)
         return before
 
     def actual(self, target: Target, state: State, put_back: Iterable[Key]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class View:
         if NAME in done:
             now["name"] = self.wanted.name
         if POWER in done:
-            now["users"] = self.wanted.moderators
+            now |= {"users": self.wanted.moderators, "levels": shape.LEVELS}
         now["version"] = version_of(state)
         return now
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sferum_bridge.network.base import Refused
+from sferum_bridge.network.base import LoginExpired, Refused
 from sferum_bridge.store import chats
 
 if TYPE_CHECKING:
@@ -36,6 +36,18 @@ class Connections:
                     secret = await chats.login_secret(tx, login.id)
                 self._open[login.id] = await self._networks[login.network].connect(secret)
             return self._open[login.id]
+
+    async def of(self, login_id: str) -> Connector:
+        """Return the connector of a login by its id. Raises `NetworkError`."""
+        async with self._db.read() as tx:
+            found = [login for login in await chats.all_logins(tx) if login.id == login_id]
+        if not found or found[0].expired:
+            raise LoginExpired("the login is gone or needs its owner")
+        return await self.connector(found[0])
+
+    def is_open(self, login: Login, connector: Connector) -> bool:
+        """Tell whether a connector is still the one by which a login is reached."""
+        return self._open.get(login.id) is connector
 
     async def drop(self, login: Login) -> None:
         """Close a connector, so that the next use opens it afresh."""

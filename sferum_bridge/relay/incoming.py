@@ -1,14 +1,15 @@
-"""From the other network into Matrix.
+"""From the other network into Matrix: every login is listened to, and what comes is queued.
 
-    connector.listen ─► batch ─► one transaction: outbox rows of linked chats + cursor ─► next batch
-          ▲                                                                                  │
-          └────────── a failure that time mends: the last stored cursor, after a wait ◄──────┘
+    connector.listen ─► batch ─► what was missed ─► names ─► one transaction: rows + cursor ─► next
+          ▲                       (history)                         │
+          │                                                         └─► what passes (typing, reads)
+          └────────── a failure that time mends: the last stored cursor, after a wait
 
 One task a login. The cursor moves only together with what lay before it, so a crash repeats at
 most a batch, and a repeated message is known by its transaction id (queued before) or by the
 message map (sent before). The echo of what we sent is known by its random id even when the answer
-to our sending never came. Names are looked up before the transaction, never in it. Cancelling stops
-a login between two awaits; nothing is held that is not stored.
+to our sending never came. Names and chats are looked up before the transaction, never in it.
+Cancelling stops a login between two awaits; nothing is held that is not stored.
 """
 
 from __future__ import annotations
@@ -16,90 +17,119 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sferum_bridge.matrix import outbox
-from sferum_bridge.matrix.ghosts import Sender
-from sferum_bridge.network.base import LoginExpired, NeedsPerson, NetworkError
-from sferum_bridge.relay import convert
-from sferum_bridge.store import chats, rooms
+from sferum_bridge.network.base import (
+    LoginExpired,
+    NeedsPerson,
+    NetworkError,
+    Refused,
+    RemoteChange,
+    RemoteMessage,
+)
+from sferum_bridge.relay import describing, queueing
+from sferum_bridge.relay.turn import begin
+from sferum_bridge.store import chats
+from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
-    from sferum_bridge.matrix.ghosts import Ghosts
-    from sferum_bridge.network.base import Batch, Connector, RemoteMessage
+    from sferum_bridge.network.base import Abilities, Batch, Connector
     from sferum_bridge.relay.connections import Connections
+    from sferum_bridge.relay.history import History
+    from sferum_bridge.relay.names import Names
+    from sferum_bridge.relay.passing import Passing
+    from sferum_bridge.relay.queueing import Queueing
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database, Tx
 
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
-_MOST_NAMES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class IncomingSettings:
-    """How remote people and things are named.
-
-    `ghost_name` has `{name}` in it; `label` turns the kind of what cannot be shown into words.
-    """
-
-    ghost_name: str
-    label: Callable[[str], str]
-    poll: float = 2.0
-    """Seconds between looks at what other processes changed."""
+_POLL_SECONDS = 2.0
 
 
 class Incoming:
-    """Listens to every login and queues what is written in linked chats.
+    """Listens to every login and queues what happens in linked chats.
 
-    `login_lost` is told of a login that only its owner can mend.
+    `describe` queues what tells clients of linked rooms, `login_lost` is told of a login that only
+    its owner can mend, `poll` are the seconds between looks at what other processes changed.
     """
 
     def __init__(
         self,
         db: Database,
         connections: Connections,
-        ghosts: Ghosts,
-        settings: IncomingSettings,
+        names: Names,
+        queueing_: Queueing,
+        history: History,
+        passing: Passing,
+        describe: Callable[[Tx, Login, Abilities], Awaitable[None]],
         login_lost: Callable[[Tx, Login, NetworkError], Awaitable[None]],
+        *,
+        poll: float = _POLL_SECONDS,
     ) -> None:
         self._db = db
         self._connections = connections
-        self._ghosts = ghosts
-        self._settings = settings
+        self._names = names
+        self._queueing = queueing_
+        self._history = history
+        self._passing = passing
+        self._describe = describe
         self._login_lost = login_lost
-        self._names: dict[tuple[str, str], str] = {}
+        self._poll = poll
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Login id → held by whoever queues what it hears."""
 
     async def run(self) -> None:
-        """Listen for ever, taking up new logins as they come."""
+        """Listen for ever, taking up new logins and links as they come."""
         bell = self._db.bell(chats.LOGINS_BELL)
-        listening: set[str] = set()
+        listening: dict[str, asyncio.Task[None]] = {}
+        beginning: set[str] = set()
+        rung = True
         async with asyncio.TaskGroup() as tasks:
             while True:
-                async with self._db.read() as tx:
-                    logins = await chats.all_logins(tx)
-                for login in logins:
-                    if not login.expired and login.id not in listening:
-                        listening.add(login.id)
-                        tasks.create_task(self._listen_while_it_lasts(login, listening))
-                await bell.wait(self._settings.poll)
+                try:
+                    await self._look(tasks, listening, beginning)
+                    if rung:
+                        async with self._db.write() as tx:
+                            await describing.withdraw(tx)
+                except Exception as e:
+                    if not is_away(e):
+                        raise
+                    log.warning("Listening waits for the database: %s", type(e).__name__)
+                rung = bool(await bell.wait(self._poll))
 
-    async def _listen_while_it_lasts(self, login: Login, listening: set[str]) -> None:
-        try:
-            await self._listen(login)
-        finally:
-            listening.discard(login.id)
+    async def _look(
+        self,
+        tasks: asyncio.TaskGroup,
+        listening: dict[str, asyncio.Task[None]],
+        beginning: set[str],
+    ) -> None:
+        """Take up what is new among logins and links, and give up what is gone."""
+        async with self._db.read() as tx:
+            logins = [login for login in await chats.all_logins(tx) if not login.expired]
+            fresh = await chats.logins_to_begin(tx)
+        for gone in listening.keys() - {login.id for login in logins}:
+            # Its owner logged out: nothing is heard by it from now on.
+            listening.pop(gone).cancel()
+        for login in logins:
+            if login.id not in listening or listening[login.id].done():
+                listening[login.id] = tasks.create_task(self._listen(login))
+            if login.id in fresh and login.id not in beginning:
+                beginning.add(login.id)
+                tasks.create_task(_noted(self._begin_all(login), login.id, beginning))
 
     async def _listen(self, login: Login) -> None:
         wait, failing = _FIRST_WAIT, False
         while True:
+            connector = None
             try:
                 connector = await self._connections.connector(login)
-                async with self._db.read() as tx:
+                async with self._db.write() as tx:
+                    await self._describe(tx, login, connector.abilities)
                     cursor = await chats.cursor(tx, login.id)
                 async for batch in connector.listen(cursor):
                     if failing:
@@ -107,6 +137,9 @@ class Incoming:
                     wait, failing = _FIRST_WAIT, False
                     await self._store(login, connector, batch)
             except (LoginExpired, NeedsPerson) as e:
+                if connector is not None and not self._connections.is_open(login, connector):
+                    # Closed meanwhile: the owner logged in anew, and this was the old login.
+                    continue
                 log.warning("Login %s needs its owner: %s", login.id, e.detail)
                 await self._connections.drop(login)
                 async with self._db.write() as tx:
@@ -119,77 +152,113 @@ class Incoming:
                         "Login %s does not hear the network: %s; waiting", login.id, e.detail
                     )
                 failing = True
-                await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads the load
-                wait = min(wait * 2, _LONGEST_WAIT)
+            except Exception as e:
+                # One login's trouble, or the database's, ends no other's listening.
+                log.log(
+                    logging.WARNING if is_away(e) else logging.ERROR,
+                    "Login %s cannot go on: %s; waiting",
+                    login.id,
+                    type(e).__name__,
+                    exc_info=not is_away(e),
+                )
+            await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads the load
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _begin_all(self, login: Login) -> None:
+        """Take in the end of every chat that was linked; what fails is tried at the next look."""
+        try:
+            connector = await self._connections.connector(login)
+            async with self._db.read() as tx:
+                fresh = await chats.not_started(tx, login.id)
+            for place in fresh:
+                async with self._turns[login.id]:
+                    await self._history.begin(login, connector, place)
+            async with self._db.write() as tx:
+                await self._describe(tx, login, connector.abilities)
+        except NetworkError as e:
+            log.info("What was written before a link waits: %s", e.detail)
+            await asyncio.sleep(self._poll)
+        except Exception as e:
+            log.exception("What was written before a link waits: %s", type(e).__name__)
+            await asyncio.sleep(_LONGEST_WAIT)
 
     async def _store(self, login: Login, connector: Connector, batch: Batch) -> None:
         """Queue what a batch brings for linked chats, and move the cursor behind it."""
-        while unknown := await self._store_if_known(login, batch):
-            await self._learn_names(login.network, connector, unknown)
+        async with self._turns[login.id]:
+            concerned = {queueing.chat_of(event) for event in batch.events} | batch.gaps
+            async with self._db.read() as tx:
+                places = await chats.places(tx, login.id, concerned) if concerned else ()
+            for place in places:
+                if not place.is_started:
+                    await self._history.begin(login, connector, place)
+                elif place.chat.chat_id in batch.gaps:
+                    await self._history.fill(login, connector, place)
+            linked = {place.chat.chat_id: place.chat for place in places}
+            pinned = await self._pinned(connector, batch, linked)
+            while unknown := await self._store_if_known(login, batch, linked, pinned):
+                await self._names.learn(login.network, connector, unknown)
+        self._passing.offer(login, linked, batch)
 
-    async def _store_if_known(self, login: Login, batch: Batch) -> Sequence[str]:
-        """Store a batch; where a writer's name is not known, store nothing and return who."""
+    async def _store_if_known(
+        self,
+        login: Login,
+        batch: Batch,
+        linked: Collection[str],
+        pinned: Mapping[str, str],
+    ) -> Sequence[str]:
+        """Store a batch; where somebody's name is not known, store nothing and return who."""
+        events = [event for event in batch.events if queueing.chat_of(event) in linked]
+        ids = {user_id for event in events for user_id in queueing.people_of(event)}
+        if unknown := self._names.missing(login.network, ids):
+            return unknown
         async with self._db.write() as tx:
-            linked = {c.chat_id: c for c in await chats.all_chats(tx) if c.login_id == login.id}
-            wanted = [message for message in batch.events if message.chat_id in linked]
-            writers = {(login.network, message.sender_id) for message in wanted}
-            unknown = sorted(i for _, i in writers - self._names.keys())
-            if unknown:
-                return unknown
-            if wanted:
-                owners = {
-                    other.account_id: other.mxid
-                    for other in await chats.all_logins(tx)
-                    if other.network == login.network
-                }
-                for message in wanted:
-                    owner = owners.get(message.sender_id, "")
-                    await self._queue(tx, login, linked[message.chat_id], message, owner)
+            if events:
+                # Once more: a chat may have been linked to another room, or to none, meanwhile.
+                now = await chats.places(tx, login.id, linked)
+                chat_of = {place.chat.chat_id: place.chat for place in now}
+                await self._queue(tx, login, batch, chat_of, pinned)
             await chats.set_cursor(tx, login.id, batch.cursor)
         return ()
 
     async def _queue(
-        self, tx: Tx, login: Login, chat: Chat, message: RemoteMessage, owner: str
+        self,
+        tx: Tx,
+        login: Login,
+        batch: Batch,
+        chat_of: Mapping[str, Chat],
+        pinned: Mapping[str, str],
     ) -> None:
-        origin = outbox.Origin(login.id, chat.chat_id, message.message_id)
-        if await chats.is_mapped(tx, login.id, chat.chat_id, message.message_id):
-            return
-        if message.random_id:
-            echo = await chats.echo_of(tx, login.id, chat.chat_id, message.random_id)
-            if echo is not None:
-                event_id, part = echo
-                mapped = chats.Mapped(
-                    chat.chat_id, message.message_id, part, chat.room_id, event_id, from_matrix=True
-                )
-                await chats.map_message(tx, login.id, mapped)
-                return
-        name = self._names[login.network, message.sender_id]
-        ghost = Sender(
-            self._ghosts.mxid(message.sender_id), self._settings.ghost_name.format(name=name)
-        )
-        # A person who logged in is heard as themselves where they are a member; else as a ghost,
-        # so that what they wrote is not lost.
-        is_in = owner and (await rooms.members(tx, chat.room_id)).get(owner) == "join"
-        sender = Sender(owner, puppet=True) if is_in else ghost
-        reply_to = ""
-        if message.reply_to:
-            reply_to = await chats.event_of(tx, login.id, chat.chat_id, message.reply_to)
-        label = self._settings.label(message.notice) if message.notice else ""
-        content = convert.to_matrix(message, label=label, reply_to=reply_to)
-        if sender.puppet:
-            content[convert.DOUBLE_PUPPET] = login.network
-        txn_id = f"{login.network}.{login.account_id}.{chat.chat_id}.{message.message_id}.0"
-        sent_at = message.sent_at * 1000
-        await outbox.relay(
-            tx, txn_id, chat.room_id, sender, content, origin, ts=sent_at, otherwise=ghost
-        )
+        turn = await begin(tx, login)
+        seen: dict[str, str] = {}
+        for event in batch.events:
+            chat = chat_of.get(queueing.chat_of(event))
+            if chat is None:
+                continue
+            await self._queueing.put_or_tell(turn, chat, event)
+            if isinstance(event, RemoteMessage):
+                seen[event.chat_id] = event.message_id
+        for chat_id, message_id in pinned.items():
+            if chat_id in chat_of:
+                await self._queueing.pin(turn, chat_of[chat_id], message_id)
+        for chat_id, message_id in seen.items():
+            await chats.set_seen(tx, login.id, chat_id, message_id)
 
-    async def _learn_names(
-        self, network: str, connector: Connector, unknown: Sequence[str]
-    ) -> None:
-        contacts = await connector.contacts(unknown)
-        if len(self._names) > _MOST_NAMES:
-            self._names.clear()
-        # Whom the network does not know is known by the id from now on.
-        self._names |= {(network, i): i for i in unknown}
-        self._names |= {(network, contact.id): contact.name for contact in contacts}
+    async def _pinned(
+        self, connector: Connector, batch: Batch, linked: Collection[str]
+    ) -> Mapping[str, str]:
+        """Look up what is pinned in linked chats that changed."""
+        changed = {event.chat_id for event in batch.events if isinstance(event, RemoteChange)}
+        found = {}
+        for chat_id in sorted(changed & set(linked)):
+            try:
+                found[chat_id] = (await connector.chat(chat_id)).pinned
+            except Refused as e:
+                log.warning("A changed chat cannot be looked at: %s", e.detail)
+        return found
+
+
+async def _noted(work: Awaitable[None], login_id: str, under_way: set[str]) -> None:
+    try:
+        await work
+    finally:
+        under_way.discard(login_id)

@@ -82,7 +82,8 @@ async def replace(tx: Tx, person_id: str, mxid: str, actor: str) -> Sequence[str
         await tx.run(delete(table).where(table.c.mxid.in_(old)))
     reason = f"{', '.join(old) or 'none'} -> {mxid}"
     school_ids = await schools_of(tx, person_id)
-    for school_id in sorted(school_ids):
+    # Of somebody no school has to do with yet, a guardian on a list say, it is recorded as well.
+    for school_id in sorted(school_ids) or [""]:
         audit.record(tx, actor, "account.replace", person_id, reason, school=school_id)
     content = {"person": person_id, "old": list(old), "new": mxid, "actor": actor}
     await news.put(tx, REPLACED, content)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
-from sferum_bridge.store import schools
+from sferum_bridge.store import schools, state
 from sferum_bridge.store.tables import chats, ghosts, logins, message_map, sending
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import ColumnElement, Row
 
     from sferum_bridge.store.database import Tx
 
 LOGINS_BELL = "logins"
+HEARD = "login.heard/"
+"""Under this and the login's id `state` has when the network last answered it (milliseconds)."""
 _LARGEST_RANDOM_ID = 2**31 - 1
 
 
@@ -45,6 +49,17 @@ class Chat:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """How far a linked chat was taken in."""
+
+    chat: Chat
+    is_started: bool
+    """Whether the messages from before the link were looked at."""
+    seen: str
+    """The last message that was queued for the room; empty while there was none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mapped:
     """One part of a message, on both sides."""
 
@@ -54,6 +69,16 @@ class Mapped:
     room_id: str
     event_id: str
     from_matrix: bool
+    sender: str = ""
+    """Who said it here, where it came from the other network."""
+    kind: str = ""
+    """What of the message it shows, as `relay` calls it."""
+    digest: str = ""
+    """A keyed hash of what is shown; of a message from here, of the text that was sent."""
+    edits: int = 0
+    """How often it was changed."""
+    is_gone: bool = False
+    """Whether it was deleted; it stays known so that nothing brings it back."""
 
 
 # --- logins ---------------------------------------------------------------------------------
@@ -78,10 +103,11 @@ async def save_login(
 
 
 async def all_logins(tx: Tx) -> Sequence[Login]:
-    """Return every stored login."""
+    """Return every stored login but those that were forgotten (`store.logins`)."""
     return [
         Login(r.id, r.network, r.account_id, r.name, r.mxid, r.expired_at is not None)
         for r in await tx.all(select(logins).order_by(logins.c.id))
+        if r.name or r.mxid or r.expired_at is None
     ]
 
 
@@ -97,8 +123,9 @@ async def cursor(tx: Tx, login_id: str) -> str:
 
 
 async def set_cursor(tx: Tx, login_id: str, position: str) -> None:
-    """Remember how far a login has listened."""
+    """Remember how far a login has listened, and that it was heard from now."""
     await tx.run(update(logins).where(logins.c.id == login_id).values(cursor=position))
+    await state.put(tx, HEARD + login_id, str(tx.now))
 
 
 async def set_expired(tx: Tx, login_id: str) -> None:
@@ -136,6 +163,51 @@ async def chat_of_room(tx: Tx, room_id: str) -> Chat | None:
     return Chat(r.login_id, r.chat_id, r.room_id, r.relay) if r else None
 
 
+async def places(tx: Tx, login_id: str, chat_ids: Collection[str]) -> Sequence[Place]:
+    """Return how far those of some chats that are linked through a login were taken in."""
+    c = chats.c
+    return await _places(tx, c.login_id == login_id, c.chat_id.in_(chat_ids))
+
+
+async def not_started(tx: Tx, login_id: str) -> Sequence[Place]:
+    """Return the chats linked through a login of which nothing was taken in yet."""
+    return await _places(tx, chats.c.login_id == login_id, chats.c.is_started.is_(False))
+
+
+async def logins_to_begin(tx: Tx) -> set[str]:
+    """Return the ids of logins through which chats are linked of which nothing was taken in yet."""
+    query = select(chats.c.login_id).where(chats.c.is_started.is_(False)).distinct()
+    return {row.login_id for row in await tx.all(query)}
+
+
+async def _places(tx: Tx, *which: ColumnElement[bool]) -> Sequence[Place]:
+    rows = await tx.all(select(chats).where(*which).order_by(chats.c.chat_id))
+    return [
+        Place(Chat(r.login_id, r.chat_id, r.room_id, r.relay), r.is_started, r.seen) for r in rows
+    ]
+
+
+async def set_seen(tx: Tx, login_id: str, chat_id: str, message_id: str) -> None:
+    """Remember the last message of a chat that was queued; empty: that its beginning was."""
+    c = chats.c
+    values: dict[str, Any] = {"is_started": True}
+    if message_id:
+        values["seen"] = message_id
+    same = (c.login_id == login_id, c.chat_id == chat_id)
+    await tx.run(update(chats).where(*same).values(**values))
+
+
+async def pinned_event(tx: Tx, room_id: str) -> str:
+    """Return the event the bridge has pinned in a room, empty for none."""
+    query = select(chats.c.pinned_event).where(chats.c.room_id == room_id)
+    return str(await tx.value(query) or "")
+
+
+async def set_pinned_event(tx: Tx, room_id: str, event_id: str) -> None:
+    """Remember the event the bridge has pinned in a room."""
+    await tx.run(update(chats).where(chats.c.room_id == room_id).values(pinned_event=event_id))
+
+
 # --- ghosts ---------------------------------------------------------------------------------
 
 
@@ -154,33 +226,40 @@ async def save_ghost(tx: Tx, mxid: str, name: str) -> None:
     )
 
 
+async def ghost_picture(tx: Tx, mxid: str) -> str:
+    """Return the digest of the picture a ghost carries, empty for none."""
+    query = select(ghosts.c.avatar_url).where(ghosts.c.mxid == mxid)
+    return str(await tx.value(query) or "")
+
+
+async def set_ghost_picture(tx: Tx, mxid: str, digest: str) -> None:
+    """Remember which picture a ghost carries, by its digest."""
+    await tx.run(update(ghosts).where(ghosts.c.mxid == mxid).values(avatar_url=digest))
+
+
 # --- messages -------------------------------------------------------------------------------
+
+
+def digest_of(tx: Tx, said: str) -> str:
+    """Return the keyed hash under which what is said in a part is known (`Mapped.digest`).
+
+    Spaces and line breaks do not count: the network may trim what it was sent.
+    """
+    return tx.sealer.digest(" ".join(said.split()), "shown").hex()[:32]
 
 
 async def map_message(tx: Tx, login_id: str, m: Mapped) -> None:
     """Remember which event a part of a message is; a second time changes nothing."""
     await tx.run(
         tx.insert(message_map)
-        .values(
-            login_id=login_id,
-            chat_id=m.chat_id,
-            message_id=m.message_id,
-            part=m.part,
-            room_id=m.room_id,
-            event_id=m.event_id,
-            from_matrix=m.from_matrix,
-            mapped_at=tx.now,
-        )
+        .values(login_id=login_id, mapped_at=tx.now, **asdict(m))
         .on_conflict_do_nothing()
     )
 
 
 async def is_mapped(tx: Tx, login_id: str, chat_id: str, message_id: str) -> bool:
-    """Tell whether a message is on both sides already."""
-    c = message_map.c
-    query = select(c.part).where(
-        c.login_id == login_id, c.chat_id == chat_id, c.message_id == message_id
-    )
+    """Tell whether a message is on both sides already, or was before it was deleted."""
+    query = select(message_map.c.part).where(*_of_message(login_id, chat_id, message_id))
     return await tx.value(query.limit(1)) is not None
 
 
@@ -188,33 +267,82 @@ async def by_event(tx: Tx, event_id: str) -> Sequence[Mapped]:
     """Return the parts an event became, or came from."""
     c = message_map.c
     rows = await tx.all(select(message_map).where(c.event_id == event_id).order_by(c.part))
-    return [
-        Mapped(r.chat_id, r.message_id, r.part, r.room_id, r.event_id, r.from_matrix) for r in rows
-    ]
+    return [_mapped(r) for r in rows]
 
 
-async def event_of(tx: Tx, login_id: str, chat_id: str, message_id: str) -> str:
-    """Return the event that the first part of a message became, empty when there is none."""
+async def parts_of(tx: Tx, login_id: str, chat_id: str, message_id: str) -> Sequence[Mapped]:
+    """Return every part of a message, in order, those that are gone included."""
+    query = select(message_map).where(*_of_message(login_id, chat_id, message_id))
+    return [_mapped(r) for r in await tx.all(query.order_by(message_map.c.part))]
+
+
+async def set_shown(
+    tx: Tx, login_id: str, m: Mapped, *, digest: str, edits: int | None = None
+) -> None:
+    """Remember what a part shows from now on, and how often it was changed."""
+    which = (*_of_message(login_id, m.chat_id, m.message_id), message_map.c.part == m.part)
+    values: dict[str, Any] = {"digest": digest}
+    if edits is not None:
+        values["edits"] = edits
+    await tx.run(update(message_map).where(*which).values(**values))
+
+
+async def set_gone(tx: Tx, login_id: str, m: Mapped) -> None:
+    """Remember that a part was deleted."""
+    which = (*_of_message(login_id, m.chat_id, m.message_id), message_map.c.part == m.part)
+    await tx.run(update(message_map).where(*which).values(is_gone=True))
+
+
+def _of_message(login_id: str, chat_id: str, message_id: str) -> Sequence[ColumnElement[bool]]:
     c = message_map.c
-    query = select(c.event_id).where(
-        c.login_id == login_id, c.chat_id == chat_id, c.message_id == message_id
+    return (c.login_id == login_id, c.chat_id == chat_id, c.message_id == message_id)
+
+
+def _mapped(r: Row[*tuple[Any, ...]]) -> Mapped:
+    return Mapped(
+        r.chat_id,
+        r.message_id,
+        r.part,
+        r.room_id,
+        r.event_id,
+        r.from_matrix,
+        r.sender,
+        r.kind,
+        r.digest,
+        r.edits,
+        r.is_gone,
     )
+
+
+async def event_of(tx: Tx, login_id: str, chat_id: str, message_id: str, room_id: str = "") -> str:
+    """Return the event that the first part of a message is, empty when there is none any more.
+
+    With `room_id` only one there: a chat may have been linked to another room before.
+    """
+    c = message_map.c
+    which = [*_of_message(login_id, chat_id, message_id), c.is_gone.is_(False)]
+    if room_id:
+        which.append(c.room_id == room_id)
+    query = select(c.event_id).where(*which)
     return str(await tx.value(query.order_by(c.part).limit(1)) or "")
 
 
-async def about_to_send(tx: Tx, login_id: str, chat_id: str, event_id: str, part: int) -> int:
+async def about_to_send(
+    tx: Tx, login_id: str, chat_id: str, event_id: str, part: int, seed: str = ""
+) -> int:
     """Note a part before it goes out, so that its echo is known; return its random id.
 
     The id is the same whenever the part is sent again, and no other part of the chat has it: the
-    network would take the second for a repetition of the first and swallow it.
+    network would take the second for a repetition of the first and swallow it. A `seed` makes
+    another id, for a part that is to be sent anew (`sending.renew`).
     """
     c = sending.c
     query = select(c.random_id).where(c.event_id == event_id, c.part == part)
     known = await tx.value(query)
     if known is not None:
         return int(known)
-    seed = blake2b(f"{event_id}/{part}".encode(), digest_size=4).digest()
-    random_id = int.from_bytes(seed, "big") & _LARGEST_RANDOM_ID or 1
+    digest = blake2b(f"{seed or event_id}/{part}".encode(), digest_size=4).digest()
+    random_id = int.from_bytes(digest, "big") & _LARGEST_RANDOM_ID or 1
     while await echo_of(tx, login_id, chat_id, random_id) is not None:
         random_id = random_id % _LARGEST_RANDOM_ID + 1
     await tx.run(

@@ -46,7 +46,12 @@ _LOCKED_PAUSE = 0.005
 
 
 def is_away(error: Exception) -> bool:
-    """Tell whether an error means that the database is away, not that a statement was wrong."""
+    """Tell whether an error means that the database is away, not that a statement was wrong.
+
+    A group, of tasks that worked side by side, does where each of its errors does.
+    """
+    if isinstance(error, ExceptionGroup):
+        return all(is_away(each) for each in error.exceptions)
     wrong = (IntegrityError, ProgrammingError, DataError)
     # No connection free in time: as many as there are wait for each other or for a slow disk.
     away = OSError | DBAPIError | PoolTimeout

@@ -124,6 +124,14 @@ async def latest_offer(tx: Tx, reaction: str, mxid: str) -> str:
     return await offer(tx, latest.event_id, reaction, mxid)
 
 
+async def prune_keys(tx: Tx, before: int) -> None:
+    """Forget open questions older than a time (milliseconds) that hold the key of a login."""
+    c = dialogues.c
+    for row in await tx.all(select(c.mxid, c.sealed).where(c.opened_at < before)):
+        if "key" in tx.sealer.unseal(row.sealed, "dialogue"):
+            await close_dialogue(tx, row.mxid)
+
+
 async def note_attempt(tx: Tx, mxid: str, kind: str) -> None:
     """Count a try of something that is limited; `kind` says of what: `code`, `application`."""
     await tx.run(insert(attempts).values(mxid=mxid, kind=kind, at=tx.now))

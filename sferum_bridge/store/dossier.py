@@ -7,6 +7,7 @@ What is gathered for one school's administrator holds nothing of the person's ot
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -25,6 +26,7 @@ from sferum_bridge.store.tables import (
     expected_parents,
     invites,
     logins,
+    openings,
     overrides,
     parent_links,
     people,
@@ -181,6 +183,7 @@ class _Gatherer:
             "cases": await self._cases({self._id, *mxids}),
             "invites": await self._invites(),
             "rooms": await self._rooms(mxids),
+            "openings": await self._openings(mxids, around),
             "journal": await self._journal(around),
         }
 
@@ -376,6 +379,40 @@ class _Gatherer:
             {"school": self._schools[row.school_id], "room": row.kind, "class": row.name or ""}
             for row in await self._tx.all(query.order_by(r.school_id, r.kind, classes.c.name))
         ]
+
+    async def _openings(self, mxids: Sequence[str], around: Circle) -> Rows:
+        """Return when an account was let into rooms in an emergency: theirs, or into their rooms.
+
+        Their rooms are those they are in today. Whoever else was let in is a word, as everywhere;
+        the reason, which may tell of somebody else, is the school's.
+        """
+        r, m, o = rooms.c, room_members.c, openings.c
+        here = await self._tx.all(
+            select(r.key).join(room_members, m.room_id == r.room_id).where(m.mxid.in_(mxids))
+        )
+        own = {row.key for row in here}
+        named = select(classes.c.id, classes.c.name).where(classes.c.school_id.in_(self._here))
+        names = {row.id: row.name for row in await self._tx.all(named)}
+        query = select(openings).where(o.school_id.in_(self._here)).order_by(o.since, o.id)
+        found = []
+        for row in await self._tx.all(query):
+            owner = await accounts.person_of(self._tx, row.mxid)
+            side = around.side(owner.id if owner else row.mxid)
+            for key in json.loads(row.rooms):
+                if side is not Side.SELF and key not in own:
+                    continue
+                kind, _, place = key.partition("/")
+                found.append(
+                    {
+                        "school": self._schools[row.school_id],
+                        "room": kind,
+                        "class": names.get(place, ""),
+                        "who": (Side.OPERATOR if side is Side.OTHER else side).value,
+                        "since": self._time(row.since),
+                        "until": self._time(row.ended_at or row.until),
+                    }
+                )
+        return found
 
     async def _journal(self, around: Circle) -> Rows:
         told = self._here | {""} if self._whole else self._here

@@ -31,6 +31,8 @@ from sferum_bridge.store import (
     corrections,
     dossier,
     kin,
+    logins,
+    openings,
     privacy,
     schools,
     state,
@@ -106,6 +108,7 @@ async def erase(tx: Tx, person_id: str, actor: str, reason: str, *, school_id: s
     await _end_ties(tx, person_id, actor, kept)
     await _end_assignments(tx, person_id, actor)
     await _end_cases(tx, me, actor)
+    await openings.forget(tx, mxids, actor)
     await _forget(tx, kept, me, direct)
     await traces.wipe(tx, found, direct)
     await _blank(tx, person_id)
@@ -125,18 +128,20 @@ async def _erase_at(
         if earlier is None:
             raise LookupError("the school keeps nothing about them")
         return earlier
-    me = {person.id, *await accounts.mxids_of(tx, person.id)}
+    mxids = await accounts.mxids_of(tx, person.id)
+    me = {person.id, *mxids}
     children = await privacy.children_at(tx, person.id, school_id)
     counts = await privacy.inventory(tx, person.id, school_id)
     done = Erasure(person.id, tx.now, reason, [school_id], counts, only_here=True)
     await _bury(tx, person, [school_id])
-    kept = privacy.kept_at(person.id, school_id, children)
+    kept = privacy.kept_at(person.id, me, school_id, children)
     await _end_ties(tx, person.id, actor, kept)
     # An ended link, too, would say that the school has to do with the parent.
     p = t.parent_links.c
     mine = (p.parent_id == person.id, p.child_id.in_(children))
     await tx.run(delete(t.parent_links).where(*mine))
     await _end_cases(tx, me, actor, school_id)
+    await openings.forget(tx, mxids, actor, school_id)
     for category in ("roster_ids", "exceptions", "roles"):
         table, rows = kept[category]
         # A role that has ended would keep the name among the school's people: so it goes.
@@ -319,11 +324,16 @@ async def _forget(
         await tx.run(delete(table).where(mine))
     await tx.run(delete(t.attempts).where(t.attempts.c.mxid.in_(me)))
     await tx.run(delete(t.absences).where(t.absences.c.mxid.in_(me)))
+    await tx.run(delete(t.reactions).where(t.reactions.c.mxid.in_(me)))
+    said = t.message_map.c.sender.in_(me)
+    await tx.run(update(t.message_map).where(said).values(sender=""))
     found = t.drifts.c
     await tx.run(delete(t.drifts).where(or_(found.actor.in_(me), found.subject.in_(me))))
     keys = [f"direct/{each}" for each in me]
     await tx.run(delete(t.rooms).where(or_(t.rooms.c.key.in_(keys), t.rooms.c.room_id.in_(direct))))
     for row in await tx.all(select(t.logins.c.id).where(t.logins.c.mxid.in_(me))):
+        for chat in await logins.chats_of(tx, row.id):
+            await logins.unlink(tx, chat.room_id)
         await tx.run(
             update(t.logins)
             .where(t.logins.c.id == row.id)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, true, update
 
 from sferum_bridge.school.opening import Opening
-from sferum_bridge.store import audit, news, schools
+from sferum_bridge.store import accounts, audit, news, schools
 from sferum_bridge.store.tables import openings
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ async def begin(
             until=until,
         )
     )
-    audit.record(tx, "console", OPENED, mxid, made.reason, school=school_id)
+    who = await _who(tx, mxid)
+    audit.record(tx, "console", OPENED, who, made.reason, school=school_id)
     await _tell(tx, OPENED, made)
     await schools.changed(tx, school_id)
     return made
@@ -58,10 +59,22 @@ async def end(tx: Tx, opening: Opening, actor: str) -> bool:
     if await tx.value(select(c.id).where(*still)) is None:
         return False
     await tx.run(update(openings).where(*still).values(ended_at=tx.now))
-    audit.record(tx, actor, ENDED, opening.mxid, school=opening.school_id)
+    await _record_end(tx, opening, actor)
     await _tell(tx, ENDED, opening)
-    await schools.changed(tx, opening.school_id)
     return True
+
+
+async def forget(tx: Tx, mxids: Collection[str], actor: str, school_id: str = "") -> None:
+    """End and forget everything that was ever opened to accounts, at one school if it is given.
+
+    Their owner is being erased, so nobody is told of them any more; what the log says stays.
+    """
+    c = openings.c
+    at = c.school_id == school_id if school_id else true()
+    mine = (c.mxid.in_(mxids), at)
+    for row in await tx.all(select(openings).where(*mine, c.ended_at.is_(None))):
+        await _record_end(tx, _read(row), actor)
+    await tx.run(delete(openings).where(*mine))
 
 
 async def holding(tx: Tx, school_id: str = "") -> Sequence[Opening]:
@@ -84,6 +97,18 @@ async def ever(tx: Tx) -> Sequence[Opening]:
     """Return all there were, the newest first."""
     query = select(openings).order_by(openings.c.since.desc(), openings.c.id)
     return [_read(row) for row in await tx.all(query)]
+
+
+async def _record_end(tx: Tx, opening: Opening, actor: str) -> None:
+    who = await _who(tx, opening.mxid)
+    audit.record(tx, actor, ENDED, who, school=opening.school_id)
+    await schools.changed(tx, opening.school_id)
+
+
+async def _who(tx: Tx, mxid: str) -> str:
+    """Return whom the log names: a person by id, an account that nobody here knows by its own."""
+    person = await accounts.person_of(tx, mxid)
+    return person.id if person else mxid
 
 
 async def _tell(tx: Tx, kind: str, opening: Opening) -> None:

@@ -127,7 +127,7 @@ async def inventory(tx: Tx, person_id: str, school_id: str = "") -> Mapping[str,
     """
     me = {person_id, *await accounts.mxids_of(tx, person_id)}
     if school_id:
-        kept = kept_at(person_id, school_id, await children_at(tx, person_id, school_id))
+        kept = kept_at(person_id, me, school_id, await children_at(tx, person_id, school_id))
     else:
         kept = {"profile": (t.people, t.people.c.id == person_id), **kept_of(person_id, me)}
     counts = {
@@ -179,25 +179,27 @@ def kept_of(person_id: str, me: set[str]) -> Mapping[str, tuple[Table, ColumnEle
         "logins": (t.logins, t.logins.c.mxid.in_(me)),
         "dialogues": (t.dialogues, t.dialogues.c.mxid.in_(me)),
         "direct_rooms": (t.direct_rooms, t.direct_rooms.c.mxid.in_(me)),
+        "openings": (t.openings, t.openings.c.mxid.in_(me)),
     }
 
 
 def kept_at(
-    person_id: str, school_id: str, children: Collection[str]
+    person_id: str, me: set[str], school_id: str, children: Collection[str]
 ) -> Mapping[str, tuple[Table, ColumnElement[bool]]]:
     """Return category → table and the rows of it that one school alone keeps about a person.
 
-    `children` are those of `children_at`.
+    `me` is the person by id and accounts; `children` are those of `children_at`.
     """
     expected, invites_, pupil = t.expected_parents.c, t.invites.c, t.pupil_invites.c
     links, exceptions = t.parent_links.c, t.overrides.c
-    whole = kept_of(person_id, {person_id})
+    whole = kept_of(person_id, me)
     here = {
         "roster_ids": t.roster_ids.c.school_id,
         "roles": t.assignments.c.school_id,
         "guardians": expected.school_id,
         "invites": invites_.school_id,
         "pupil_invites": pupil.school_id,
+        "openings": t.openings.c.school_id,
     }
     kept = {what: (whole[what][0], whole[what][1] & (c == school_id)) for what, c in here.items()}
     mine = (links.parent_id == person_id) & links.child_id.in_(children)

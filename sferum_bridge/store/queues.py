@@ -100,6 +100,14 @@ async def waiting(tx: Tx, queue: Queue, lane: str, limit: int) -> Sequence[Item]
     ]
 
 
+async def change(tx: Tx, queue: Queue, item_id: int, content: Any) -> None:
+    """Have a row that waits hold something else: how far its work has come."""
+    table = queue.table
+    sealed = tx.sealer.seal(content, queue.bell)
+    which = (table.c.id == item_id, table.c.done_at.is_(None))
+    await tx.run(update(table).where(*which).values(sealed=sealed))
+
+
 async def done(tx: Tx, queue: Queue, item_id: int) -> None:
     """Say that a row has had its effect; wipe what it held."""
     table = queue.table

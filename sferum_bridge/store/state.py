@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from sferum_bridge.store.tables import bridge_state
 
@@ -33,3 +33,8 @@ async def put(tx: Tx, key: str, value: str) -> None:
         .values(key=key, value=value)
         .on_conflict_do_update(index_elements=["key"], set_={"value": value})
     )
+
+
+async def drop(tx: Tx, key: str) -> None:
+    """Forget what is remembered under a name."""
+    await tx.run(delete(bridge_state).where(bridge_state.c.key == key))

@@ -424,6 +424,12 @@ chats = Table(
     # Whether members without a login of their own are heard through this one.
     Column("relay", Boolean, nullable=False),
     Column("linked_at", BigInteger, nullable=False),
+    # The last message that was queued, from which the history is asked for where something was
+    # lost; empty until its first messages were taken in.
+    Column("seen", Text, nullable=False, server_default=""),
+    Column("is_started", Boolean, nullable=False, server_default=false()),
+    # The event the bridge has pinned in the room.
+    Column("pinned_event", Text, nullable=False, server_default=""),
 )
 
 ghosts = Table(
@@ -486,7 +492,31 @@ message_map = Table(
     Column("event_id", Text, nullable=False),
     Column("from_matrix", Boolean, nullable=False),
     Column("mapped_at", BigInteger, nullable=False),
+    # Who said it here, where it came from the other network.
+    Column("sender", Text, nullable=False, server_default=""),
+    # What is shown, as a keyed hash, so that an edit that changes nothing is known.
+    Column("kind", Text, nullable=False, server_default=""),
+    Column("digest", Text, nullable=False, server_default=""),
+    Column("edits", Integer, nullable=False, server_default=text("0")),
+    Column("is_gone", Boolean, nullable=False, server_default=false()),
     Index("ix_message_map_event_id", "event_id"),
+)
+
+# Who has reacted how to a message of the other network, as far as it is shown here. `times` counts
+# the reactions of one person to one message, so that each is an event of its own.
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("login_id", Text, ForeignKey("logins.id"), primary_key=True),
+    Column("chat_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("emoji", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("mxid", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_reactions_event_id", "event_id"),
 )
 
 # What we are about to send to the network, noted before it goes, so that its echo is known even

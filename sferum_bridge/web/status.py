@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from sferum_bridge.store import chats, queues, schools
+from sferum_bridge.store import logins as stored_logins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,10 @@ class Status:
         """Return the numbers: no names, no message, only counts and opaque ids."""
         async with self._db.read() as tx:
             records = await schools.records(tx)
-            logins = await chats.all_logins(tx)
+            logins = [
+                (login, await stored_logins.standing(tx, login.id))
+                for login in await chats.all_logins(tx)
+            ]
             linked = await chats.all_chats(tx)
             waiting = {
                 queue.bell: len(await queues.lanes(tx, queue))
@@ -78,6 +82,9 @@ class Status:
                 for record in records
             ],
             "lanes_waiting": waiting,
-            "logins": [{"id": login.id, "expired": login.expired} for login in logins],
+            "logins": [
+                {"id": login.id, "expired": login.expired, "since": at.since, "heard": at.heard}
+                for login, at in logins
+            ],
             "linked_chats": len(linked),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from sferum_bridge.cli import main
 from tests.support.bridge import BridgedSchool
+from tests.support.bridge import until as until_true
 from tests.support.scenario import Town
 
 if TYPE_CHECKING:
@@ -85,6 +87,35 @@ async def test_it_is_closed_before_its_time(town: Town) -> None:
     await root.gets_into("parents", "5А")
     await contour(town, "close", made["id"])
     await root.gets_out_of("parents", "5А")
+    assert await tries_to_join(town, root) in {403, 404}
+
+
+async def test_it_ends_in_time_though_the_bridge_is_stopped(town: Town) -> None:
+    root, head = await town.outsider("Оператор"), await town.administrator()
+    until = datetime.now(UTC) + timedelta(seconds=15)
+    made = await opens(town, root, "--until", until.isoformat())
+    room = await town.bridged.room("parents", "5А")
+    await root.gets_into("parents", "5А")
+    await town.bridged.stop_bridge()
+    await root.client.say(room, "Это оператор сервера.")
+
+    async def says_nothing_more() -> bool:
+        where = f"rooms/{room}/send/m.room.message/{secrets.token_hex(8)}"
+        message = {"msgtype": "m.text", "body": "И ещё."}
+        status, _ = await root.client.call("PUT", where, message)
+        return bool(status == 403)
+
+    await until_true(says_nothing_more)
+    assert datetime.now(UTC) >= until
+    await root.gets_out_of("parents", "5А")
+    assert await tries_to_join(town, root) in {403, 404}
+    assert await town.actions_about(root.mxid) == ["contour.open"], "the bridge was not there"
+    await town.bridged.start_bridge()
+    await head.hears(root.mxid, "закрыт")
+    await town.bridged.settled()
+    assert await town.actions_about(root.mxid) == ["contour.open", "contour.end"]
+    status = json.loads(await contour(town, "status", "--all", "--json"))
+    assert made["id"] in {row["id"] for row in status}
     assert await tries_to_join(town, root) in {403, 404}
 
 

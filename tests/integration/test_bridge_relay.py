@@ -150,10 +150,11 @@ async def test_a_file_is_answered_not_swallowed(relayed: Relayed) -> None:
         status, _ = await relayed.pupil.call("PUT", where, content)
         assert status == 200
 
-    async def told() -> list[str]:
-        return [b for _, b in await relayed.pupil.texts(chat) if "только в Matrix" in b]
+    async def told() -> bool:
+        bodies = [b for _, b in await relayed.pupil.texts(chat) if "не отдаёт" in b]
+        return len(bodies) == 2
 
-    assert len(await until(told)) == 1
+    await until(told)
 
 
 async def test_what_the_network_refuses_is_told(relayed: Relayed) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from ruamel.yaml import YAML
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from sferum_bridge.app import opened_homeserver
 from sferum_bridge.matrix.creation import MARK, RoomMaker
 from sferum_bridge.school.layout import MODERATOR, Kind, WantedRoom, layout
 from sferum_bridge.store import accounts, rooms, schools
-from sferum_bridge.store.tables import assignments
+from sferum_bridge.store.tables import assignments, drifts, inbox
 from tests.support.bridge import BOT, BridgedSchool, until
 from tests.support.ports import reserve_port
 
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from tests.support.bridge import Client
     from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+CALL_MEMBER = "org.matrix.msc3401.call.member"
 CHANGING = ("createRoom", "invite", "join", "kick", "set_state", "state", "register", "device")
 
 
@@ -124,6 +128,66 @@ async def test_rooms_have_the_shape_the_design_says(bridged: BridgedSchool) -> N
         )
 
 
+async def test_who_may_speak_in_a_room_may_be_in_its_calls(bridged: BridgedSchool) -> None:
+    school = await bridged.school()
+    pupil = await bridged.client(school.enrolments[0].person_id)
+    class_id = school.enrolments[0].class_id
+    lead = next(each for each in school.leaderships if each.class_id == class_id)
+    teacher = await bridged.client(lead.person_id)
+    class_name = school.classes[class_id].name
+    for kind, client, expected in (
+        ("pupils", pupil, 200),
+        ("pupils", teacher, 200),
+        ("materials", pupil, 403),
+        ("materials", teacher, 200),
+    ):
+        room_id = await bridged.room(kind, class_name)
+        assert await joins_the_call(client, room_id) == expected, (kind, client.mxid)
+
+
+async def joins_the_call(client: Client, room_id: str) -> int:
+    """Say in a room that one is in its call, as Element Call does; return the status."""
+    content = {"application": "m.call", "call_id": "", "device_id": "PHONE", "foci_preferred": []}
+    where = f"rooms/{room_id}/state/{CALL_MEMBER}/_{client.mxid}_PHONE_m.call"
+    status, _ = await client.call("PUT", where, content)
+    if status == 200:
+        assert (await client.call("PUT", where, {}))[0] == 200
+    return int(status)
+
+
+async def test_a_room_of_the_first_release_gets_todays_powers_and_nobody_is_told(
+    bridged: BridgedSchool,
+) -> None:
+    school = await bridged.school()
+    enrolment = school.enrolments[0]
+    pupil = await bridged.client(enrolment.person_id)
+    room_id = await bridged.room("pupils", school.classes[enrolment.class_id].name)
+    await bridged.stop_bridge()
+    levels = (await state_of(bridged, room_id))["m.room.power_levels", ""]
+    levels["events"] = {k: v for k, v in levels["events"].items() if "call.member" not in k}
+    where = f"rooms/{room_id}/state/m.room.power_levels/"
+    assert (await bridged.bot_calls("PUT", where, levels))[0] == 200
+    assert await joins_the_call(pupil, room_id) == 403
+    async with bridged.database() as db, db.write() as tx:
+        record = await rooms.by_room_id(tx, room_id)
+        assert record is not None
+        key, actual = record.key, {k: v for k, v in record.actual.items() if k != "levels"}
+        await rooms.set_actual(tx, key, actual)
+        await rooms.stir(tx, [room_id])
+    await bridged.start_bridge()
+
+    async def renewed_and_looked_at() -> bool:
+        async with bridged.database() as db, db.read() as tx:
+            record = await rooms.by_room_id(tx, room_id)
+            done = record is not None and "levels" in record.actual
+            return done and key not in await rooms.stirred(tx)
+
+    await until(renewed_and_looked_at)
+    assert await joins_the_call(pupil, room_id) == 200
+    async with bridged.database() as db, db.read() as tx:
+        assert await tx.all(select(drifts).where(drifts.c.room_id == room_id)) == []
+
+
 async def test_rooms_hang_in_their_spaces(bridged: BridgedSchool) -> None:
     wanted = {w.room.key: w for w in await wanted_rooms(bridged)}
     for each in wanted.values():
@@ -214,6 +278,46 @@ async def test_a_killed_bridge_goes_on_and_creates_nothing_twice(bridged: Bridge
     status = await bridged.settled()
     assert (await bridged.bot_calls("GET", "joined_rooms"))[1]["joined_rooms"] == before
     assert not {k: n for k, n in status["requests"].items() if k in CHANGING}
+    # Nor does it wait until the homeserver, which found it away, tries again by itself.
+    assert status["requests"]["ping"] == 1
+
+
+async def test_what_a_homeserver_that_ended_while_sending_kept_arrives(
+    bridged: BridgedSchool,
+) -> None:
+    if bridged.synapse.settings.database is not None:
+        pytest.skip("looks into Synapse's SQLite file")
+    school = await bridged.school()
+    pupil = await bridged.client(school.enrolments[0].person_id)
+    chat = await pupil.direct_chat()
+    await bridged.kill_bridge()
+    kept = await pupil.say(chat, "помощь")
+    path = bridged.folder / "homeserver.db"
+
+    async def is_kept() -> bool:
+        with closing(sqlite3.connect(path)) as db:
+            rows = db.execute("SELECT event_ids FROM application_services_txns").fetchall()
+        return any(kept in row[0] for row in rows)
+
+    await until(is_kept)
+    await bridged.synapse.stop()
+    with closing(sqlite3.connect(path)) as db, db:
+        # As where it ended before it noted that the bridge is away: nobody looks after it.
+        db.execute("DELETE FROM application_services_state")
+    await bridged.synapse.start()
+    await bridged.start_bridge()
+    # Nothing is said before it listens: one more failure would have everything sent again.
+    await until(bridged.status)
+
+    async def arrived() -> bool:
+        # It sends nothing without something new; whoever waits for an answer writes again.
+        await pupil.say(chat, "помощь")
+        async with bridged.database() as db, db.read() as tx:
+            known = select(inbox.c.id).where(inbox.c.event_id == kept)
+            return await tx.value(known) is not None
+
+    await until(arrived)
+    await bridged.settled()
 
 
 async def test_the_bridge_stops_cleanly_when_asked(bridged: BridgedSchool) -> None:

@@ -28,6 +28,7 @@ from sferum_bridge.store import (
     kin,
     mails,
     news,
+    openings,
     privacy,
     pupil_invites,
     queues,
@@ -144,6 +145,28 @@ async def test_one_school_erases_its_own_and_the_other_keeps_everything(
         plan = await apply(tx, here, CHILD)
         assert [(c.doubt, c.candidates) for c in plan.conflicts] == [(Doubt.ERASED, (child,))]
         assert plan.people_to_add == ()
+
+
+async def test_what_is_open_to_the_account_ends_at_the_school_that_erases(
+    database: Database,
+) -> None:
+    async with database.write() as tx:
+        here, there, child, _ = await a_child_of_two_schools(tx)
+        for school_id in (here, there):
+            await openings.begin(tx, school_id, MXID, ["staff/s"], "why", tx.now + DAY)
+        before = {record.id: record.wanted for record in await schools.records(tx)}
+    async with database.write() as tx:
+        done = await erasing.erase(tx, child, "console", "wish", school_id=here)
+    assert done.destroyed["openings"] == 1
+    async with database.read() as tx:
+        assert [one.school_id for one in await openings.ever(tx)] == [there]
+        log = await audit.entries(tx, people={child}, school_ids=[here])
+        assert [e.actor for e in log if e.action == "contour.end"] == ["console"]
+        after = {record.id: record.wanted for record in await schools.records(tx)}
+        assert after[here] > before[here], "its rooms are looked at"
+    async with database.write() as tx:
+        await erasing.erase(tx, child, "console", "wish", school_id=there)
+        assert await openings.ever(tx) == []
 
 
 async def test_with_the_last_school_goes_the_person(database: Database) -> None:

@@ -35,6 +35,7 @@ from sferum_bridge.store import (
     invites,
     kin,
     mails,
+    openings,
     privacy,
     pupil_invites,
     queues,
@@ -123,6 +124,7 @@ async def a_life(tx: Tx) -> tuple[str, str, str]:
     await dialogues.open_dialogue(tx, MXID, {"topic": "confirm", "invite": "x"})
     await dialogues.add_offer(tx, "$event", "✅", FATHER, f"одобрить {child} {father}")
     await dialogues.note_attempt(tx, MXID, "code")
+    await openings.begin(tx, school_id, MXID, ["staff/s"], "complaint No. 17", tx.now + DAY)
     await queues.put(tx, queues.OUTBOX, f"name/{MXID}", "name", {"mxid": MXID, "name": "Уника"})
     await queues.put(tx, queues.INBOX, "bot/!direct:school.example", "$said", {"body": "Уника"})
     return school_id, child, father
@@ -157,6 +159,7 @@ async def test_after_an_erasure_no_row_of_any_table_holds_anything_of_it(
         assert (await accounts.person(tx, father)) is not None
         school = await schools.load(tx, school_id)
         log = await audit.entries(tx, people={child})
+        assert await openings.ever(tx) == [], "and nothing is open to the account any more"
     for table, said in told.items():
         # An account that nobody knew yet is its own id in the log.
         log_of_accounts = {"@unika"} if table == "audit" else set()
@@ -169,6 +172,7 @@ async def test_after_an_erasure_no_row_of_any_table_holds_anything_of_it(
     assert recorded >= {
         *("privacy.erase", "parent.unlink", "assignment.end", "guardian.remove"),
         *("invite.revoke", "pupil-invite.revoke", "erasure.approved", "correction.withdrawn"),
+        "contour.end",
     }
     assert log[0].action == "account.close"
 
@@ -184,6 +188,39 @@ async def test_the_other_people_keep_what_is_theirs(database: Database) -> None:
     assert [row["relation"] for row in before["guardians"]] == ["father"]
     assert after["guardians"] == []
     assert [(row["state"], row["given_name"]) for row in after["family"]] == [("ended", "")]
+
+
+async def test_who_was_let_into_rooms_in_an_emergency_is_told_to_those_in_them(
+    database: Database, clock: Clock
+) -> None:
+    async with database.write() as tx:
+        school_id, child, father = await a_life(tx)
+        class_id = (await schools.load(tx, school_id)).enrolments[0].class_id
+        key = f"parents/{class_id}"
+        await rooms.intend(tx, key, school_id, "parents")
+        await rooms.created(tx, key, "!parents")
+        await rooms.set_member(tx, "!parents", FATHER, "join")
+        begun = await openings.begin(
+            tx, school_id, "@root:school.example", [key, "staff/s"], "a complaint", tx.now + DAY
+        )
+    clock.now += DAY // 2
+    async with database.write() as tx:
+        await openings.end(tx, begun, "console")
+        fathers, childs = [await dossier.gather(tx, who) for who in (father, child)]
+        name = (await schools.load(tx, school_id)).classes[class_id].name
+        log = await audit.entries(tx, people={child})
+    [row] = fathers["openings"]
+    assert {k: v for k, v in row.items() if k not in {"since", "until"}} == {
+        "school": SCHOOL,
+        "room": "parents",
+        "class": name,
+        "who": "operator",
+    }
+    assert row["since"] < row["until"]
+    assert [(row["room"], row["who"]) for row in childs["openings"]] == [("staff", "self")]
+    assert "complaint" not in json.dumps([fathers["openings"], childs["openings"]])
+    # Of an account whose owner is known the log names the person, and so do the school's pages.
+    assert "contour.open" in {entry.action for entry in log}
 
 
 async def test_a_second_erasure_changes_nothing(database: Database, clock: Clock) -> None:

@@ -37,6 +37,7 @@ from tests.support.bot import (
     settle,
 )
 from tests.support.databases import KEY
+from tests.support.sferum import absent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,7 +101,8 @@ def _world(db: Database, ids: dict[str, str], **settings: Any) -> World:
         return []
 
     texts = Texts()
-    bot = Bot(db, texts, BotSettings(**{**SETTINGS, **settings}), join, name_of, contacts_of)
+    chosen = BotSettings(**{**SETTINGS, **settings})
+    bot = Bot(db, texts, chosen, join, name_of, contacts_of, **absent(db))
     return World(db, bot, texts, {}, [], {}, ids)
 
 

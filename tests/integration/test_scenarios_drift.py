@@ -21,6 +21,7 @@ from tests.support.scenario import Town
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.support.postgres import PostgresServer
     from tests.support.scenario import Who
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -294,6 +295,44 @@ async def test_37_what_cannot_be_repaired_is_reported_in_one_line(town: Town) ->
     assert (code, out.strip()) == (0, "Every room is as it should be.")
 
 
+async def test_37_a_room_made_anew_goes_on_with_the_linked_chat(town: Town) -> None:
+    teacher = await town.class_teacher("5А")
+    old = await town.bridged.room("pupils", "5А")
+    people = ("Знайка Лунный",)
+    chat = await town.bridged.link_chat(teacher.person_id, old, "5А ученики", people, relay=True)
+    control = town.bridged.standin.control
+
+    async def arrives(body: str, room: str) -> None:
+        await control.post(chat.others[0], chat.chat, body)
+
+        async def there() -> bool:
+            return body in [said for _, said in await teacher.client.texts(room)]
+
+        await until(there)
+
+    await arrives("до замены", old)
+    code, _ = await rooms_command(town, "renew", old, "--yes")
+    assert code == 0
+
+    async def renewed() -> str:
+        room = await town.bridged.room("pupils", "5А")
+        return room if room != old else ""
+
+    new = str(await until(renewed))
+    await teacher.gets_into("pupils", "5А")
+    await arrives("после замены", new)
+    assert "после замены" not in [said for _, said in await teacher.client.texts(old)]
+    assert "до замены" in [said for _, said in await teacher.client.texts(old)]
+    assert "до замены" not in [said for _, said in await teacher.client.texts(new)]
+    await teacher.client.say(new, "ответ из новой комнаты")
+
+    async def answered() -> bool:
+        said = [message["text"] for message in await control.messages(chat.chat)]
+        return "ответ из новой комнаты" in said
+
+    await until(answered)
+
+
 async def test_37_what_is_done_in_the_bots_own_name_is_found_by_a_look(town: Town) -> None:
     stranger, room = await town.outsider(), await town.bridged.room("materials", "5А")
     space = await town.bridged.room("class", "5А")
@@ -359,11 +398,13 @@ async def test_37_nobody_replaces_an_account_they_have_no_right_to(town: Town) -
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """Give a settled school whose homeserver has the extension."""
+async def closed(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> AsyncIterator[Town]:
+    """Give a settled school on PostgreSQL whose homeserver has the extension."""
     folder = tmp_path_factory.mktemp("closed")
     settings = {"summary_minutes": 0}
-    school = await BridgedSchool.start(folder, classes=("5А",), pupils=1, rooms=settings)
+    school = await BridgedSchool.start(folder, postgres, classes=("5А",), pupils=1, rooms=settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(school.stop)
         yield await Town.open(school, stack)

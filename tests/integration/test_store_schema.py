@@ -83,7 +83,7 @@ async def test_checks_defaults_and_partial_indexes_are_the_same_too(database: Da
 
 
 async def test_up_down_up(database: Database) -> None:
-    assert await migrate.current(database) == "0004"
+    assert await migrate.current(database) == "0006"
     await migrate.check(database)
     await migrate.downgrade(database)
     assert await tables_of(database) <= {"alembic_version"}

@@ -21,6 +21,7 @@ from sferum_bridge.school import kinship
 from sferum_bridge.store import accounts, dialogues, kin, queues, schools, tables
 from sferum_bridge.store.database import Database, _Sqlite, open_database
 from sferum_bridge.store.sealing import Sealer
+from tests.support.sferum import Sferum
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -90,6 +91,7 @@ class World:
     joined: list[str]
     verified: dict[str, list[tuple[str, str]]]
     ids: dict[str, str] = field(default_factory=dict)
+    sferum: Sferum = field(default_factory=Sferum)
     renamed: dict[str, str] = field(default_factory=dict)
     """Matrix id → the name the bot had the account be shown by."""
     now: int = 1_790_000_000_000
@@ -257,8 +259,18 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
 
     world: World | None = None
     async with _Home.lent(clock) as (db, ids):
-        bot = Bot(db, texts, BotSettings(**{**SETTINGS, **settings}), join, name_of, contacts_of)
-        world = World(db, bot, texts, names, joined, verified, ids)
+        sferum = Sferum()
+        bot = Bot(
+            db,
+            texts,
+            BotSettings(**{**SETTINGS, **settings}),
+            join,
+            name_of,
+            contacts_of,
+            hide=sferum.hide,
+            messenger=sferum.messenger(db),
+        )
+        world = World(db, bot, texts, names, joined, verified, ids, sferum)
         yield world
 
 

@@ -18,12 +18,12 @@ from ruamel.yaml import YAML
 from sqlalchemy import select
 
 from sferum_bridge import config as settings
-from sferum_bridge.app import SFERUM, opened_database, opened_homeserver, registrar
+from sferum_bridge.app import opened_database, opened_homeserver, registrar
 from sferum_bridge.cli.setup import write_registrations
 from sferum_bridge.demo.processes import ChildProcess
 from sferum_bridge.demo.synapse import SynapseProcess
 from sferum_bridge.roster import make_plan, read, write_sample
-from sferum_bridge.store import accounts, audit, chats, enrol, rooms, schools
+from sferum_bridge.store import accounts, audit, chats, enrol, logins, rooms, schools
 from sferum_bridge.store.tables import parent_links, people
 from tests.support.ports import reserve_port
 from tests.support.standin import StandIn
@@ -336,7 +336,7 @@ class BridgedSchool:
         chat = await control.add_chat(title, owner.user_id, [user.user_id for user in users])
         async with self.database() as db, db.write() as tx:
             login = await chats.save_login(
-                tx, SFERUM, str(owner.user_id), owner.name, mxid, owner.cookie
+                tx, logins.SFERUM, str(owner.user_id), owner.name, mxid, owner.cookie
             )
             peer = str(chat.peers[owner.user_id])
             await chats.link(tx, chats.Chat(login, peer, room_id, relay))

@@ -23,6 +23,7 @@ from sferum_bridge.store.database import Database, is_away, open_database
 from sferum_bridge.store.sealing import Sealer
 from tests.support.bot import SETTINGS
 from tests.support.databases import KEY
+from tests.support.sferum import absent
 
 if TYPE_CHECKING:
     from sferum_bridge.store.queues import Item
@@ -41,7 +42,8 @@ async def main(url: str, races: list[tuple[float, str, str]]) -> None:
         return []
 
     db = open_database(url, Sealer(KEY))
-    bot = Bot(db, Texts(), BotSettings(**cast("Any", SETTINGS)), nothing, name_of, contacts_of)
+    chosen = BotSettings(**cast("Any", SETTINGS))
+    bot = Bot(db, Texts(), chosen, nothing, name_of, contacts_of, **absent(db))
     try:
         items = [
             await _queue(db, number, mxid, text) for number, (_, mxid, text) in enumerate(races)

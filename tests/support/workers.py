@@ -36,35 +36,65 @@ class MainProcess(SynapseProcess):
         self, settings: SynapseSettings, redis_port: int, listed: Mapping[str, int]
     ) -> None:
         super().__init__(settings)
-        self._redis = {"enabled": True, "host": _HOST, "port": redis_port}
+        self._redis_port = redis_port
         self._replication = reserve_port()
         self._listed = listed
         """Workers in `instance_map`, and their replication ports."""
 
     def _config(self) -> dict[str, Any]:
-        config = super()._config()
         places = {"main": self._replication, **self._listed}
-        return {
-            **config,
-            "listeners": [*config["listeners"], _listener(self._replication, "replication")],
-            "redis": self._redis,
-            "instance_map": {name: {"host": _HOST, "port": at} for name, at in places.items()},
-        }
+        return clustered(super()._config(), self._redis_port, places)
+
+
+def clustered(
+    config: Mapping[str, Any], redis_port: int, places: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return the settings of a main process that has workers.
+
+    Args:
+        config: Its settings without.
+        redis_port: Where Redis listens.
+        places: Process → port of its replication listener; `main` is one of them.
+    """
+    return {
+        **config,
+        "listeners": [*config["listeners"], listener(places["main"], "replication")],
+        "redis": {"enabled": True, "host": _HOST, "port": redis_port},
+        "instance_map": {name: {"host": _HOST, "port": at} for name, at in places.items()},
+    }
+
+
+def redis_at(port: int, folder: Path) -> ChildProcess:
+    """Return a Redis that keeps nothing, not started yet."""
+    return ChildProcess(
+        "Redis",
+        [REDIS, "--port", str(port), "--bind", _HOST, "--save", "", "--appendonly", "no"],
+        log_path=folder / "redis.log",
+        cwd=folder,
+    )
 
 
 class Worker:
-    """A generic worker that serves clients."""
+    """A generic worker that serves clients, and whom `serves` says beside them."""
 
-    def __init__(self, main: MainProcess, name: str, port: int, **config: Any) -> None:
+    def __init__(
+        self,
+        main: SynapseProcess,
+        name: str,
+        port: int,
+        *,
+        serves: Sequence[str] = ("client",),
+        **config: Any,
+    ) -> None:
         folder = main.settings.folder
         self.name = name
-        self._url = f"http://{_HOST}:{port}"
+        self.url = f"http://{_HOST}:{port}"
         path = folder / f"{name}.yaml"
         content = {
             "worker_app": "synapse.app.generic_worker",
             "worker_name": name,
             "worker_log_config": str(folder / "log.yaml"),
-            "worker_listeners": [_listener(port, "client", "replication")],
+            "worker_listeners": [listener(port, *serves, "replication")],
             **config,
         }
         YAML().dump(content, path)
@@ -76,6 +106,7 @@ class Worker:
             ],
             log_path=folder / f"{name}.out",
             cwd=folder,
+            environment=main.settings.environment,
         )
 
     async def start(self) -> None:
@@ -88,7 +119,7 @@ class Worker:
 
     async def _healthy(self, session: aiohttp.ClientSession) -> bool:
         try:
-            async with session.get(f"{self._url}/health") as answer:
+            async with session.get(f"{self.url}/health") as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
@@ -104,7 +135,7 @@ class Cluster:
 
     def at(self, worker: Worker) -> Homeserver:
         """Return the same homeserver as clients of a worker see it."""
-        return _At(self.main, worker._url)
+        return _At(self.main, worker.url)
 
 
 class _At(Homeserver):
@@ -141,12 +172,7 @@ async def running_cluster(
         with_module: Whether our module is loaded.
     """
     redis_port = reserve_port()
-    redis = ChildProcess(
-        "Redis",
-        [REDIS, "--port", str(redis_port), "--bind", _HOST, "--save", "", "--appendonly", "no"],
-        log_path=folder / "redis.log",
-        cwd=folder,
-    )
+    redis = redis_at(redis_port, folder)
     registration, bot = write_registration(folder)
     secret = "s" * 43
     settings = settings_for(
@@ -185,7 +211,8 @@ async def _register(server: Homeserver, bot: Account) -> None:
     assert answer.status == 200, answer
 
 
-def _listener(port: int, *names: str) -> dict[str, Any]:
+def listener(port: int, *names: str) -> dict[str, Any]:
+    """Return a listener of Synapse on this machine, without TLS."""
     return {
         "type": "http",
         "port": port,

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sferum_bridge.bot import commands
 from sferum_bridge.matrix.appservice import Appservice
 from sferum_bridge.matrix.door import Door
-from sferum_bridge.relay import convert
+from sferum_bridge.relay.to_matrix import DOUBLE_PUPPET
 from sferum_bridge.store import queues, rooms, tables
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
@@ -50,18 +50,22 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     await db.close()
 
 
+def appservice(db: Database, **more: Any) -> Appservice:
+    door = Door(
+        bot_mxid=BOT,
+        ghost_prefix="sferum_",
+        own_mark=DOUBLE_PUPPET,
+        is_command=lambda body: commands.parse(body, prefix="!", direct=False) is not None,
+    )
+    return Appservice(db, "hs-secret", door, **more)
+
+
 @pytest.fixture
 async def client(
     db: Database, aiohttp_client: Callable[[web.Application], Awaitable[TestClient[Any, Any]]]
 ) -> TestClient[Any, Any]:
-    door = Door(
-        bot_mxid=BOT,
-        ghost_prefix="sferum_",
-        own_mark=convert.DOUBLE_PUPPET,
-        is_command=lambda body: commands.parse(body, prefix="!", direct=False) is not None,
-    )
     application = web.Application()
-    application.add_routes(Appservice(db, "hs-secret", door).routes())
+    application.add_routes(appservice(db).routes())
     return await aiohttp_client(application)
 
 
@@ -103,6 +107,21 @@ async def test_only_the_homeserver_is_listened_to(
 ) -> None:
     assert await put(client, [event()], token=token) == 403
     assert await queued(db) == {}
+
+
+async def test_the_second_transaction_is_asked_for_once_more_and_never_again(
+    db: Database, aiohttp_client: Callable[[web.Application], Awaitable[TestClient[Any, Any]]]
+) -> None:
+    application = web.Application()
+    application.add_routes(appservice(db, asks_again=True).routes())
+    client = await aiohttp_client(application)
+    assert await put(client, [event(9)], token="wrong") == 403
+    assert await put(client, [event(1)], txn="7") == 200
+    assert await put(client, [event(3)], txn="9") == 503
+    assert await queued(db) == {f"bot/{DIRECT}": ["$e1"]}
+    # What was held back comes first.
+    assert [await put(client, [event(n)], txn=str(n)) for n in (2, 3, 4)] == [200] * 3
+    assert await queued(db) == {f"bot/{DIRECT}": ["$e1", "$e2", "$e3", "$e4"]}
 
 
 async def test_a_transaction_twice_is_queued_once_in_order(
@@ -150,11 +169,21 @@ def text(body: str) -> Mapping[str, str]:
         ({"room_id": LINKED}, f"relay/{LINKED}"),
         ({"room_id": LINKED, "content": text("!whoami")}, f"bot/{LINKED}"),
         ({"room_id": LINKED, "content": {"msgtype": "m.image", "body": 5}}, f"relay/{LINKED}"),
-        ({"room_id": LINKED, "type": "m.reaction"}, ""),
+        ({"room_id": LINKED, "type": "m.reaction"}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "type": "m.room.redaction"}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "type": "m.sticker"}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "type": "m.poll.start"}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "type": "m.room.encrypted"}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "type": "m.room.topic", "state_key": ""}, ""),
+        ({"room_id": LINKED, "content": text("!повторить")}, f"relay/{LINKED}"),
+        ({"room_id": LINKED, "type": "m.room.redaction", "sender": BOT}, ""),
+        ({"room_id": PUPILS, "type": "m.sticker"}, ""),
+        ({"type": "m.sticker"}, ""),
+        ({"type": "m.room.redaction"}, ""),
         ({"room_id": LINKED, "sender": BOT}, ""),
         ({"room_id": LINKED, "sender": "@sferum_5:school.example"}, ""),
         (
-            {"room_id": LINKED, "content": {**text("x"), convert.DOUBLE_PUPPET: "sferum"}},
+            {"room_id": LINKED, "content": {**text("x"), DOUBLE_PUPPET: "sferum"}},
             "",
         ),
         ({"room_id": PUPILS, "type": "m.room.member", "state_key": BOT}, ""),
@@ -170,6 +199,30 @@ async def test_the_door_lets_in_only_what_is_somebodys_business(
 ) -> None:
     assert await put(client, [event(**changes)]) == 200
     assert list(await queued(db)) == ([lane] if lane else [])
+
+
+@pytest.mark.parametrize("key", ["ephemeral", "de.sorunome.msc2409.ephemeral"])
+async def test_what_is_of_the_moment_is_handed_on_and_never_stored(
+    db: Database,
+    aiohttp_client: Callable[[web.Application], Awaitable[TestClient[Any, Any]]],
+    key: str,
+) -> None:
+    heard: list[Any] = []
+    door = Door(bot_mxid=BOT, ghost_prefix="sferum_", own_mark="x", is_command=lambda _: False)
+    application = web.Application()
+    application.add_routes(Appservice(db, "hs-secret", door, heard.extend).routes())
+    client = await aiohttp_client(application)
+    typing = {"type": "m.typing", "room_id": LINKED, "content": {"user_ids": ["@a:b"]}}
+    everything: list[Any] = [[typing], {}, None, "x"]
+    for given in everything:
+        async with client.put(
+            "/_matrix/app/v1/transactions/1",
+            json={"events": [], key: given},
+            headers={"Authorization": "Bearer hs-secret"},
+        ) as answer:
+            assert answer.status == 200
+    assert heard == [typing]
+    assert await queued(db) == {}
 
 
 async def test_ghosts_and_rooms_are_not_made_on_demand(client: TestClient[Any, Any]) -> None:

@@ -78,6 +78,18 @@ async def test_the_mother_confirms_by_command(world: World) -> None:
     assert "ждёт" not in parents.body
 
 
+async def test_an_account_of_another_server_learns_nothing_by_a_code(world: World) -> None:
+    mother = "@mama:elsewhere.example"
+    code = await world.invite()
+    [nothing] = await world.write(mother, "привет")
+    for text in (code, f"https://school.example/i/{code}", "да", "подтвердить"):
+        [answer] = await world.write(mother, text)
+        assert answer.body == nothing.body
+    assert await world.links() == []
+    await world.become_parent(MOTHER, code)
+    assert len(await world.links()) == 1
+
+
 async def test_the_mother_confirms_by_tapping_the_offered_reaction(world: World) -> None:
     [question] = await world.write(MOTHER, f"https://school.example/i/{await world.invite()}")
     assert await world.tap(MOTHER, question, "✅\ufe0f")

@@ -28,6 +28,7 @@ TEXTS = Texts()
 WHEN = datetime(2026, 9, 14, 10, 32, tzinfo=UTC)
 SPECIAL: dict[str, Any] = {"until": WHEN, "minutes": 3, "action": Action.INVITE, "has_subject": 1}
 SPECIAL |= {"at": WHEN, "cause": Cause.FULL, "typed": 1, "creates": 1, "count": 3, "least": 10}
+SPECIAL |= {"heard": WHEN, "outside": 3, "here": 3}
 SPECIAL |= {"given": WHEN, "withdrawn": WHEN, "since": WHEN, "day": WHEN}
 
 

@@ -187,5 +187,5 @@ def test_the_rule() -> None:
     assert opening.check("why", **{**for_an_hour, "until": 10}) is Refusal.OVER
     one = Opening("7", "s", ROOT, frozenset({"staff/s"}), "why", 10, 20)
     assert [one.holds(now) for now in (9, 10, 19, 20)] == [False, True, True, False]
-    assert opening.admitted([one], "staff/s") == {ROOT: "break/7"}
+    assert opening.admitted([one], "staff/s") == {ROOT: "until/20/7"}
     assert opening.admitted([one], "parents/c") == {}

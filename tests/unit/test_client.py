@@ -11,7 +11,7 @@ from aiohttp import web
 from mautrix.errors import MatrixRequestError, MForbidden
 
 from sferum_bridge.matrix import client as client_module
-from sferum_bridge.matrix.client import Homeserver, UnknownOutcome, path
+from sferum_bridge.matrix.client import Homeserver, TryAgain, UnknownOutcome, path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -90,6 +90,37 @@ async def test_an_absent_homeserver_is_waited_for_and_said_once(
     assert not homeserver.away
 
 
+async def test_an_error_of_the_homeservers_own_is_tried_again_for_a_while(
+    homeserver: Homeserver, script: Script
+) -> None:
+    script.answers = [*[(500, {"errcode": "M_UNKNOWN"})] * 5, (200, {"event_id": "$a"})]
+    assert await homeserver.send("!r", "m.room.message", "t", {}) == "$a"
+    assert len(script.asked) == 6
+    script.answers = [(500, "")] * 9
+    with pytest.raises(TryAgain):
+        await homeserver.join("!r")
+    assert len(script.answers) == 3
+
+
+async def test_a_room_whose_creation_failed_is_not_created_again_by_itself(
+    homeserver: Homeserver, script: Script
+) -> None:
+    script.answers = [(500, ""), (200, {"room_id": "!second"})]
+    with pytest.raises(TryAgain):
+        await homeserver.create_room({})
+    assert len(script.asked) == 1
+
+
+async def test_what_says_the_time_is_said_anew_at_every_try(
+    homeserver: Homeserver, script: Script
+) -> None:
+    script.answers = [(502, ""), (503, ""), (200, {})]
+    times = iter(range(3))
+    await homeserver.request("GET", "/facts", headers=lambda: {"X-Time": str(next(times))})
+    assert [headers["X-Time"] for _, _, headers, _ in script.asked] == ["0", "1", "2"]
+    assert {headers["Authorization"] for _, _, headers, _ in script.asked} == {"Bearer as"}
+
+
 @pytest.mark.parametrize("answer", ["cut", (502, ""), (504, "")])
 async def test_a_room_is_never_created_twice_by_itself(
     homeserver: Homeserver, script: Script, answer: Any
@@ -141,6 +172,24 @@ async def test_a_hidden_profile_is_no_error(homeserver: Homeserver, script: Scri
     script.answers = [(403, {"errcode": "M_FORBIDDEN"}), (200, {"displayname": 7})]
     assert await homeserver.name_of("@a:b") == ""
     assert await homeserver.name_of("@a:b") == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "reaches"),
+    [
+        ((200, {"duration_ms": 3}), True),
+        ((502, {"errcode": "M_CONNECTION_FAILED"}), False),
+        # Another id than the bridge writes: nothing is known by that.
+        ((403, {"errcode": "M_FORBIDDEN"}), True),
+    ],
+)
+async def test_what_is_held_back_is_asked_for_once(
+    homeserver: Homeserver, script: Script, answer: Any, *, reaches: bool
+) -> None:
+    script.answers = [answer]
+    assert await homeserver.ask_for_events("sferum-bridge") is reaches
+    [(method, where, _, _)] = script.asked
+    assert (method, where) == ("POST", "/_matrix/client/v1/appservice/sferum-bridge/ping")
 
 
 def test_segments_are_quoted() -> None:

@@ -359,3 +359,16 @@ def test_in_ones_own_room_everybody_may_meet_the_newcomer(
         return
     for user in company:
         assert may_meet(target, user, facts) or facts.service & {target, user}
+
+
+@given(user_ids, user_ids, all_facts, all_facts, st.sampled_from(["same rooms", "others"]))
+def test_what_an_earlier_generation_derived_changes_no_answer(
+    one: str, other: str, earlier: Facts, later: Facts, rooms: str
+) -> None:
+    fresh = replace(later, rooms=earlier.rooms) if rooms == "same rooms" else later
+    heir = replace(fresh).inherit(earlier.prepare())
+    assert ("standings" in heir.__dict__) is (rooms == "same rooms")
+    heir.prepare()
+    for question in (may_contact, may_meet, may_see, may_find, may_read_media):
+        assert question(one, other, heir) == question(one, other, fresh)
+    assert heir.side(one) is fresh.side(one)

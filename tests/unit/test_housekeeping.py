@@ -64,8 +64,15 @@ async def test_what_was_invited_by_a_right_that_is_over_is_revoked_on_the_new_da
             assert len(await tx.all(open_)) == expected
 
 
+AWAY = InterfaceError("SELECT 1", None, OSError("connection refused"))
+WRONG = ProgrammingError("SELEKT 1", None, ValueError("no such thing"))
+
+
+@pytest.mark.parametrize(
+    "error", [AWAY, ExceptionGroup("side by side", [AWAY, ExceptionGroup("below", [AWAY])])]
+)
 async def test_a_database_that_is_away_is_waited_for(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(housekeeping, "_DATABASE_SECONDS", 0)
     keeper, kept, tries = Housekeeper(world.db, world.bot), asyncio.Event(), 0
@@ -75,7 +82,7 @@ async def test_a_database_that_is_away_is_waited_for(
         nonlocal tries
         tries += 1
         if tries < 3:
-            raise InterfaceError("SELECT 1", None, OSError("connection refused"))
+            raise error
         await once()
         kept.set()
 
@@ -88,14 +95,15 @@ async def test_a_database_that_is_away_is_waited_for(
     assert tries == 3
 
 
+@pytest.mark.parametrize("error", [WRONG, ExceptionGroup("side by side", [AWAY, WRONG])])
 async def test_a_mistake_of_ours_is_no_database_that_is_away(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     keeper = Housekeeper(world.db, world.bot)
 
     async def wrong() -> None:
-        raise ProgrammingError("SELEKT 1", None, ValueError("no such thing"))
+        raise error
 
     monkeypatch.setattr(keeper, "once", wrong)
-    with pytest.raises(ProgrammingError):
+    with pytest.raises(type(error)):
         await keeper.run()

@@ -73,6 +73,7 @@ paper-corrections = Corrections
 paper-cases = Applications and requests
 paper-invites = Invites issued
 paper-rooms = The school’s rooms
+paper-openings = Access in an emergency
 paper-journal = What was done with the data
 paper-messages = Messages in the school’s rooms
 paper-none = None.
@@ -192,6 +193,7 @@ erased-mails = letters
 erased-logins = Sferum logins
 erased-dialogues = open questions of the bot
 erased-direct_rooms = chats with the bot
+erased-openings = accesses in an emergency
 erased-cases = applications and requests
 
 side-self = you

@@ -1,8 +1,6 @@
 # What people learn of the relay to Sferum and back.
 
 relay-not-heard = Your messages in this chat are not seen in Sferum: your account is not connected to it. Members in Matrix see them. If they should be seen in Sferum too, ask the class teacher.
-relay-not-carried-edit = The correction stays in Matrix: only the first version of a message goes to Sferum. If it matters, write a new message.
-relay-not-carried-file = Files, photos and voice messages stay in Matrix for now: only text goes to Sferum. Members in Matrix see everything.
 
 network-unavailable = The message did not reach Sferum: it does not answer. Please send it again later.
 network-too-fast = The message did not reach Sferum: too many messages at once. Please send it again in a minute.
@@ -10,21 +8,73 @@ network-login-expired = The message did not reach Sferum: the login to Sferum ha
 network-needs-person = The message did not reach Sferum: it asks for the login to be confirmed. Open Sferum in a browser with the same account, confirm, and send the message again.
 network-refused = The message did not reach Sferum: it was refused. Perhaps nobody may write in that chat, or the text is too long. Members in Matrix see the message.
 
-login-lost = Your login to Sferum has ended, so no messages come from Sferum. Please tell the school's administrator that a new login is needed.
 
-# What a relayed message holds besides text: one word in brackets.
-label-photo = [photo]
-label-video = [video]
-label-audio = [audio]
-label-audio-message = [voice message]
-label-doc = [file]
-label-sticker = [sticker]
-label-graffiti = [drawing]
-label-poll = [poll]
-label-wall = [post]
-label-link = [link]
-label-call = [call]
-label-geo = [place on the map]
-label-forward = [forwarded messages]
-label-service = [a change in the chat]
-label-other = [an attachment that can be opened in Sferum]
+# --- Messages from Sferum, as they are seen in Matrix ----------------------------------------
+
+relay-somebody = Somebody
+relay-empty = An empty message: there is nothing in it that can be shown.
+relay-unreadable = Here is a message from Sferum that could not be shown. You can read it in Sferum.
+relay-other-part = [an attachment, “{ $kind }”, which you can open in Sferum]
+relay-more = … { $count } more
+relay-more-files =
+    … { $count ->
+        [one] { $count } more file
+       *[other] { $count } more files
+    } in Sferum
+relay-buttons = Buttons (you can press them in Sferum):
+relay-transcript = In words:
+relay-corrected = Corrected in Sferum:
+relay-place = A place on the map: { $where }
+
+relay-forwarded = Forwarded, by { $name }:
+relay-forwarded-at = Forwarded, by { $name }, { DATETIME($at, dateStyle: "long", timeStyle: "short") }
+
+relay-poll = Poll: { $question }
+relay-poll-answer =
+    • { $answer } — { $count ->
+        [one] { $count } vote
+       *[other] { $count } votes
+    }
+relay-poll-multiple = Several answers may be chosen.
+relay-poll-anonymous = The vote is secret.
+relay-poll-closed = The poll is closed.
+relay-poll-where = You can vote in Sferum.
+
+relay-call = A call is going on. Join:
+relay-call-ended = The call has ended, { $duration }
+relay-call-over = The call has ended
+relay-call-missed = A missed call
+
+relay-page-link = Link:
+relay-page-video = Video:
+relay-page-post = Post:
+
+# What a file without a name is called, and what stands for it in a forwarded message.
+relay-file-photo = [photo]
+relay-file-video = [video]
+relay-file-voice = [voice message]
+relay-file-audio = [audio]
+relay-file-document = [document]
+relay-file-sticker = [sticker]
+relay-file-drawing = [drawing]
+
+relay-size = { $count } MB
+relay-missing-too-big = The file “{ $name }” ({ $size }) is too large for the chat in Matrix. You can open it in Sferum.
+relay-missing-wrong-kind = The file “{ $name }” ({ $size }) is of a kind that the school does not let through: it may be harmful. If you expect this file, ask for it in another form, such as PDF.
+relay-missing-gone = The file “{ $name }” ({ $size }) could not be fetched from Sferum. Try to open it there, or ask for it to be sent again.
+
+relay-service-created = { $name } creates the chat “{ $title }”
+relay-service-renamed = { $name } renames the chat: “{ $title }”
+relay-service-photo-changed = { $name } changes the chat's photo
+relay-service-photo-removed = { $name } removes the chat's photo
+relay-service-invited = { $name } adds to the chat: { $subject }
+relay-service-joined = { $name } is in the chat now
+relay-service-joined-by-link = { $name } is in the chat now (by a link)
+relay-service-kicked = { $name } removes from the chat: { $subject }
+relay-service-left = { $name } is no longer in the chat
+relay-service-pinned = { $name } pins a message
+relay-service-unpinned = { $name } unpins a message
+relay-service-screenshot = { $name } takes a screenshot
+relay-service-call-started = { $name } starts a call
+relay-service-style-changed = { $name } changes the look of the chat
+relay-service-other = A change in the chat

@@ -73,6 +73,7 @@ paper-corrections = Исправления
 paper-cases = Заявки и просьбы
 paper-invites = Созданные приглашения
 paper-rooms = Чаты школы
+paper-openings = Доступ в чрезвычайном случае
 paper-journal = Что делалось с данными
 paper-messages = Сообщения в чатах школы
 paper-none = Нет.
@@ -192,6 +193,7 @@ erased-mails = письма
 erased-logins = входы в Сферум
 erased-dialogues = начатые разговоры с ботом
 erased-direct_rooms = чаты с ботом
+erased-openings = доступы в чрезвычайном случае
 erased-cases = заявки и просьбы
 
 side-self = вы

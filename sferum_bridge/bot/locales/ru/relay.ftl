@@ -1,8 +1,6 @@
 # Что люди узнают о пересылке в Сферум и обратно.
 
 relay-not-heard = Ваши сообщения в этом чате пока не видны в Сферуме: ваша учётная запись с ним не связана. Участники чата в Matrix их видят. Если нужно, чтобы видели и в Сферуме, обратитесь к классному руководителю.
-relay-not-carried-edit = Исправление осталось только в Matrix: в Сферум пока уходит лишь первый вариант сообщения. Если это важно, напишите в чат новое сообщение.
-relay-not-carried-file = Файлы, фотографии и голосовые сообщения пока остаются только в Matrix: в Сферум уходит текст. Участники чата в Matrix всё видят.
 
 network-unavailable = Сообщение не ушло в Сферум: он не отвечает. Попробуйте отправить его ещё раз позже.
 network-too-fast = Сообщение не ушло в Сферум: слишком много сообщений подряд. Отправьте его ещё раз через минуту.
@@ -10,21 +8,75 @@ network-login-expired = Сообщение не ушло в Сферум: вхо
 network-needs-person = Сообщение не ушло в Сферум: он просит подтвердить вход. Откройте Сферум в браузере под той же учётной записью, подтвердите вход и отправьте сообщение ещё раз.
 network-refused = Сообщение не ушло в Сферум: он его не принял. Возможно, в этом чате нельзя писать или текст слишком длинный. Участники чата в Matrix сообщение видят.
 
-login-lost = Ваш вход в Сферум больше не действует, поэтому сообщения из Сферума не приходят. Сообщите администратору школы — нужно войти заново.
 
-# Чего в пересланном сообщении нет, кроме текста: одним словом в скобках.
-label-photo = [фото]
-label-video = [видео]
-label-audio = [аудио]
-label-audio-message = [голосовое сообщение]
-label-doc = [файл]
-label-sticker = [стикер]
-label-graffiti = [рисунок]
-label-poll = [опрос]
-label-wall = [запись]
-label-link = [ссылка]
-label-call = [звонок]
-label-geo = [место на карте]
-label-forward = [пересланные сообщения]
-label-service = [изменение в чате]
-label-other = [вложение, которое можно открыть в Сферуме]
+# --- Сообщения из Сферума, как их видно в Matrix ---------------------------------------------
+
+relay-somebody = Кто-то
+relay-empty = Пустое сообщение: в нём нет ничего, что можно показать.
+relay-unreadable = Здесь сообщение из Сферума, которое не удалось показать. Его можно прочитать в Сферуме.
+relay-other-part = [вложение «{ $kind }», его можно открыть в Сферуме]
+relay-more = … ещё { $count }
+relay-more-files =
+    … ещё { $count ->
+        [one] { $count } файл
+        [few] { $count } файла
+       *[other] { $count } файлов
+    } — в Сферуме
+relay-buttons = Кнопки (нажать можно в Сферуме):
+relay-transcript = Расшифровка:
+relay-corrected = Исправлено в Сферуме:
+relay-place = Место на карте: { $where }
+
+relay-forwarded = Переслано, автор — { $name }:
+relay-forwarded-at = Переслано, автор — { $name }, { DATETIME($at, dateStyle: "long", timeStyle: "short") }
+
+relay-poll = Опрос: { $question }
+relay-poll-answer =
+    • { $answer } — { $count ->
+        [one] { $count } голос
+        [few] { $count } голоса
+       *[other] { $count } голосов
+    }
+relay-poll-multiple = Можно выбрать несколько ответов.
+relay-poll-anonymous = Голосование тайное.
+relay-poll-closed = Голосование окончено.
+relay-poll-where = Проголосовать можно в Сферуме.
+
+relay-call = Идёт звонок. Присоединиться:
+relay-call-ended = Звонок окончен, { $duration }
+relay-call-over = Звонок окончен
+relay-call-missed = Пропущенный звонок
+
+relay-page-link = Ссылка:
+relay-page-video = Видео:
+relay-page-post = Запись:
+
+# Как называется файл без имени, и что стоит на его месте в пересланном.
+relay-file-photo = [фото]
+relay-file-video = [видео]
+relay-file-voice = [голосовое сообщение]
+relay-file-audio = [аудиозапись]
+relay-file-document = [документ]
+relay-file-sticker = [стикер]
+relay-file-drawing = [рисунок]
+
+relay-size = { $count } МБ
+relay-missing-too-big = Файл «{ $name }» ({ $size }) слишком большой для чата в Matrix. Его можно открыть в Сферуме.
+relay-missing-wrong-kind = Файл «{ $name }» ({ $size }) такого вида, который школа не пропускает: он может быть опасен. Если вы ждёте этот файл, попросите прислать его в другом виде, например PDF.
+relay-missing-gone = Файл «{ $name }» ({ $size }) не удалось получить из Сферума. Попробуйте открыть его там или попросите прислать ещё раз.
+
+relay-service-created = { $name } создаёт чат «{ $title }»
+relay-service-renamed = { $name } меняет название чата: «{ $title }»
+relay-service-photo-changed = { $name } меняет фото чата
+relay-service-photo-removed = { $name } убирает фото чата
+relay-service-invited = { $name } добавляет в чат: { $subject }
+relay-service-joined = { $name } теперь в чате
+relay-service-joined-by-link = { $name } теперь в чате (по ссылке)
+relay-service-kicked = { $name } удаляет из чата: { $subject }
+relay-service-left = { $name } больше не в чате
+relay-service-pinned = { $name } закрепляет сообщение
+relay-service-unpinned = { $name } открепляет сообщение
+relay-service-screenshot = { $name } делает снимок экрана
+relay-service-call-started = { $name } начинает звонок
+relay-service-style-changed = { $name } меняет оформление чата
+relay-service-other = Изменение в чате

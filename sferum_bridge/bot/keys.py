@@ -1,0 +1,44 @@
+"""What the key of a login to Sferum looks like when somebody pastes it. Pure.
+
+The key is a cookie and opens the whole account, so it is known for what it is wherever it was
+written, also by somebody who was not asked for it: the message is taken away first.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sferum_bridge.school import kinship
+
+_MOST_CHARACTERS = 60_000
+_UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+# By its name, as a header, a table of a browser or a sentence has it; or by how it begins.
+_NAMED = re.compile(
+    r"remixdsid[\"'«»]?[\s=:]+[\"'«]?([\x21\x23-\x26\x28-\x3a\x3c-\x7e]{16,})", re.IGNORECASE
+)
+_BEGINS = re.compile(r"(?<!\w)vk1\.a\.[\w\-.~+/=%]{8,}")
+# Where one was asked for, it need not say its name.
+_BARE = re.compile(r"(?<!\S)[\x21-\x7e]{20,}(?!\S)")
+
+
+def find(text: str) -> str:
+    """Return the key in a text, empty where there surely is none."""
+    text = _UNSEEN.sub("", text[:_MOST_CHARACTERS])
+    if named := _NAMED.search(text):
+        return named[1]
+    begins = _BEGINS.search(text)
+    return begins[0] if begins else ""
+
+
+def find_bare(text: str) -> str:
+    """Return what may be the key somebody was asked for, empty for a text that holds none.
+
+    A wrong cookie is a secret too, so whatever looks like any counts, but addresses and codes of
+    invites.
+    """
+    if named := find(text):
+        return named
+    text = _UNSEEN.sub("", text[:_MOST_CHARACTERS])
+    found = _BARE.findall(text)
+    pieces = [one for one in found if "://" not in one and not kinship.read_code(one)]
+    return max(pieces, key=len, default="")

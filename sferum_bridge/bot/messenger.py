@@ -1,0 +1,215 @@
+"""What the bot asks of the school messenger itself, for a person who talks to it.
+
+    command ─► a question in the inbox ─► asked here, no transaction open ─► one transaction:
+                     (`ask`)                                          answer told, question done
+
+A question is a row of the inbox like any other, in a lane of its person: a slow messenger keeps
+nobody else waiting, and after a kill it is asked again. Nothing asked here changes anything there.
+What the messenger refuses, or does not answer in time, comes back as a `NetworkError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sferum_bridge.bot import same_chat
+from sferum_bridge.network.base import (
+    LoginExpired,
+    NeedsPerson,
+    NetworkError,
+    Refused,
+    TooFast,
+    Unavailable,
+)
+from sferum_bridge.store import chats, logins, queues, rooms
+from sferum_bridge.store.news import NEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from sferum_bridge.bot.talk import Talk
+    from sferum_bridge.network.base import Connector, Network, Session
+    from sferum_bridge.store.chats import Login
+    from sferum_bridge.store.database import Database
+
+_LANE = "bot/sferum/"
+_PATIENCE = 60.0
+_MOST_LOOKED_INTO = 40
+"""Chats whose members are asked for; each is a request of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenChat:
+    """A chat of several people as one login sees it."""
+
+    login_id: str
+    id: str
+    title: str
+    count: int
+    """How many members it has."""
+    members: tuple[tuple[str, str], ...] = ()
+    """Account and name of each, as far as they were asked for."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return what the members are called."""
+        return [name for _, name in self.members]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The chats of one login, or why there are none."""
+
+    login: Login
+    chats: Sequence[SeenChat] = ()
+    failed: NetworkError | None = None
+
+
+class Messenger:
+    """Asks the messenger on behalf of people. `network` is `None` where it is switched off.
+
+    `connector` returns the open connector of a login, `drop` closes it.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        network: Network | None,
+        connector: Callable[[Login], Awaitable[Connector]],
+        drop: Callable[[Login], Awaitable[None]],
+        *,
+        patience: float = _PATIENCE,
+    ) -> None:
+        self._db = db
+        self._network = network
+        self._connector = connector
+        self._drop = drop
+        self._patience = patience
+
+    async def answer(self, question: str, content: Mapping[str, Any]) -> Any:
+        """Return the answer to a question as `ask` put it, or the `NetworkError` instead."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await _QUESTIONS[question](self, content)
+        except NetworkError as e:
+            return e
+        except TimeoutError:
+            return Unavailable("no answer in time")
+
+    async def log_in(self, content: Mapping[str, Any]) -> Session:
+        """Try a key; return the session it opens."""
+        if self._network is None:
+            raise Unavailable("the messenger is switched off")
+        return await self._network.log_in(str(content["key"]))
+
+    async def list_chats(self, content: Mapping[str, Any]) -> Sequence[Seen]:
+        """Return the chats of several people of each login that some accounts own."""
+        async with self._db.read() as tx:
+            own = await logins.of_people(tx, content["mxids"])
+            linked = {(chat.login_id, chat.chat_id) for chat in await chats.all_chats(tx)}
+        return [await self._chats_of(login, linked) for login in own]
+
+    async def _chats_of(self, login: Login, linked: set[tuple[str, str]]) -> Seen:
+        if login.expired:
+            return Seen(login, failed=LoginExpired("expired before"))
+        try:
+            connector = await self._connector(login)
+            groups = [chat for chat in await connector.chats() if chat.is_group]
+            found = []
+            left = _MOST_LOOKED_INTO
+            for chat in groups:
+                members: tuple[tuple[str, str], ...] = ()
+                if left and (login.id, chat.id) not in linked:
+                    members = await _members(connector, chat.id)
+                    left -= 1
+                found.append(SeenChat(login.id, chat.id, chat.title, chat.member_count, members))
+        except NetworkError as e:
+            return Seen(login, failed=e)
+        return Seen(login, found)
+
+    async def look(self, content: Mapping[str, Any]) -> SeenChat:
+        """Return a chat with its members, as they are now."""
+        login_id, chat_id = str(content["login"]), str(content["chat"])
+        async with self._db.read() as tx:
+            login = next((one for one in await chats.all_logins(tx) if one.id == login_id), None)
+        if login is None or login.expired:
+            raise LoginExpired("expired before")
+        connector = await self._connector(login)
+        chat = await connector.chat(chat_id)
+        members = await _members(connector, chat_id)
+        return SeenChat(login_id, chat_id, chat.title, len(members) or chat.member_count, members)
+
+    async def find_heirs(self, content: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+        """Return room → the login and chat by which somebody else sees what is linked to it.
+
+        Only logins of people who are in the room; where several fit, the first.
+        """
+        login_id = str(content["login"])
+        async with self._db.read() as tx:
+            everybody = [one for one in await chats.all_logins(tx) if not one.expired]
+            linked = await logins.chats_of(tx, login_id)
+            members = {chat.room_id: await rooms.members(tx, chat.room_id) for chat in linked}
+        leaving = [one for one in everybody if one.id == login_id]
+        found: dict[str, tuple[str, str]] = {}
+        for chat in linked if leaving else ():
+            connector = await self._connector(leaving[0])
+            title = (await connector.chat(chat.chat_id)).title
+            wanted = await same_chat.portray(connector, chat.chat_id, title)
+            for other in everybody:
+                is_here = members[chat.room_id].get(other.mxid) == "join"
+                if other.id != login_id and is_here and chat.room_id not in found:
+                    known_as = await same_chat.find(wanted, await self._connector(other))
+                    if known_as:
+                        found[chat.room_id] = (other.id, known_as)
+        return found
+
+    async def close(self, content: Mapping[str, Any]) -> None:
+        """Close what is open of a login that was renewed or forgotten."""
+        login_id = str(content["login"])
+        await self._drop(chats.Login(login_id, logins.SFERUM, "", "", "", expired=True))
+
+
+async def _members(connector: Connector, chat_id: str) -> tuple[tuple[str, str], ...]:
+    found = await connector.members(chat_id)
+    return tuple((one.contact.id, one.contact.name) for one in found)
+
+
+LOG_IN, LIST, LOOK = "sferum-log-in", "sferum-list", "sferum-look"
+HEIRS, CLOSE = "sferum-heirs", "sferum-close"
+
+_QUESTIONS: Mapping[str, Callable[[Messenger, Mapping[str, Any]], Awaitable[Any]]] = {
+    LOG_IN: Messenger.log_in,
+    LIST: Messenger.list_chats,
+    LOOK: Messenger.look,
+    HEIRS: Messenger.find_heirs,
+    CLOSE: Messenger.close,
+}
+
+
+_TEXTS = frozenset(
+    {error.text_key for error in (NetworkError, TooFast, LoginExpired, NeedsPerson, Refused)}
+)
+
+
+def text_key(answer: object) -> str:
+    """Return the text that says why there is no answer, and what to do."""
+    key = answer.text_key if isinstance(answer, NetworkError) else ""
+    return f"sferum-{key if key in _TEXTS else NetworkError.text_key}"
+
+
+async def ask(talk: Talk, question: str, **content: Any) -> None:
+    """Have the messenger asked for the person behind `talk`, once the transaction is committed.
+
+    `topics.ANSWERS` says who is given the answer; `content` comes back with it.
+    """
+    row = {
+        "type": NEWS,
+        "kind": question,
+        "sender": talk.mxid,
+        "room_id": talk.room_id,
+        "content": {**content, "language": talk.language},
+    }
+    name = f"{question}.{talk.event_id}"
+    await queues.put(talk.tx, queues.INBOX, _LANE + talk.mxid, name, row)

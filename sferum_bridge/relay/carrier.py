@@ -1,0 +1,192 @@
+"""Files of remote messages, carried to the homeserver early and shown in their order.
+
+    lane looks at its rows ─► foresee ─► a task a file, so many at once ─► uploaded: noted
+                                               │                               in the row
+    the row's turn comes ─► carry ─────────────┴── waits for that task ◄────────┘
+
+The upload is noted in the row, so a kill behind it costs nothing and one before it uploads again:
+what the homeserver then has twice nobody sees, for only one address is ever sent. What cannot be
+had or may not pass is an outcome too (`Missing`), so that the lane goes on and people are told.
+Waiting has an end: an address that stays dead is given up after `patience` seconds, but the
+homeserver's absence counts for nothing. `close` cancels what is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from mautrix.errors import MatrixRequestError
+
+from sferum_bridge.matrix import media
+from sferum_bridge.matrix.client import TryAgain
+from sferum_bridge.network.base import NetworkError, TooFast
+from sferum_bridge.relay import to_matrix
+from sferum_bridge.relay.to_matrix import Uploaded
+from sferum_bridge.school.attachments import Verdict, mime_for
+from sferum_bridge.store import queues
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.network.content import File
+    from sferum_bridge.relay.connections import Connections
+    from sferum_bridge.school.attachments import Policy
+    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.queues import Item
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+_TOO_LARGE = 413
+GONE = "gone"
+"""Why a file is missing, where it may pass: it could not be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A file that is not shown: `why` is a `Verdict` that refuses it, or `GONE`."""
+
+    why: str
+    size: int = 0
+
+
+Outcome = Uploaded | Missing
+
+
+class Carrier:
+    """Carries files. `at_once` is how many are on their way at the same time."""
+
+    def __init__(
+        self,
+        db: Database,
+        homeserver: Homeserver,
+        connections: Connections,
+        policy: Policy,
+        *,
+        at_once: int = 4,
+        patience: float = 600.0,
+    ) -> None:
+        self._db = db
+        self._homeserver = homeserver
+        self._connections = connections
+        self._policy = policy
+        self._patience = patience
+        self._some = asyncio.Semaphore(at_once)
+        self._under_way: dict[str, asyncio.Task[Outcome]] = {}
+        self._most_there: int | None = None
+
+    def foresee(self, items: Sequence[Item]) -> None:
+        """Begin with the files of rows whose turn will come."""
+        for item in items:
+            row = item.content
+            if isinstance(row, dict) and row.get("relay") == "show" and "file" in row:
+                _ = self._begun(item.name, row["origin"][0], row, item)
+
+    async def carry(self, item: Item, name: str, row: Mapping[str, Any]) -> Outcome:
+        """Return what became of a file of an outbox row; `name` tells it from the row's others.
+
+        `row` holds it as `file`; it is the row's own content, or a part of it. Asked again, it is
+        the same answer until `forget`.
+        """
+        whole = item if row is item.content else None
+        task = self._begun(name, item.content["origin"][0], row, whole)
+        try:
+            # Shielded: the lane may be cancelled and the task be wanted by nobody; `close` ends it.
+            return await asyncio.shield(task)
+        except BaseException:
+            if task.done():
+                self.forget(name)
+            raise
+
+    def forget(self, name: str) -> None:
+        """Forget what became of a file: it is shown."""
+        self._under_way.pop(name, None)
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        tasks = list(self._under_way.values())
+        self._under_way.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begun(
+        self, name: str, login_id: str, row: Mapping[str, Any], item: Item | None
+    ) -> asyncio.Task[Outcome]:
+        if name not in self._under_way:
+            carrying = self._carry(login_id, row, item)
+            self._under_way[name] = asyncio.create_task(carrying)
+        return self._under_way[name]
+
+    async def _carry(self, login_id: str, row: Mapping[str, Any], item: Item | None) -> Outcome:
+        if "uploaded" in row:
+            return Uploaded(**row["uploaded"])
+        file = to_matrix.restored(row["file"])
+        async with self._some:
+            outcome = await self._until_known(login_id, file)
+        if isinstance(outcome, Uploaded) and item is not None:
+            async with self._db.write() as tx:
+                noted = {**row, "uploaded": asdict(outcome)}
+                await queues.change(tx, queues.OUTBOX, item.id, noted)
+        return outcome
+
+    async def _until_known(self, login_id: str, file: File) -> Outcome:
+        clock = asyncio.get_running_loop().time
+        until, wait = clock() + self._patience, _FIRST_WAIT
+        while True:
+            try:
+                return await self._once(login_id, file)
+            except NetworkError as e:
+                if not e.retry or clock() > until:
+                    log.warning("A %s cannot be had: %s", file.kind, e.detail)
+                    return Missing(GONE, file.size)
+                pause = e.retry_after if isinstance(e, TooFast) else wait
+            except MatrixRequestError as e:
+                log.warning("The homeserver refused a %s: %s", file.kind, e.http_status)
+                too_big = e.http_status == _TOO_LARGE
+                return Missing(Verdict.TOO_BIG if too_big else GONE, file.size)
+            except (TryAgain, TimeoutError) as e:
+                if clock() > until:
+                    log.warning(
+                        "The homeserver does not take a %s: %s", file.kind, type(e).__name__
+                    )
+                    return Missing(GONE, file.size)
+                pause = wait
+            await asyncio.sleep(pause * (0.75 + random.random() / 2))  # noqa: S311 - spreads
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _once(self, login_id: str, file: File) -> Outcome:
+        mime = mime_for(file.name, file.mime)
+        verdict = self._policy.of(file.name, mime, file.size)
+        if verdict is Verdict.TOO_BIG or (verdict is Verdict.WRONG_KIND and file.name):
+            return Missing(verdict, file.size)
+        connector = await self._connections.of(login_id)
+        most = await self._most_bytes()
+        async with connector.download(file) as source:
+            mime = mime_for(file.name, source.mime or file.mime)
+            verdict = self._policy.of(file.name, mime, source.size)
+            if verdict is not Verdict.PASSES:
+                return Missing(verdict, source.size or file.size)
+            if source.size > most:
+                return Missing(Verdict.TOO_BIG, source.size)
+            try:
+                async with media.spooled(source.chunks(), most) as spool:
+                    return await self._uploaded(spool, mime)
+            except media.TooBig:
+                return Missing(Verdict.TOO_BIG, max(source.size, file.size))
+
+    async def _uploaded(self, spool: media.Spool, mime: str) -> Uploaded:
+        mxc = await media.upload(self._homeserver, spool, mime)
+        return Uploaded(mxc, mime, spool.size)
+
+    async def _most_bytes(self) -> int:
+        if self._most_there is None:
+            self._most_there = await media.most_bytes(self._homeserver)
+        allowed = self._policy.most_bytes
+        return min(allowed, self._most_there) if self._most_there else allowed

@@ -1,0 +1,86 @@
+"""The way from Matrix to the other network, put together: `app` makes one `Outward`.
+
+    inbox ─► outgoing ─► (posting, changes, retrying) ─► courier ─► the network
+    what is of the moment ─► attention ────────────────────────────► the network
+
+The first is stored and arrives once; the second is told at once or not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sferum_bridge.relay.attention import Attention
+from sferum_bridge.relay.changes import Changes
+from sferum_bridge.relay.courier import Courier
+from sferum_bridge.relay.outgoing import Outgoing
+from sferum_bridge.relay.posting import Posting
+from sferum_bridge.relay.reports import Reports
+from sferum_bridge.relay.retrying import Retrying
+from sferum_bridge.school.attachments import MEGABYTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.matrix.ghosts import Ghosts
+    from sferum_bridge.relay.connections import Connections
+    from sferum_bridge.relay.reports import Shown
+    from sferum_bridge.school.attachments import Policy
+    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.queues import Item
+
+
+@dataclass(frozen=True, slots=True)
+class OutwardSettings:
+    """Which files pass, what begins a command in a room, which status events there are."""
+
+    policy: Policy
+    prefix: str
+    shown: Shown
+
+
+class Outward:
+    """Carries inbox rows of linked rooms out, and while it `run`s what is of the moment.
+
+    `notice` gives the content of a message by text key, language (may be empty) and values.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        homeserver: Homeserver,
+        ghosts: Ghosts,
+        connections: Connections,
+        settings: OutwardSettings,
+        notice: Callable[..., Mapping[str, Any]],
+    ) -> None:
+        courier = Courier(db, connections, homeserver, settings.policy)
+        values: dict[str, str | int] = {
+            "megabytes": settings.policy.most_bytes // MEGABYTE,
+            "again": settings.prefix + Retrying.WORDS[0],
+        }
+        reports = Reports(notice, settings.shown, values)
+        posting = Posting(db, courier, reports)
+        self._outgoing = Outgoing(
+            db,
+            posting,
+            Changes(db, homeserver, courier, posting, reports),
+            Retrying(db, homeserver, courier, posting, reports, prefix=settings.prefix),
+            reports,
+            ghosts.remote_id,
+        )
+        self._attention = Attention(db, connections, homeserver)
+
+    async def handle(self, item: Item) -> None:
+        """Carry out a row."""
+        await self._outgoing.handle(item)
+
+    def heard(self, events: Sequence[Any]) -> None:
+        """Take what the homeserver says of the moment."""
+        self._attention.heard(events)
+
+    async def run(self) -> None:
+        """Tell the network of the moment for ever."""
+        await self._attention.run()

@@ -1,0 +1,140 @@
+"""Sending again what did not arrive, because its writer answers it with `!повторить`.
+
+A failed message is not kept here: its words are read from the room again. It is sent under another
+random id, and only where the chat's history shows that it did not arrive after all; what is found
+there is merely noted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mautrix.errors import MatrixRequestError
+
+from sferum_bridge.matrix.client import path
+from sferum_bridge.relay import to_network
+from sferum_bridge.relay.posting import message_id_of
+from sferum_bridge.relay.to_network import NotCarried
+from sferum_bridge.store import chats, queues, sending
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.relay.courier import Courier
+    from sferum_bridge.relay.errand import Errand
+    from sferum_bridge.relay.html import Styled
+    from sferum_bridge.relay.posting import Posting
+    from sferum_bridge.relay.reports import Reports
+    from sferum_bridge.relay.to_network import Message
+    from sferum_bridge.store.database import Database
+
+
+class Retrying:
+    """Sends messages again. `prefix` begins a command in a room."""
+
+    WORDS = ("повторить", "retry")
+
+    def __init__(
+        self,
+        db: Database,
+        homeserver: Homeserver,
+        courier: Courier,
+        posting: Posting,
+        reports: Reports,
+        *,
+        prefix: str,
+    ) -> None:
+        self._db = db
+        self._homeserver = homeserver
+        self._courier = courier
+        self._posting = posting
+        self._reports = reports
+        self._commands = frozenset(prefix + word for word in self.WORDS)
+
+    def is_asked(self, errand: Errand) -> bool:
+        """Tell whether an event asks for another one to be sent again."""
+        said = to_network.from_matrix("m.room.message", errand.content, lambda _: "")
+        if isinstance(said, NotCarried) or said.file is not None or said.edits:
+            return False
+        return said.said.text.casefold().rstrip(" .!") in self._commands
+
+    async def retry(self, errand: Errand) -> None:
+        """Send the message an event answers again. Raises `NetworkError`."""
+        asked = to_network.from_matrix("m.room.message", errand.content, lambda _: "")
+        target = "" if isinstance(asked, NotCarried) else asked.reply_to
+        event = await event_of(self._homeserver, errand.chat.room_id, target) if target else {}
+        if event.get("sender") != errand.sender:
+            await self._answer(errand, "sending-retry-what")
+            return
+        message = to_network.from_matrix(
+            str(event.get("type")), event.get("content") or {}, errand.mentioned
+        )
+        if isinstance(message, NotCarried) or message.edits:
+            await self._answer(errand, "sending-retry-what")
+            return
+        await self._retry(errand, target, message)
+
+    async def _retry(self, errand: Errand, event_id: str, message: Message) -> None:
+        able = await self._posting.abilities(errand)
+        async with self._db.read() as tx:
+            texts = await self._posting.texts(tx, errand, message.said, able.text_units)
+            mapped = {one.part for one in await chats.by_event(tx, event_id)}
+        await self._look(errand, event_id, texts)
+        async with self._db.write() as tx:
+            parts = await self._posting.note(tx, errand, event_id, texts, seed=errand.item.name)
+            reply_to = await message_id_of(tx, errand, message.reply_to)
+        if not parts:
+            new = {one.part for one in await self._mapped(event_id)} - mapped
+            await self._answer(errand, "sending-retry-found" if new else "sending-retry-there")
+            return
+        left = await self._posting.post(errand, event_id, parts, message, reply_to)
+        await self._posting.settle(errand, left)
+
+    async def _mapped(self, event_id: str) -> Sequence[chats.Mapped]:
+        async with self._db.read() as tx:
+            return await chats.by_event(tx, event_id)
+
+    async def _look(self, errand: Errand, event_id: str, texts: Sequence[Styled]) -> None:
+        """Find out of each part tried before whether it arrived; free the others for a new id.
+
+        What this very request noted before a kill is left as it is.
+        """
+        async with self._db.read() as tx:
+            tried = await sending.tried(tx, event_id)
+            mapped = {one.part for one in await chats.by_event(tx, event_id)}
+        for part, random_id, since in tried:
+            if part in mapped or since >= errand.item.since or part >= len(texts):
+                continue
+            text = texts[part].text
+            found = await self._courier.find(errand.login, errand.chat, text, random_id, since)
+            async with self._db.write() as tx:
+                if found is None:
+                    await sending.renew(tx, event_id, part)
+                    continue
+                one = chats.Mapped(
+                    errand.chat.chat_id,
+                    found.message_id,
+                    part,
+                    errand.chat.room_id,
+                    event_id,
+                    from_matrix=True,
+                    digest=chats.digest_of(tx, text),
+                )
+                await chats.map_message(tx, errand.chat.login_id, one)
+
+    async def _answer(self, errand: Errand, key: str) -> None:
+        async with self._db.write() as tx:
+            await self._reports.tell(tx, errand.item, key)
+            await queues.done(tx, queues.INBOX, errand.item.id)
+
+
+async def event_of(homeserver: Homeserver, room_id: str, event_id: str) -> Mapping[str, Any]:
+    """Return an event of a room the bot is in, empty when there is none."""
+    try:
+        event = await homeserver.request(
+            "GET", path("rooms", room_id, "event", event_id), kind="event"
+        )
+    except MatrixRequestError:
+        return {}
+    return event if isinstance(event, dict) else {}

@@ -1,0 +1,81 @@
+"""What the relay asks the store while it sends: since when, after what, under which name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, func, select
+
+from sferum_bridge.store.tables import (
+    accounts,
+    message_map,
+    people,
+    reactions,
+    room_members,
+    sending,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sferum_bridge.school.people import Person
+    from sferum_bridge.store.database import Tx
+
+
+async def mapped_at(tx: Tx, event_id: str) -> int:
+    """Return when the first part of an event was known on both sides, in milliseconds; 0: never."""
+    query = select(func.min(message_map.c.mapped_at)).where(message_map.c.event_id == event_id)
+    return int(await tx.value(query) or 0)
+
+
+async def last_before(tx: Tx, login_id: str, chat_id: str, at: int) -> str:
+    """Return the last message of a chat that was known by a time (milliseconds), empty for none."""
+    c = message_map.c
+    query = select(c.message_id).where(
+        c.login_id == login_id, c.chat_id == chat_id, c.mapped_at <= at
+    )
+    return str(await tx.value(query.order_by(c.mapped_at.desc()).limit(1)) or "")
+
+
+async def tried(tx: Tx, event_id: str) -> Sequence[tuple[int, int, int]]:
+    """Return (part, random id, since when in milliseconds) of what was to be sent for an event."""
+    c = sending.c
+    rows = await tx.all(select(c.part, c.random_id, c.at).where(c.event_id == event_id))
+    return sorted((row.part, row.random_id, row.at) for row in rows)
+
+
+async def renew(tx: Tx, event_id: str, part: int) -> None:
+    """Forget under which id a part was to be sent, so that it is sent anew under another one.
+
+    Only for a part that certainly is not on the other side.
+    """
+    await tx.run(delete(sending).where(sending.c.event_id == event_id, sending.c.part == part))
+
+
+async def reaction_of(tx: Tx, event_id: str) -> tuple[str, str, str, str] | None:
+    """Return (login, chat, message, user) of the reaction that an event shows now."""
+    c = reactions.c
+    row = await tx.first(
+        select(c.login_id, c.chat_id, c.message_id, c.user_id).where(
+            c.event_id == event_id, c.emoji != ""
+        )
+    )
+    return (row.login_id, row.chat_id, row.message_id, row.user_id) if row else None
+
+
+async def has_namesake(tx: Tx, room_id: str, person: Person) -> bool:
+    """Tell whether somebody else in a room has the same family and given name."""
+    p = people.c
+    other = (
+        select(p.id)
+        .join(accounts, accounts.c.person_id == p.id)
+        .join(room_members, room_members.c.mxid == accounts.c.mxid)
+        .where(
+            room_members.c.room_id == room_id,
+            room_members.c.membership == "join",
+            p.id != person.id,
+            p.family_name == person.family_name,
+            p.given_name == person.given_name,
+        )
+    )
+    return bool(await tx.value(select(exists(other))))
