@@ -44,12 +44,12 @@ from sferum_bridge.matrix.watch import Watch, WatchSettings
 from sferum_bridge.matrix.wishes import Wishes
 from sferum_bridge.network.base import NeedsPerson
 from sferum_bridge.network.vk import MEDIA_HOSTS, REACTIONS, VkNetwork, VkSettings
+from sferum_bridge.relay import puppets
 from sferum_bridge.relay.connections import Connections
-from sferum_bridge.relay.inward import Inward, InwardSettings
-from sferum_bridge.relay.outward import Outward, OutwardSettings
-from sferum_bridge.relay.queueing import Manner
-from sferum_bridge.relay.reports import Shown
-from sferum_bridge.relay.to_matrix import DOUBLE_PUPPET
+from sferum_bridge.relay.inward.queueing import Manner
+from sferum_bridge.relay.inward.way import Inward, InwardSettings
+from sferum_bridge.relay.outward.reports import Shown
+from sferum_bridge.relay.outward.way import Outward, OutwardSettings
 from sferum_bridge.store import logins, migrate, news, queues
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
@@ -299,7 +299,7 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
     door = Door(
         bot_mxid=config.bot_mxid,
         ghost_prefix=prefix,
-        own_mark=DOUBLE_PUPPET,
+        own_mark=puppets.MARK,
         is_command=lambda body: (
             commands.parse(body, prefix=bot_settings.prefix, direct=False) is not None
             # The key of somebody's login: the bot takes it away, the relay must not carry it.

@@ -62,6 +62,8 @@ T = TypeVar("T")
 KEY = "facts"
 """The one key of the bell, and of the lock."""
 RETRY_SECONDS = 1.0
+MOST_LOOKS = 3
+"""A push may ring while a process looks; then it looks again."""
 ACK_POLL = Duration(milliseconds=15)
 NEVER = float("-inf")
 
@@ -140,13 +142,13 @@ class Ledger:
         Raises:
             UnreadableError: What holds is not known at the moment.
         """
-        if self._snapshot is not None and self._is_fresh():
-            return self.today.of(self._snapshot.facts)
-        if time.monotonic() - self._failed_at >= RETRY_SECONDS:
+        looks = 0
+        while not self._is_fresh() or self._snapshot is None:
+            if looks == MOST_LOOKS or time.monotonic() - self._failed_at < RETRY_SECONDS:
+                raise UnreadableError
+            looks += 1
             await self._look()
-            if self._snapshot is not None and self._is_fresh():
-                return self.today.of(self._snapshot.facts)
-        raise UnreadableError
+        return self.today.of(self._snapshot.facts)
 
     def on_change(self, listener: Callable[[Facts | None, Facts], None]) -> None:
         """Have `listener` called with the facts before and after, whenever this process changes."""

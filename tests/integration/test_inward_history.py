@@ -10,7 +10,8 @@ import pytest
 from sferum_bridge.bot.texts import Texts
 from sferum_bridge.network.base import Refused
 from sferum_bridge.network.content import Content, Other, Span, Style
-from sferum_bridge.relay import history, speaking, to_matrix
+from sferum_bridge.relay import puppets
+from sferum_bridge.relay.inward import history, speaking
 from sferum_bridge.store import chats, logins
 from tests.support import databases, messenger
 from tests.support.bridge import until
@@ -87,7 +88,7 @@ async def test_who_logged_in_is_heard_as_themselves_while_a_member(
             assert {event["sender"] for event in events} == {linked.reader.mxid}
             # None of it goes back, by the mark.
             kept = [e for e in events if e["content"]]
-            assert all(e["content"][to_matrix.DOUBLE_PUPPET] == "invented" for e in kept)
+            assert all(e["content"][puppets.MARK] == "invented" for e in kept)
             await linked.reader.call("POST", f"rooms/{linked.room_id}/leave")
             await linked.messenger.say("owner", "меня нет, но я говорю")
             await linked.idle()

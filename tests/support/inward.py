@@ -20,8 +20,8 @@ from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.matrix.lanes import Lanes
 from sferum_bridge.matrix.registration import double_puppet, own
 from sferum_bridge.relay.connections import Connections
-from sferum_bridge.relay.inward import Inward, InwardSettings
-from sferum_bridge.relay.queueing import Manner
+from sferum_bridge.relay.inward.queueing import Manner
+from sferum_bridge.relay.inward.way import Inward, InwardSettings
 from sferum_bridge.school.attachments import Policy
 from sferum_bridge.store import chats, migrate, queues, rooms
 from tests.support.bridge import Client, until

@@ -22,8 +22,8 @@ from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.network.base import Abilities, Sent
 from sferum_bridge.network.content import Content
 from sferum_bridge.relay.connections import Connections
-from sferum_bridge.relay.outward import Outward, OutwardSettings
-from sferum_bridge.relay.reports import Shown
+from sferum_bridge.relay.outward.reports import Shown
+from sferum_bridge.relay.outward.way import Outward, OutwardSettings
 from sferum_bridge.school.attachments import Policy
 from sferum_bridge.store import accounts, chats, queues, rooms, tables
 from sferum_bridge.store.database import open_database

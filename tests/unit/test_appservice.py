@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sferum_bridge.bot import commands
 from sferum_bridge.matrix.appservice import Appservice
 from sferum_bridge.matrix.door import Door
-from sferum_bridge.relay.to_matrix import DOUBLE_PUPPET
+from sferum_bridge.relay import puppets
 from sferum_bridge.store import queues, rooms, tables
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
@@ -54,7 +54,7 @@ def appservice(db: Database, **more: Any) -> Appservice:
     door = Door(
         bot_mxid=BOT,
         ghost_prefix="sferum_",
-        own_mark=DOUBLE_PUPPET,
+        own_mark=puppets.MARK,
         is_command=lambda body: commands.parse(body, prefix="!", direct=False) is not None,
     )
     return Appservice(db, "hs-secret", door, **more)
@@ -183,7 +183,7 @@ def text(body: str) -> Mapping[str, str]:
         ({"room_id": LINKED, "sender": BOT}, ""),
         ({"room_id": LINKED, "sender": "@sferum_5:school.example"}, ""),
         (
-            {"room_id": LINKED, "content": {**text("x"), DOUBLE_PUPPET: "sferum"}},
+            {"room_id": LINKED, "content": {**text("x"), puppets.MARK: "sferum"}},
             "",
         ),
         ({"room_id": PUPILS, "type": "m.room.member", "state_key": BOT}, ""),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sferum_bridge.network.base import Unavailable
-from sferum_bridge.relay import attention
+from sferum_bridge.relay.outward import attention
 from tests.support.bridge import until
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, Way, linked

@@ -8,7 +8,7 @@ import pytest
 
 from sferum_bridge.network.base import Refused, Unavailable
 from sferum_bridge.network.content import Span, Style
-from sferum_bridge.relay import courier
+from sferum_bridge.relay.outward import courier
 from sferum_bridge.store import chats, reactions
 from sferum_bridge.store.reactions import Key
 from tests.support.messenger import CHAT

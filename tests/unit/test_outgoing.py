@@ -8,8 +8,8 @@ import pytest
 
 from sferum_bridge.network.base import LoginExpired, Refused, TooFast, Unavailable
 from sferum_bridge.network.content import FileKind, Place, Span, Style
-from sferum_bridge.relay import courier
-from sferum_bridge.relay.reports import Shown
+from sferum_bridge.relay.outward import courier
+from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.school.attachments import Policy
 from sferum_bridge.store import chats
 from tests.support.messenger import CHAT

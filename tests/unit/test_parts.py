@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sferum_bridge.relay.parts import Part, Plan, numbered, plan
+from sferum_bridge.relay.inward.parts import Part, Plan, numbered, plan
 
 KINDS = st.sampled_from(["photo", "document"])
 WANTED = st.lists(st.builds(Part, KINDS, st.sampled_from("abc")), max_size=6)

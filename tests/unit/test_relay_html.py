@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sferum_bridge.relay import html
-from sferum_bridge.relay.html import MOST_CHARACTERS, MOST_SPANS
+from sferum_bridge.relay.outward import html
+from sferum_bridge.relay.outward.html import MOST_CHARACTERS, MOST_SPANS
 
 PILL = "https://matrix.to/#/"
 IDS = {"@sferum_5:school.example": "5"}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sferum_bridge.network.content import Span, Style
-from sferum_bridge.relay import rich
+from sferum_bridge.relay.inward import rich
 
 HERE = {"1": "@sferum_1:school.example"}
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)

@@ -27,9 +27,9 @@ from sferum_bridge.network.content import (
     Span,
     Style,
 )
-from sferum_bridge.relay import to_matrix, wording
-from sferum_bridge.relay.to_matrix import Uploaded
-from sferum_bridge.relay.wording import Look
+from sferum_bridge.relay.inward import to_matrix, wording
+from sferum_bridge.relay.inward.to_matrix import Uploaded
+from sferum_bridge.relay.inward.wording import Look
 
 TEXTS = Texts()
 NAMES = {"1": "Ася", "2": "Боря"}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sferum_bridge.network.content import FileKind, Place, Span, Style
-from sferum_bridge.relay import splitting, to_network
-from sferum_bridge.relay.html import Styled
-from sferum_bridge.relay.to_network import Attachment, Message, NotCarried
+from sferum_bridge.relay.outward import splitting, to_network
+from sferum_bridge.relay.outward.html import Styled
+from sferum_bridge.relay.outward.to_network import Attachment, Message, NotCarried
 
 MXC = "mxc://school.example/AbC-1"
 VOICE: dict[str, Any] = {"org.matrix.msc3245.voice": {}}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sferum_bridge.matrix.downloads import MediaAway, MediaGone, opened
 from sferum_bridge.network.base import NetworkError, Refused, Sent, TooFast, Unavailable
 from sferum_bridge.network.content import FileKind
-from sferum_bridge.relay.errors import FileGone, FileKindRefused, FileTooBig
+from sferum_bridge.relay.outward.errors import FileGone, FileKindRefused, FileTooBig
 from sferum_bridge.school.attachments import Verdict
 from sferum_bridge.store import chats, sending
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sferum_bridge.network.base import Connector, RemoteMessage
     from sferum_bridge.network.content import Draft
     from sferum_bridge.relay.connections import Connections
-    from sferum_bridge.relay.to_network import Attachment
+    from sferum_bridge.relay.outward.to_network import Attachment
     from sferum_bridge.school.attachments import Policy
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database

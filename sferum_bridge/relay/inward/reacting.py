@@ -15,7 +15,7 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import marks
 from sferum_bridge.matrix.ghosts import DEVICE, Sender
-from sferum_bridge.relay.to_matrix import DOUBLE_PUPPET
+from sferum_bridge.relay import puppets
 from sferum_bridge.store import chats, reactions
 from sferum_bridge.store.reactions import Key, Reaction
 
@@ -35,7 +35,7 @@ _VARIATION = "\ufe0f"
 
 def marked(row: Mapping[str, Any], sender: Sender, content: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return content marked as the bridge's, where it is said in somebody's own name."""
-    return {**content, DOUBLE_PUPPET: row["network"]} if sender.puppet else content
+    return {**content, puppets.MARK: row["network"]} if sender.puppet else content
 
 
 class Reacting:

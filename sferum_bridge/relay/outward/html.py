@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sferum_bridge.network.content import Span, Style
-from sferum_bridge.relay import tags
+from sferum_bridge.relay.outward import tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

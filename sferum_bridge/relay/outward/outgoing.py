@@ -18,20 +18,20 @@ import logging
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import LoginExpired, NetworkError
-from sferum_bridge.relay import to_network
-from sferum_bridge.relay.errand import Errand
-from sferum_bridge.relay.posting import message_id_of
-from sferum_bridge.relay.to_network import NotCarried
+from sferum_bridge.relay.outward import to_network
+from sferum_bridge.relay.outward.errand import Errand
+from sferum_bridge.relay.outward.posting import message_id_of
+from sferum_bridge.relay.outward.to_network import NotCarried
 from sferum_bridge.store import chats, queues
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sferum_bridge.relay.changes import Changes
-    from sferum_bridge.relay.posting import Posting
-    from sferum_bridge.relay.reports import Reports
-    from sferum_bridge.relay.retrying import Retrying
-    from sferum_bridge.relay.to_network import Message
+    from sferum_bridge.relay.outward.changes import Changes
+    from sferum_bridge.relay.outward.posting import Posting
+    from sferum_bridge.relay.outward.reports import Reports
+    from sferum_bridge.relay.outward.retrying import Retrying
+    from sferum_bridge.relay.outward.to_network import Message
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item

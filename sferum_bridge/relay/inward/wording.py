@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sferum_bridge.network.base import ServiceKind
 from sferum_bridge.network.content import Call, File, Other, Page, Place, Poll
-from sferum_bridge.relay import rich
+from sferum_bridge.relay.inward import rich
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sferum_bridge.network.base import RemoteMessage, Service
     from sferum_bridge.network.content import Content, Part, Quote
-    from sferum_bridge.relay.rich import Rich
+    from sferum_bridge.relay.inward.rich import Rich
 
 MOST_DEPTH = 5
 """Forwards within forwards that are shown."""

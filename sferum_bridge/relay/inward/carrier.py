@@ -24,8 +24,8 @@ from mautrix.errors import MatrixRequestError
 from sferum_bridge.matrix import media
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.network.base import NetworkError, TooFast
-from sferum_bridge.relay import to_matrix
-from sferum_bridge.relay.to_matrix import Uploaded
+from sferum_bridge.relay.inward import to_matrix
+from sferum_bridge.relay.inward.to_matrix import Uploaded
 from sferum_bridge.school.attachments import Verdict, mime_for
 from sferum_bridge.store import queues
 

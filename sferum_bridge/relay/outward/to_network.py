@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.network.content import FileKind, Place, Span, Style
-from sferum_bridge.relay import html
-from sferum_bridge.relay.html import Styled
+from sferum_bridge.relay.outward import html
+from sferum_bridge.relay.outward.html import Styled
 from sferum_bridge.school.attachments import mime_for, name_for, plain_mime
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from sferum_bridge.network.base import (
     ServiceKind,
 )
 from sferum_bridge.network.content import File, FileKind
-from sferum_bridge.relay import parts, to_matrix, wording
-from sferum_bridge.relay.rich import Rich
-from sferum_bridge.relay.wording import Look
+from sferum_bridge.relay.inward import parts, to_matrix, wording
+from sferum_bridge.relay.inward.rich import Rich
+from sferum_bridge.relay.inward.wording import Look
 from sferum_bridge.store import chats, queues, schools
 from sferum_bridge.store.database import is_away
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.network.base import RemoteEvent, Service
-    from sferum_bridge.relay.names import Names
-    from sferum_bridge.relay.to_matrix import Shown
-    from sferum_bridge.relay.turn import Turn
-    from sferum_bridge.relay.wording import Phrase
+    from sferum_bridge.relay.inward.names import Names
+    from sferum_bridge.relay.inward.to_matrix import Shown
+    from sferum_bridge.relay.inward.turn import Turn
+    from sferum_bridge.relay.inward.wording import Phrase
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Tx
 

@@ -15,16 +15,16 @@ import logging
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import Refused
-from sferum_bridge.relay import queueing
-from sferum_bridge.relay.turn import begin
+from sferum_bridge.relay.inward import queueing
+from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.store import chats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sferum_bridge.network.base import Connector, RemoteMessage
-    from sferum_bridge.relay.names import Names
-    from sferum_bridge.relay.queueing import Queueing
+    from sferum_bridge.relay.inward.names import Names
+    from sferum_bridge.relay.inward.queueing import Queueing
     from sferum_bridge.store.chats import Login, Place
     from sferum_bridge.store.database import Database
 

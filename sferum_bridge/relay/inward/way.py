@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sferum_bridge.relay import describing
-from sferum_bridge.relay.carrier import Carrier
-from sferum_bridge.relay.delivery import Delivery
-from sferum_bridge.relay.history import History
-from sferum_bridge.relay.incoming import Incoming
-from sferum_bridge.relay.names import Names
-from sferum_bridge.relay.passing import Passing
-from sferum_bridge.relay.queueing import Queueing
-from sferum_bridge.relay.reacting import Reacting
-from sferum_bridge.relay.revising import Revising
-from sferum_bridge.relay.speaking import Speaking
+from sferum_bridge.relay.inward import describing
+from sferum_bridge.relay.inward.carrier import Carrier
+from sferum_bridge.relay.inward.delivery import Delivery
+from sferum_bridge.relay.inward.history import History
+from sferum_bridge.relay.inward.incoming import Incoming
+from sferum_bridge.relay.inward.names import Names
+from sferum_bridge.relay.inward.passing import Passing
+from sferum_bridge.relay.inward.queueing import Queueing
+from sferum_bridge.relay.inward.reacting import Reacting
+from sferum_bridge.relay.inward.revising import Revising
+from sferum_bridge.relay.inward.speaking import Speaking
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.network.base import NetworkError
     from sferum_bridge.relay.connections import Connections
-    from sferum_bridge.relay.queueing import Manner
+    from sferum_bridge.relay.inward.queueing import Manner
     from sferum_bridge.school.attachments import Policy
     from sferum_bridge.store.chats import Login
     from sferum_bridge.store.database import Database, Tx

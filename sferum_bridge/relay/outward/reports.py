@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.matrix import outbox
 from sferum_bridge.network.base import LoginExpired, NeedsPerson, Refused
-from sferum_bridge.relay.errors import TooLate
-from sferum_bridge.relay.to_network import clean
+from sferum_bridge.relay.outward.errors import TooLate
+from sferum_bridge.relay.outward.to_network import clean
 from sferum_bridge.store import accounts, queues
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import marks
 from sferum_bridge.matrix.ghosts import Sender
-from sferum_bridge.relay import to_matrix
-from sferum_bridge.relay.revising import mapped
-from sferum_bridge.relay.to_matrix import Uploaded
+from sferum_bridge.relay.inward import to_matrix
+from sferum_bridge.relay.inward.revising import mapped
+from sferum_bridge.relay.inward.to_matrix import Uploaded
 from sferum_bridge.school import attachments
 from sferum_bridge.store import chats, queues
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
-    from sferum_bridge.relay.carrier import Carrier
-    from sferum_bridge.relay.reacting import Reacting
-    from sferum_bridge.relay.revising import Revising
-    from sferum_bridge.relay.speaking import Speaking
+    from sferum_bridge.relay.inward.carrier import Carrier
+    from sferum_bridge.relay.inward.reacting import Reacting
+    from sferum_bridge.relay.inward.revising import Revising
+    from sferum_bridge.relay.inward.speaking import Speaking
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item
 

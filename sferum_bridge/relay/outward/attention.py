@@ -20,7 +20,7 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import TryAgain, path
 from sferum_bridge.network.base import NetworkError
-from sferum_bridge.relay.to_network import event_id_of
+from sferum_bridge.relay.outward.to_network import event_id_of
 from sferum_bridge.store import chats
 from sferum_bridge.store.database import is_away
 

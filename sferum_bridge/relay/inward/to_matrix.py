@@ -14,19 +14,16 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.network.content import File, FileKind, Place
-from sferum_bridge.relay import rich, wording
-from sferum_bridge.relay.parts import TEXT
+from sferum_bridge.relay.inward import rich, wording
+from sferum_bridge.relay.inward.parts import TEXT
 from sferum_bridge.school import attachments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sferum_bridge.network.base import RemoteMessage
-    from sferum_bridge.relay.rich import Rich
-    from sferum_bridge.relay.wording import Look
-
-DOUBLE_PUPPET = "fi.mau.double_puppet_source"
-"""Marks what the bridge says in a person's own name, so that it does not go back."""
+    from sferum_bridge.relay.inward.rich import Rich
+    from sferum_bridge.relay.inward.wording import Look
 
 MESSAGE, STICKER = "m.room.message", "m.sticker"
 MOST_FILES = 30

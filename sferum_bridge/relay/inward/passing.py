@@ -17,7 +17,7 @@ from sferum_bridge.matrix import marks
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import RemoteMessage, RemoteRead, RemoteTyping
-from sferum_bridge.relay.turn import begin
+from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.store import chats
 from sferum_bridge.store.database import is_away
 

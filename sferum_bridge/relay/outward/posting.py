@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.content import Draft
-from sferum_bridge.relay import splitting, to_network
+from sferum_bridge.relay.outward import splitting, to_network
 from sferum_bridge.store import accounts, chats, queues, sending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sferum_bridge.network.base import Abilities, Connector
-    from sferum_bridge.relay.courier import Courier
-    from sferum_bridge.relay.errand import Errand
-    from sferum_bridge.relay.html import Styled
-    from sferum_bridge.relay.reports import Reports
-    from sferum_bridge.relay.to_network import Message
+    from sferum_bridge.relay.outward.courier import Courier
+    from sferum_bridge.relay.outward.errand import Errand
+    from sferum_bridge.relay.outward.html import Styled
+    from sferum_bridge.relay.outward.reports import Reports
+    from sferum_bridge.relay.outward.to_network import Message
     from sferum_bridge.store.chats import Mapped
     from sferum_bridge.store.database import Database, Tx
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.ghosts import DEVICE, Sender
-from sferum_bridge.relay import to_matrix
-from sferum_bridge.relay.reacting import marked
-from sferum_bridge.relay.rich import Rich
-from sferum_bridge.relay.to_matrix import MESSAGE, Uploaded
+from sferum_bridge.relay.inward import to_matrix
+from sferum_bridge.relay.inward.reacting import marked
+from sferum_bridge.relay.inward.rich import Rich
+from sferum_bridge.relay.inward.to_matrix import MESSAGE, Uploaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.network.content import File
-    from sferum_bridge.relay.carrier import Carrier, Missing
-    from sferum_bridge.relay.wording import Phrase
+    from sferum_bridge.relay.inward.carrier import Carrier, Missing
+    from sferum_bridge.relay.inward.wording import Phrase
     from sferum_bridge.store.queues import Item
 
     Event = tuple[str, Mapping[str, Any]]

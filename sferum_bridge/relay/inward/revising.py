@@ -14,10 +14,10 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import marks
 from sferum_bridge.matrix.ghosts import Sender
-from sferum_bridge.relay import parts, to_matrix
-from sferum_bridge.relay.reacting import marked
-from sferum_bridge.relay.speaking import FORBIDDEN
-from sferum_bridge.relay.to_matrix import MESSAGE
+from sferum_bridge.relay.inward import parts, to_matrix
+from sferum_bridge.relay.inward.reacting import marked
+from sferum_bridge.relay.inward.speaking import FORBIDDEN
+from sferum_bridge.relay.inward.to_matrix import MESSAGE
 from sferum_bridge.store import chats
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
-    from sferum_bridge.relay.speaking import Speaking
-    from sferum_bridge.relay.wording import Phrase
+    from sferum_bridge.relay.inward.speaking import Speaking
+    from sferum_bridge.relay.inward.wording import Phrase
     from sferum_bridge.store.chats import Mapped
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item

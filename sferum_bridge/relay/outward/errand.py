@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.relay.to_network import event_id_of
+from sferum_bridge.relay.outward.to_network import event_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

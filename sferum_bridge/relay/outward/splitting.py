@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from sferum_bridge.relay.html import Styled
+from sferum_bridge.relay.outward.html import Styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.relay.attention import Attention
-from sferum_bridge.relay.changes import Changes
-from sferum_bridge.relay.courier import Courier
-from sferum_bridge.relay.outgoing import Outgoing
-from sferum_bridge.relay.posting import Posting
-from sferum_bridge.relay.reports import Reports
-from sferum_bridge.relay.retrying import Retrying
+from sferum_bridge.relay.outward.attention import Attention
+from sferum_bridge.relay.outward.changes import Changes
+from sferum_bridge.relay.outward.courier import Courier
+from sferum_bridge.relay.outward.outgoing import Outgoing
+from sferum_bridge.relay.outward.posting import Posting
+from sferum_bridge.relay.outward.reports import Reports
+from sferum_bridge.relay.outward.retrying import Retrying
 from sferum_bridge.school.attachments import MEGABYTE
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.relay.connections import Connections
-    from sferum_bridge.relay.reports import Shown
+    from sferum_bridge.relay.outward.reports import Shown
     from sferum_bridge.school.attachments import Policy
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item

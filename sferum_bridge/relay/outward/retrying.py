@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import path
-from sferum_bridge.relay import to_network
-from sferum_bridge.relay.posting import message_id_of
-from sferum_bridge.relay.to_network import NotCarried
+from sferum_bridge.relay.outward import to_network
+from sferum_bridge.relay.outward.posting import message_id_of
+from sferum_bridge.relay.outward.to_network import NotCarried
 from sferum_bridge.store import chats, queues, sending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
-    from sferum_bridge.relay.courier import Courier
-    from sferum_bridge.relay.errand import Errand
-    from sferum_bridge.relay.html import Styled
-    from sferum_bridge.relay.posting import Posting
-    from sferum_bridge.relay.reports import Reports
-    from sferum_bridge.relay.to_network import Message
+    from sferum_bridge.relay.outward.courier import Courier
+    from sferum_bridge.relay.outward.errand import Errand
+    from sferum_bridge.relay.outward.html import Styled
+    from sferum_bridge.relay.outward.posting import Posting
+    from sferum_bridge.relay.outward.reports import Reports
+    from sferum_bridge.relay.outward.to_network import Message
     from sferum_bridge.store.database import Database
 
 

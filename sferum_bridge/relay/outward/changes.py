@@ -19,10 +19,10 @@ from sferum_bridge.matrix import marks
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import NetworkError, Refused
 from sferum_bridge.network.content import Draft
-from sferum_bridge.relay import to_network
-from sferum_bridge.relay.errors import TooLate
-from sferum_bridge.relay.retrying import event_of
-from sferum_bridge.relay.to_matrix import DOUBLE_PUPPET
+from sferum_bridge.relay import puppets
+from sferum_bridge.relay.outward import to_network
+from sferum_bridge.relay.outward.errors import TooLate
+from sferum_bridge.relay.outward.retrying import event_of
 from sferum_bridge.store import chats, queues, reactions, sending
 from sferum_bridge.store.reactions import Key, Reaction
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.network.base import Connector
-    from sferum_bridge.relay.courier import Courier
-    from sferum_bridge.relay.errand import Errand
-    from sferum_bridge.relay.html import Styled
-    from sferum_bridge.relay.posting import Posting
-    from sferum_bridge.relay.reports import Reports
-    from sferum_bridge.relay.to_network import Message
+    from sferum_bridge.relay.outward.courier import Courier
+    from sferum_bridge.relay.outward.errand import Errand
+    from sferum_bridge.relay.outward.html import Styled
+    from sferum_bridge.relay.outward.posting import Posting
+    from sferum_bridge.relay.outward.reports import Reports
+    from sferum_bridge.relay.outward.to_network import Message
     from sferum_bridge.store.chats import Mapped
     from sferum_bridge.store.database import Database
 
@@ -235,7 +235,7 @@ class Changes:
     async def _withdraw(self, errand: Errand, before: Reaction) -> None:
         """Take back the reaction here that the new one took the place of there."""
         sender = Sender(before.mxid, puppet=True)
-        content = {DOUBLE_PUPPET: errand.login.network}
+        content = {puppets.MARK: errand.login.network}
         txn_id = f"relay.replaced.{errand.item.name}"
         with suppress(MatrixRequestError):
             await marks.redact(

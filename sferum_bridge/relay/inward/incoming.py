@@ -28,8 +28,8 @@ from sferum_bridge.network.base import (
     RemoteChange,
     RemoteMessage,
 )
-from sferum_bridge.relay import describing, queueing
-from sferum_bridge.relay.turn import begin
+from sferum_bridge.relay.inward import describing, queueing
+from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.store import chats
 from sferum_bridge.store.database import is_away
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from sferum_bridge.network.base import Abilities, Batch, Connector
     from sferum_bridge.relay.connections import Connections
-    from sferum_bridge.relay.history import History
-    from sferum_bridge.relay.names import Names
-    from sferum_bridge.relay.passing import Passing
-    from sferum_bridge.relay.queueing import Queueing
+    from sferum_bridge.relay.inward.history import History
+    from sferum_bridge.relay.inward.names import Names
+    from sferum_bridge.relay.inward.passing import Passing
+    from sferum_bridge.relay.inward.queueing import Queueing
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database, Tx
 
