@@ -245,32 +245,6 @@ async def test_a_stand_in_that_is_down_at_the_start_is_waited_for(relayed: Relay
     assert bridged.log()[before:].count("does not hear the network") == 1
 
 
-async def test_kills_in_the_middle_lose_nothing_and_double_nothing(relayed: Relayed) -> None:
-    outward = [f"туда {n}" for n in range(30)]
-    inward = [f"сюда {n}" for n in range(30)]
-
-    async def talk() -> None:
-        for there, here in zip(outward, inward, strict=True):
-            await relayed.teacher.say(relayed.room_id, there)
-            await relayed.post(here)
-
-    talking = asyncio.create_task(talk())
-    for pause in (0.4, 1.1, 0.2, 1.9):
-        await asyncio.sleep(pause)
-        await relayed.bridged.kill_bridge()
-        await relayed.bridged.start_bridge()
-    await talking
-
-    async def all_there() -> bool:
-        there = [t for _, t in await relayed.in_sferum() if t.startswith("туда ")]
-        return len(there) >= 30 and len(await bodies(relayed, "сюда ")) >= 30
-
-    await until(all_there, 120)
-    await asyncio.sleep(1)
-    assert [t for _, t in await relayed.in_sferum() if t.startswith("туда ")] == outward
-    assert await bodies(relayed, "сюда ") == inward
-
-
 async def test_the_queues_keep_no_words_once_done(relayed: Relayed) -> None:
     async def empty() -> bool:
         async with relayed.bridged.database() as db, db.read() as tx:

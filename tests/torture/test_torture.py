@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.school.people import School
 
-KILLS, MESSAGES, CHATS = map(int, os.environ.get("SFERUM_TORTURE", "12,240,6").split(","))
+KILLS, MESSAGES, CHATS = map(int, os.environ.get("SFERUM_TORTURE", "5,96,4").split(","))
 SEED = os.environ.get("SFERUM_TORTURE_SEED") or str(SystemRandom().randrange(10**9))
 PACE = 2.5
 """Seconds from when a bridge is started to when it is killed, about."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from tests.support.bridge import until
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from random import Random
@@ -84,7 +86,8 @@ class Trouble:
         self.made["bridge killed"] += 1
 
     async def _end_bridge(self) -> None:
-        await asyncio.sleep(self._pace)
+        # Before it is up nothing listens to the signal.
+        await until(self._bridged.status)
         begin = time.monotonic()
         status = await self._bridged.stop_bridge()
         self.longest_drain = max(self.longest_drain, time.monotonic() - begin)
