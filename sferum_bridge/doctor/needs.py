@@ -88,6 +88,14 @@ def _registration(_value: Any, config: Config) -> State:
     return State.NOTE if checked or config.get("registrations_require_3pid") else State.WRONG
 
 
+def _asked_names(_value: Any, config: Config) -> State:
+    return State.WRONG if config.get("enable_registration") is True else State.OK
+
+
+def _asked_addresses(_value: Any, config: Config) -> State:
+    return State.WRONG if config.get("email") else State.OK
+
+
 def _key_servers(value: Any, _config: Config) -> State:
     return State.WRONG if value == _KEY_SERVERS else State.NOTE
 
@@ -141,6 +149,14 @@ NEEDS: tuple[Need, ...] = (
     Need("allow_per_room_profiles", "room-profiles", want=False, default=True),
     Need("allow_guest_access", "guests", want=False, default=False),
     Need("enable_registration", "registration", want=False, default=False, judge=_registration),
+    Need("inhibit_user_in_use_error", "names", want=True, default=False, judge=_asked_names),
+    Need(
+        "request_token_inhibit_3pid_errors",
+        "addresses",
+        want=True,
+        default=False,
+        judge=_asked_addresses,
+    ),
     Need("enable_3pid_lookup", "identity-lookup", want=False, default=True),
     Need("enable_3pid_changes", "contacts", want=False, default=True, judge=_delegated),
     Need("enable_authenticated_media", "media", want=True, default=True),

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from synapse.api.errors import SynapseError
 from synapse.types import UserID
 
-from sferum_bridge.homeserver.inside import company
-from sferum_bridge.homeserver.naming import is_from_profile
+from sferum_bridge.homeserver.inside import company, is_hidden, membership
+from sferum_bridge.homeserver.naming import PROFILE, is_from_profile
 from sferum_bridge.homeserver.nobody import is_nobody
 from sferum_bridge.homeserver.refusals import refused
 from sferum_bridge.school import shape
 from sferum_bridge.school.contour import Action, Reason, Side, decide, may_be_in, may_create
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from synapse.events import EventBase
     from synapse.server import HomeServer
@@ -126,7 +126,12 @@ class Gatekeeper:
             # Whoever has lost the role is not heard, though the bridge has yet to remove them.
             allowed = may_be_in(event.sender, event.room_id, facts)
         else:
-            allowed = self._is_state_allowed(event, facts)
+            allowed = self._is_state_allowed(event, facts) and not (
+                event.type == CREATE
+                and await self._are_nobody(
+                    event.sender, _texts(event.content.get("additional_creators")), facts
+                )
+            )
         if not allowed:
             logger.info("Refused %s by %s to %s", event.type, event.sender, event.room_id)
         return allowed
@@ -156,8 +161,7 @@ class Gatekeeper:
         creators = creation.get("additional_creators") if isinstance(creation, dict) else None
         invited = list(dict.fromkeys([*_texts(config.get("invite")), *_texts(creators)]))
         decision = may_create(actor, invited, facts)
-        names_nobody = [await is_nobody(actor, one, facts, self._homeserver) for one in invited]
-        if not decision.allowed or any(names_nobody):
+        if not decision.allowed or await self._are_nobody(actor, invited, facts):
             logger.info("Refused a room of %s with others: %s", actor, decision.reason)
             raise refused(NOT_ALL_OF_THEM)
         if config.get("is_direct") is True and config.get("invite") == [self._bot]:
@@ -202,7 +206,16 @@ class Gatekeeper:
         predecessor = creation.get("predecessor") if isinstance(creation, dict) else None
         if not isinstance(predecessor, dict):
             return True
-        return await self.may_open(str(predecessor.get("room_id", "")), actor)
+        room_id = str(predecessor.get("room_id", ""))
+        # Whoever is not to know of a room names it in vain, as one that there never was: to really
+        # upgrade it is refused elsewhere.
+        if await is_hidden(room_id, actor, await self._facts(), self._store):
+            return True
+        return await self.may_open(room_id, actor)
+
+    async def _are_nobody(self, actor: str, others: Iterable[str], facts: Facts) -> bool:
+        found = [await is_nobody(actor, one, facts, self._homeserver) for one in others]
+        return any(found)
 
     async def _is_in(self, user: str, room_id: str) -> bool:
         return user in await self._store.get_users_in_room(room_id)
@@ -217,12 +230,14 @@ class Gatekeeper:
 
     async def _is_membership_allowed(self, event: EventBase, facts: Facts) -> bool:
         content, target = event.content, event.state_key
-        membership = content.get("membership")
-        action = ACTIONS.get(membership) if isinstance(membership, str) else None
+        wanted = content.get("membership")
+        action = ACTIONS.get(wanted) if isinstance(wanted, str) else None
         if action is None:
-            return shape.may_remove(event.sender, target, event.room_id, facts) and not (
-                await is_nobody(event.sender, target, facts, self._homeserver)
-            )
+            if not shape.may_remove(event.sender, target, event.room_id, facts):
+                return False
+            if wanted == "leave" and await membership(event.room_id, target, self._store):
+                return True  # an invite or a ban from before is taken back
+            return not await is_nobody(event.sender, target, facts, self._homeserver)
         if "third_party_invite" in content and not (
             facts.side(target) is Side.OUTSIDER
             and await self.may_invite_contact(event.sender, event.room_id)
@@ -234,14 +249,15 @@ class Gatekeeper:
         return await self.may(action, actor, target, event.room_id)
 
     async def _has_own_name(self, event: EventBase, facts: Facts) -> bool:
-        """Tell whether a join shows the name of the profile, and not one for this room alone."""
-        name = event.content.get("displayname")
-        if name is None or facts.side(event.state_key) is not Side.EDUCATIONAL:
+        """Tell whether a join shows name and picture of the profile, none for this room alone."""
+        if PROFILE.isdisjoint(event.content) or facts.side(event.state_key) is not Side.EDUCATIONAL:
             return True
         if is_from_profile(event.state_key, event.room_id):
             return True
         user = UserID.from_string(event.state_key)
-        return bool(name == await self._store.get_profile_displayname(user))
+        profile = await self._store.get_profileinfo(user)
+        own = {"displayname": profile.display_name, "avatar_url": profile.avatar_url}
+        return all(event.content[key] == own[key] for key in PROFILE & event.content.keys())
 
     def _is_state_allowed(self, event: EventBase, facts: Facts) -> bool:
         if event.type == POWER_LEVELS and not shape.may_hold_power(

@@ -1,8 +1,8 @@
 """Whose name in a join is Synapse's own doing, so that nobody need look it up once more.
 
-A join without a name gets that of the profile, which Synapse has just read. Between there and the
-check of the event lie only Synapse's own methods, in one chain of calls, which this note follows.
-A join that comes another way has no note, and its name is compared with the profile.
+A join without name and picture gets those of the profile, which Synapse has just read. Between
+there and the check of the event lie only Synapse's own methods, in one chain of calls, which this
+note follows. A join that comes another way has no note, and is compared with the profile.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from synapse.api.constants import Membership
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+PROFILE = frozenset({"displayname", "avatar_url"})
+"""What of a membership shows somebody."""
+
 _JOINING: ContextVar[tuple[str, str] | None] = ContextVar("sferum_joining", default=None)
 
 
@@ -24,7 +27,7 @@ def change_of(
     user: str, room_id: str, action: str, content: Mapping[str, Any] | None
 ) -> Iterator[None]:
     """Take note of a change of membership, while it is made. `content`: what the client wrote."""
-    by_synapse = action == Membership.JOIN and "displayname" not in (content or {})
+    by_synapse = action == Membership.JOIN and PROFILE.isdisjoint(content or ())
     _JOINING.set((user, room_id) if by_synapse else None)
     try:
         yield
@@ -33,5 +36,5 @@ def change_of(
 
 
 def is_from_profile(user: str, room_id: str) -> bool:
-    """Tell whether the name in a join that is being made is what Synapse read in the profile."""
+    """Tell whether name and picture in a join that is being made are what Synapse read."""
     return _JOINING.get() == (user, room_id)

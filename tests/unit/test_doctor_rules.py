@@ -87,6 +87,8 @@ def test_the_defaults_are_those_of_the_synapse_installed() -> None:
         "allow_per_room_profiles": server.allow_per_room_profiles,
         "allow_guest_access": registration.allow_guest_access,
         "enable_registration": registration.enable_registration,
+        "inhibit_user_in_use_error": registration.inhibit_user_in_use_error,
+        "request_token_inhibit_3pid_errors": server.request_token_inhibit_3pid_errors,
         "enable_3pid_lookup": registration.enable_3pid_lookup,
         "enable_3pid_changes": registration.enable_3pid_changes,
         "enable_authenticated_media": vanilla.media.enable_authenticated_media,

@@ -1,14 +1,17 @@
 """What an account can do that leads out of the school, and needs no room.
 
 People of the school do not prove to third parties who they are (openid), tie no e-mail or phone to
-the account on their own, and do not look through the rooms of other servers. The school itself, by
-the administration API, ties contacts as before.
+the account on their own, have no identity server forget any, and do not look through the rooms of
+other servers. The school itself, by the administration API, ties contacts as before.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from synapse.api.errors import SynapseError
+from synapse.handlers.identity import IdentityHandler
 from synapse.http.servlet import parse_string
 from synapse.rest.client.account import (
     EmailThreepidRequestTokenRestServlet,
@@ -85,7 +88,13 @@ ROOM_LISTS = tuple(
     )
     for method in ("on_GET", "on_POST")
 )
-POINTS = (OPENID, *(point for _, point in CONTACTS), *ROOM_LISTS)
+UNBIND = Point(
+    "IdentityHandler.try_unbind_threepid",
+    ("mxid", "medium", "address", "id_server"),
+    closes="A pupil has the server send any text, signed and with the pupil's id, to any host, as "
+    "an e-mail that an identity server is to forget.",
+)
+POINTS = (OPENID, *(point for _, point in CONTACTS), UNBIND, *ROOM_LISTS)
 
 NO_OPENID = (
     "Школьный профиль не используется для входа на другие сайты. "
@@ -117,10 +126,25 @@ def install(wrapper: Wrapper) -> None:
 
     if not wrapper.settings.allow_openid:
         wrapper.put(IdTokenServlet, OPENID, _asking_first(refuse, NO_OPENID))
+    wrapper.put(IdentityHandler, UNBIND, partial(_unbinding, wrapper))
     for servlet, point in CONTACTS:
         wrapper.put(servlet, point, _asking_first(refuse, NO_CONTACTS))
     for point in ROOM_LISTS:
         wrapper.put(PublicRoomListRestServlet, point, _asking_first(refuse_elsewhere, NO_ROOM_LIST))
+
+
+def _unbinding(wrapper: Wrapper, original: Any) -> Any:
+    async def try_unbind_threepid(
+        handler: Any, mxid: str, medium: str, address: str, id_server: str | None
+    ) -> bool:
+        try:
+            is_of_school = (await wrapper.facts()).side(mxid) is Side.EDUCATIONAL
+        except SynapseError:
+            is_of_school = True
+        # What Synapse says where the identity server cannot forget; the account can be closed.
+        return not is_of_school and await original(handler, mxid, medium, address, id_server)
+
+    return try_unbind_threepid
 
 
 def _asking_first(

@@ -18,7 +18,7 @@ from synapse.handlers.federation import FederationHandler
 from synapse.handlers.room_member import RoomMemberHandler
 
 from sferum_bridge.homeserver.inside import NOWHERE, is_hidden
-from sferum_bridge.homeserver.naming import change_of
+from sferum_bridge.homeserver.naming import PROFILE, change_of
 from sferum_bridge.homeserver.refusals import refused
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
 from sferum_bridge.homeserver.wraps.appservices import is_ours
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 COMING = frozenset({Membership.JOIN, Membership.KNOCK})
 OPENING = COMING | {Membership.INVITE}
-PROFILE = frozenset({"displayname", "avatar_url"})
 LOCKED_IN = frozenset({Side.EDUCATIONAL, Side.GHOST})
 
 CHANGE = Point(
@@ -113,6 +112,9 @@ def _changing(wrapper: Wrapper, original: Any) -> Any:
         actor = requester.user.to_string()
         if requester.app_service_id in bridge or actor == wrapper.bot or rest.get("new_room"):
             return await original(handler, requester, target, room_id, action, **rest)
+        if action in COMING and target != requester.user:
+            # Synapse asks about the target first, and so would tell who is of the school.
+            raise refused("Cannot join or knock for another user.")
         try:
             facts = await wrapper.facts()
         except SynapseError:

@@ -106,8 +106,13 @@ def _writing(wrapper: Wrapper, original: Any) -> Any:
         handler: Any, *, target_user: UserID, requester: Requester, **change: Any
     ) -> None:
         facts = await wrapper.facts()
-        # Only an application service of ours may act in the name of a school account.
-        trusted = change.get("by_admin") or requester.app_service_id is not None
+        # Only an application service of ours may act in the name of a school account. Who means
+        # somebody else is refused by Synapse, alike whoever that is.
+        trusted = (
+            change.get("by_admin")
+            or requester.app_service_id is not None
+            or target_user != requester.user
+        )
         if not trusted and facts.side(target_user.to_string()) is Side.EDUCATIONAL:
             check_field(change["field_name"], change["new_value"], wrapper.homeserver.hostname)
         await original(handler, target_user=target_user, requester=requester, **change)

@@ -236,6 +236,16 @@ async def _(world: World) -> Leak:
     return await _renamed(world, "s1", await world.loose_room(loose=False))
 
 
+@attack("C24b", "a pupil has no name and a stranger's picture in the class's room")
+async def _(world: World) -> Leak:
+    room = await world.loose_room(loose=False)
+    user = world.s1.user_id
+    content = {"membership": "join", "displayname": None, "avatar_url": "mxc://evil.example/x"}
+    await world.s1.set_state(room, "m.room.member", content, user)
+    shown = (await world.bot.state(room, "m.room.member", user)).body
+    return str(shown) if shown.get("avatar_url") == content["avatar_url"] else ""
+
+
 @attack("C25", "a pupil's room gets an alias when it is made")
 async def _(world: World) -> Leak:
     alias = f"c25{secrets.token_hex(3)}"

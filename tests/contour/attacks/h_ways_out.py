@@ -44,6 +44,14 @@ async def _(world: World) -> Leak:
     return str(bound) if bound else ""
 
 
+@attack("H03b", "a pupil has the server send a signed text to any host")
+async def _(world: World) -> Leak:
+    """Where it is refused, nothing is tried; else the host that is not there is missed."""
+    body = {"medium": "email", "address": "a word to the world", "id_server": "127.0.0.1:9"}
+    told = await world.s1.post("account/3pid/unbind", body)
+    return "" if told.status == 200 else str(told.body)
+
+
 @attack("H04", "a pupil has messages pushed to any address")
 async def _(world: World) -> Leak:
     pupil = await world.person("class/7b/pupils")
