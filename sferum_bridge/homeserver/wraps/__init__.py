@@ -19,6 +19,7 @@ from sferum_bridge.homeserver.wraps import (
     pushers,
     reading,
     rooms,
+    searching,
     to_device,
 )
 
@@ -37,5 +38,6 @@ ALL: tuple[ModuleType, ...] = (
     pushers,
     reading,
     rooms,
+    searching,
     to_device,
 )

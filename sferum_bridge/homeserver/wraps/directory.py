@@ -17,10 +17,13 @@ from synapse.api.errors import Codes, NotFoundError, SynapseError
 from synapse.handlers.directory import DirectoryHandler
 from synapse.http.servlet import parse_json_object_from_request
 from synapse.rest.client.directory import ClientDirectoryListServer, ClientDirectoryServer
+from synapse.rest.client.knock import KnockRoomAliasServlet
+from synapse.rest.client.room import JoinRoomAliasServlet, RoomSummaryRestServlet
 from synapse.storage.databases.main.directory import DirectoryWorkerStore
 from synapse.storage.databases.main.room import RoomWorkerStore
 from synapse.types import RoomAlias
 
+from sferum_bridge.homeserver.asking import who_asks
 from sferum_bridge.homeserver.inside import NOWHERE, membership
 from sferum_bridge.homeserver.refusals import refused
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
@@ -45,6 +48,26 @@ RESOLVE_REQUEST = Point(
     "ClientDirectoryServer.on_GET",
     ("request", "room_alias"),
     closes="A school account asks another server about an alias, which is the way to its rooms.",
+)
+JOIN_REQUEST = Point(
+    "JoinRoomAliasServlet.on_POST",
+    ("request", "room_identifier"),
+    closes="The same, by joining: the refusal comes after the question.",
+)
+JOIN_AGAIN_REQUEST = Point(
+    "JoinRoomAliasServlet.on_PUT",
+    ("request", "room_identifier", "txn_id"),
+    closes="The same, in a request that may be repeated.",
+)
+KNOCK_REQUEST = Point(
+    "KnockRoomAliasServlet.on_POST",
+    ("request", "room_identifier"),
+    closes="The same, by knocking.",
+)
+SUMMARY_REQUEST = Point(
+    "RoomSummaryRestServlet.on_GET",
+    ("request", "room_identifier"),
+    closes="The same, by asking for the room's summary.",
 )
 NAME = Point(
     "DirectoryHandler.create_association",
@@ -82,6 +105,10 @@ POINTS = (
     STORED,
     RESOLVE,
     RESOLVE_REQUEST,
+    JOIN_REQUEST,
+    JOIN_AGAIN_REQUEST,
+    KNOCK_REQUEST,
+    SUMMARY_REQUEST,
     NAME,
     NAME_REQUEST,
     IS_LISTED,
@@ -96,6 +123,13 @@ def install(wrapper: Wrapper) -> None:
     wrapper.put(DirectoryWorkerStore, STORED, partial(_finding, wrapper))
     wrapper.put(DirectoryHandler, RESOLVE, partial(_resolving, wrapper))
     wrapper.put(ClientDirectoryServer, RESOLVE_REQUEST, partial(_asking_afar, wrapper))
+    for servlet, point in (
+        (JoinRoomAliasServlet, JOIN_REQUEST),
+        (JoinRoomAliasServlet, JOIN_AGAIN_REQUEST),
+        (KnockRoomAliasServlet, KNOCK_REQUEST),
+        (RoomSummaryRestServlet, SUMMARY_REQUEST),
+    ):
+        wrapper.put(servlet, point, partial(_entering_afar, wrapper))
     wrapper.put(DirectoryHandler, NAME, partial(_naming, wrapper))
     wrapper.put(ClientDirectoryServer, NAME_REQUEST, partial(_asking_for_name, wrapper))
     wrapper.put(ClientDirectoryListServer, IS_LISTED, partial(_asking_for_list, wrapper))
@@ -133,12 +167,10 @@ def _resolving(wrapper: Wrapper, original: Any) -> Any:
 
 
 def _asking_afar(wrapper: Wrapper, original: Any) -> Any:
-    here = wrapper.homeserver.hostname
-
     async def on_GET(  # noqa: N802 — the name Synapse looks for
         servlet: Any, request: SynapseRequest, room_alias: str
     ) -> Any:
-        if RoomAlias.is_valid(room_alias) and RoomAlias.from_string(room_alias).domain != here:
+        if _is_elsewhere(wrapper, room_alias):
             asker = await servlet.auth.get_optional_user_by_req(request, allow_guest=True)
             user = asker.user.to_string() if asker else ""
             if (await wrapper.facts()).side(user) is Side.EDUCATIONAL:
@@ -146,6 +178,25 @@ def _asking_afar(wrapper: Wrapper, original: Any) -> Any:
         return await original(servlet, request, room_alias)
 
     return on_GET
+
+
+def _entering_afar(wrapper: Wrapper, original: Any) -> Any:
+    async def answer(
+        servlet: Any, request: SynapseRequest, room_identifier: str, **rest: Any
+    ) -> Any:
+        if _is_elsewhere(wrapper, room_identifier):
+            user = await who_asks(wrapper.homeserver, request) or ""
+            if (await wrapper.facts()).side(user) is Side.EDUCATIONAL:
+                raise _not_found(room_identifier)
+        return await original(servlet, request, room_identifier=room_identifier, **rest)
+
+    return answer
+
+
+def _is_elsewhere(wrapper: Wrapper, name: str) -> bool:
+    """Tell whether a name is an alias that another server has to be asked about."""
+    here = wrapper.homeserver.hostname
+    return RoomAlias.is_valid(name) and RoomAlias.from_string(name).domain != here
 
 
 def _naming(wrapper: Wrapper, original: Any) -> Any:

@@ -89,6 +89,12 @@ JOINED = Point(
     ("origin", "room_id", "auth_events", "state", "event", "room_version", "partial_state"),
     closes="The same by the state of a room that somebody of this server joins.",
 )
+FETCHED = Point(
+    "FederationEventHandler._get_state_ids_after_missing_prev_event",
+    ("destination", "room_id", "event_id"),
+    closes="The same by state that is fetched afterwards: of a room whose join came with little of "
+    "it, and where events are missing between those that came.",
+)
 POINTS = (
     MAKE_JOIN,
     MAKE_KNOCK,
@@ -98,6 +104,7 @@ POINTS = (
     FETCH,
     EVENT,
     JOINED,
+    FETCHED,
     EXCHANGE,
     EXCHANGED,
     COMPLEXITY,
@@ -117,6 +124,7 @@ def install(wrapper: Wrapper) -> None:
     wrapper.put(FederationServer, FETCH, partial(_fetching, wrapper))
     wrapper.put(FederationEventHandler, EVENT, partial(_checking, wrapper))
     wrapper.put(FederationEventHandler, JOINED, partial(_taking_over, wrapper))
+    wrapper.put(FederationEventHandler, FETCHED, partial(_fetching_state, wrapper))
     wrapper.put(FederationHandler, EXCHANGE, partial(_exchanging, wrapper))
     wrapper.put(FederationHandler, EXCHANGED, partial(_exchanging_for_others, wrapper))
     wrapper.put(RoomComplexityServlet, COMPLEXITY, partial(_weighing, wrapper))
@@ -226,6 +234,30 @@ def _taking_over(wrapper: Wrapper, original: Any) -> Any:
         return await original(handler, origin, room_id, auth_events, kept, *rest, **named)
 
     return process_remote_join
+
+
+def _fetching_state(wrapper: Wrapper, original: Any) -> Any:
+    async def _get_state_ids_after_missing_prev_event(
+        handler: Any, destination: str, room_id: str, event_id: str
+    ) -> Any:
+        # The events are stored by now, as outliers, which nobody is shown. Only the map is left to
+        # be cut: Synapse makes it without asking whether an event was rejected.
+        state = await original(handler, destination, room_id, event_id)
+        is_mine, store = wrapper.homeserver.is_mine_id, wrapper.store
+        members = {
+            key: state[key] for key in state if key[0] == EventTypes.Member and is_mine(key[1])
+        }
+        events = await store.get_events(members.values(), allow_rejected=True)
+        dropped = set()
+        for key, member_id in members.items():
+            if member_id not in events or await _is_unwelcome(events[member_id], wrapper):
+                _, held = await store.get_local_current_membership_for_user_in_room(key[1], room_id)
+                # Without what put somebody out, what brought it in could win again.
+                if member_id != held:
+                    dropped.add(key)
+        return {key: found for key, found in state.items() if key not in dropped}
+
+    return _get_state_ids_after_missing_prev_event
 
 
 def _exchanging(wrapper: Wrapper, original: Any) -> Any:

@@ -31,7 +31,8 @@ IS_SHOWN = Point(
 SUMMARY = Point(
     "RoomSummaryHandler.get_room_summary",
     ("requester", "room_id", "remote_room_hosts"),
-    closes="The answer about a room one may not see differs from that about an unknown room.",
+    closes="The answer about a room one may not see differs from that about an unknown room; a "
+    "pupil reads what rooms of other servers are called and about, without entering one.",
 )
 CHILDREN = Point(
     "RoomSummaryHandler._summarize_local_room",
@@ -43,7 +44,8 @@ CHILDREN = Point(
         "include_children",
         "admin_skip_room_visibility_check",
     ),
-    closes="A space's hierarchy lists the ids of its rooms to those who may not be in them.",
+    closes="A space's hierarchy lists the ids of its rooms to those who may not be in them; a "
+    "pupil's own space shows rooms of other servers.",
 )
 UPGRADE = Point(
     "RoomCreationHandler.upgrade_room",
@@ -100,8 +102,10 @@ def _summing_up(wrapper: Wrapper, original: Any) -> Any:
         room_id: str,
         remote_room_hosts: list[str] | None = None,
     ) -> Any:
-        hosts = remote_room_hosts
-        if await is_hidden(room_id, requester or "", await wrapper.facts(), store):
+        hosts, user = remote_room_hosts, requester or ""
+        facts = await wrapper.facts()
+        hidden = await is_hidden(room_id, user, facts, store)
+        if hidden or await _is_out_of_reach(wrapper, user, room_id, facts):
             room_id, hosts = NOWHERE, None if hosts is None else []
         return await original(handler, requester, room_id, hosts)
 
@@ -118,11 +122,13 @@ def _listing(wrapper: Wrapper, original: Any) -> Any:
         # Server administrators see everything over the admin API, and are said to.
         if not entry or named.get("admin_skip_room_visibility_check"):
             return entry
-        facts = await wrapper.facts()
+        facts, user = await wrapper.facts(), requester or ""
         children = [
             child
             for child in entry.children_state_events
-            if await _is_shown(requester or "", child["state_key"], facts, store)
+            if await _is_shown(user, child["state_key"], facts, store)
+            # Synapse asks other servers about what it does not find here.
+            and not await _is_out_of_reach(wrapper, user, child["state_key"], facts)
         ]
         return attr.evolve(entry, children_state_events=children)
 
@@ -131,6 +137,13 @@ def _listing(wrapper: Wrapper, original: Any) -> Any:
 
 async def _is_shown(user: str, room_id: str, facts: Facts, store: Any) -> bool:
     return may_be_in(user, room_id, facts) and not await is_hidden(room_id, user, facts, store)
+
+
+async def _is_out_of_reach(wrapper: Wrapper, user: str, room_id: str, facts: Facts) -> bool:
+    """Tell whether only other servers know a room, and somebody of the school asks about it."""
+    return facts.side(user) is Side.EDUCATIONAL and not await wrapper.store.is_host_joined(
+        room_id, wrapper.homeserver.hostname
+    )
 
 
 def _upgrading(wrapper: Wrapper, original: Any) -> Any:

@@ -128,8 +128,7 @@ class Carrier:
         if "uploaded" in row:
             return Uploaded(**row["uploaded"])
         file = to_matrix.restored(row["file"])
-        async with self._some:
-            outcome = await self._until_known(login_id, file)
+        outcome = await self._until_known(login_id, file)
         if isinstance(outcome, Uploaded) and item is not None:
             async with self._db.write() as tx:
                 noted = {**row, "uploaded": asdict(outcome)}
@@ -141,7 +140,9 @@ class Carrier:
         until, wait = clock() + self._patience, _FIRST_WAIT
         while True:
             try:
-                return await self._once(login_id, file)
+                # Not while it waits: files that cannot be had hold up no others.
+                async with self._some:
+                    return await self._once(login_id, file)
             except NetworkError as e:
                 if not e.retry or clock() > until:
                     log.warning("A %s cannot be had: %s", file.kind, e.detail)

@@ -41,16 +41,13 @@ class Names:
         if len(self._known) > _MOST:
             self._known.clear()
             self._pictures.clear()
-        # Whom the network does not know is known by the id from now on.
-        self._known |= {(network, i): i for i in ids}
         try:
             contacts = await connector.contacts(ids)
         except Refused as e:
             log.warning("The network does not tell who %d users are: %s", len(ids), e.detail)
-            return
-        except BaseException:
-            for i in ids:
-                self._known.pop((network, i), None)
-            raise
-        self._known |= {(network, contact.id): contact.name or contact.id for contact in contacts}
+            contacts = ()
+        # At once, for all logins look here: whom the network does not know is known by the id.
+        self._known |= {(network, i): i for i in ids} | {
+            (network, contact.id): contact.name or contact.id for contact in contacts
+        }
         self._pictures |= {(network, c.id): c.avatar_url for c in contacts if c.avatar_url}

@@ -60,8 +60,7 @@ class Passing:
             match event:
                 case RemoteTyping() if event.chat_id in linked:
                     self._start(self._show_typing(login, linked[event.chat_id], event))
-                case RemoteRead() if event.chat_id in linked:
-                    reader = event.reader_id or login.account_id
+                case RemoteRead(reader_id=reader) if reader and event.chat_id in linked:
                     self._read[login.id, event.chat_id, reader] = event.message_id
                     self._start(self._show_read(login, linked[event.chat_id], event, reader))
                 case RemoteMessage() if event.chat_id in linked and self._typing:

@@ -80,7 +80,8 @@ class Reacting:
 
     async def _take_back(self, row: Mapping[str, Any], key: Key, shown: Reaction) -> None:
         if shown.event_id:
-            txn_id = f"{_txn_id(row, shown)}.r"
+            # With the event in it: Synapse answers a known id with what it redacted first.
+            txn_id = f"{_txn_id(row, shown)}.r.{shown.event_id[1:13]}"
             sender = Sender(shown.mxid, puppet=not self._ghosts.is_ghost(shown.mxid))
             content = marked(row, sender, {})
             await marks.redact(

@@ -59,6 +59,19 @@ for number, (who, whom, what) in SEARCHES.items():
     attack(number, f"{what} searches for people")(partial(_searches, who=who, whom=whom))
 
 
+@attack("D32", "whether somebody exists, by whether a search found more than it shows")
+async def _(world: World) -> Leak:
+    known, unknown = world.secrets.name, "z" * len(world.secrets.name)
+    leak = await _search(world, world.o, [world.s1], unknown)  # waits until the names are known
+    for actor in (world.o, world.s3):
+        one, other = [
+            await actor.post("user_directory/search", {"search_term": term, "limit": 0})
+            for term in (known, unknown)
+        ]
+        leak += differs(one, other)
+    return leak
+
+
 async def _profile(world: World, who: str, whom: str = "s1", field: str = "") -> Leak:
     user = world.actors[whom].user_id
     actor = world.anonymous if who == "anonymous" else world.actors[who]

@@ -8,10 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.contour.attack import Group
+from tests.contour.actors import quoted
+from tests.contour.attack import Group, differs
 from tests.contour.sight import until
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tests.contour.actors import Actor, Json
     from tests.contour.sight import Leak
     from tests.contour.world import World
@@ -143,6 +146,54 @@ async def _(world: World) -> Leak:
 async def _(world: World) -> Leak:
     answer = await world.s1.get(f"directory/room/{world.remote_alias.replace('#', '%23')}")
     return str(answer.body) if answer.status == 200 else ""
+
+
+async def _summary(world: World, room: str, via: str) -> object:
+    path = f"/_matrix/client/v1/room_summary/{quoted(room)}"
+    return (await world.s1.get(path, via=via)).body
+
+
+async def _hierarchy(world: World, room: str, via: str) -> object:
+    space = await world.s1.create(creation_content={"type": "m.space"})
+    assert space, "a pupil's own space was refused"
+    await world.s1.set_state(space, "m.space.child", {"via": [via]}, room)
+    return (await world.s1.get(f"/_matrix/client/v1/rooms/{space}/hierarchy")).body
+
+
+async def _reads_afar(world: World, how: Callable[[World, str, str], Awaitable[object]]) -> Leak:
+    """Read about a room that nobody here is in: who made it writes to the pupil so."""
+    word = secrets.token_hex(6)
+    room = await world.m.create(preset="public_chat", name=word, topic=word)
+    told = str(await how(world, room, world.remote.name))
+    return told if word in told else ""
+
+
+attack.each(
+    "H18",
+    "a pupil reads the name and topic of a room of another server",
+    {"a": partial(_reads_afar, how=_summary), "b": partial(_reads_afar, how=_hierarchy)},
+)
+
+
+async def _asks_afar(world: World, method: str, path: str) -> Leak:
+    pupil = await world.person("class/7b/pupils")
+    known, unknown = world.remote_alias, f"#nothing:{world.remote.name}"
+    one, other = [
+        await pupil.call(method, path.format(quoted(alias))) for alias in (known, unknown)
+    ]
+    return differs(one, other, known, unknown)
+
+
+attack.each(
+    "H19",
+    "a pupil has another server asked about an alias: its answer shows",
+    {
+        "a": partial(_asks_afar, method="POST", path="join/{}"),
+        "b": partial(_asks_afar, method="PUT", path="join/{}/t"),
+        "c": partial(_asks_afar, method="POST", path="knock/{}"),
+        "d": partial(_asks_afar, method="GET", path="/_matrix/client/v1/room_summary/{}"),
+    },
+)
 
 
 @attack("H15", "a pupil asks for devices of somebody of another server")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -235,3 +236,37 @@ async def _(world: World) -> Leak:
         return word in str(answer.body)
 
     return "the pupil's client got the reason" if await until(has_come, world.lag) else ""
+
+
+async def _told_by_the_past(world: World, changes: tuple[str, ...]) -> Leak:
+    """Have a pupil put out of a public room before anybody of this server is in it."""
+    room = await world.m.create(preset="public_chat", room_version=world.version)
+    s1, word = world.s1, secrets.token_hex(6)
+    for change in changes:
+        body = {"user_id": s1.user_id, "reason": word}
+        assert (await world.m.post(f"rooms/{room}/{change}", body)).status == 200
+    assert (await world.o.join(room, world.remote.name)).status == 200
+    # Answered once the rest of the state has been fetched, which the join came without.
+    members = await world.o.get(f"rooms/{room}/joined_members")
+    assert world.m.user_id in members.body["joined"], members
+
+    async def has_come() -> bool:
+        seen = [
+            await s1.get("sync", timeout=0, filter=json.dumps({"room": {"include_leave": left}}))
+            for left in (False, True)
+        ]
+        seen.append(await s1.get("joined_rooms"))
+        assert all(answer.status == 200 for answer in seen), seen
+        return any(told in str(answer.body) for answer in seen for told in (room, word))
+
+    return "the pupil's client shows the room" if await until(has_come, world.lag) else ""
+
+
+attack.each(
+    "I48",
+    "a pupil is banned from a room of the other server, which a stranger of this one joins then",
+    {
+        "a": partial(_told_by_the_past, changes=("ban",)),
+        "b": partial(_told_by_the_past, changes=("ban", "unban")),
+    },
+)
