@@ -85,6 +85,8 @@ WRITE: list[tuple[str, str, list[Span], str, Any]] = [
     ("bold from inside a mention", "Анна да", [Span(0, 4, Style.MENTION, "5"),
                                                Span(2, 5, Style.BOLD)],
      "[id5|Анна] да", data(bold(0, 13))),
+    ("typed words call nobody together", "@all, @все сюда", [],
+     f"@{WORD_JOINER}all, @{WORD_JOINER}все сюда", None),
     ("typed markup mentions nobody", "[id5|Директор]", [], f"[{WORD_JOINER}id5|Директор]", None),
     ("typed markup hides no link", "[https://evil|банк]", [],
      f"[{WORD_JOINER}https://evil|банк]", None),

@@ -117,8 +117,8 @@ def _units(character: str) -> int:
 def write(text: str, spans: Sequence[Span]) -> tuple[str, dict[str, Any] | None]:
     """Return the raw text and the `format_data` of a text; `None` where it has no styles.
 
-    What only looks like markup is made to be read as it stands, so that nobody is mentioned, and
-    no link hidden, by typing brackets.
+    What only looks like markup is made to be read as it stands, so that nobody is mentioned, no
+    chat called together, and no link hidden, by typing brackets or @all.
     """
     text = storable(text)
     mentions = _apart(text, spans)
@@ -178,10 +178,11 @@ def _apart(text: str, spans: Sequence[Span]) -> list[tuple[int, int, str]]:
         if not found or one[0] >= found[-1][1]:
             found.append(one)
     taken = [(start, end) for start, end, _ in found]
-    for match in _MARKUP.finditer(text):
+    # What was merely typed calls nobody, and least of all everybody.
+    for match in (*_MARKUP.finditer(text), *_EVERYBODY.finditer(text)):
         start, end = match.start(), match.start() + 1
         if not any(first < end and start < last for first, last in taken):
-            found.append((start, end, "[" + WORD_JOINER))
+            found.append((start, end, text[start] + WORD_JOINER))
     return sorted(found)
 
 
