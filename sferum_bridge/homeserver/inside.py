@@ -47,6 +47,18 @@ async def is_hidden(room_id: str, user: str, facts: Facts, store: Any) -> bool:
     return not user or await membership(room_id, user, store) is None
 
 
+async def is_met(reader: str, user: str, facts: Facts, store: Any) -> bool:
+    """Tell whether somebody of the school shares a room with a ghost; everybody else passes.
+
+    A ghost is somebody of a Sferum chat, and of no school that the facts could name: who is not in
+    a room with it is no member of that chat. `store` caches which rooms an account is in.
+    """
+    if facts.side(user) is not Side.GHOST or facts.side(reader) is not Side.EDUCATIONAL:
+        return True
+    rooms: Iterable[str] = await store.get_rooms_for_user(user)
+    return not (await store.get_rooms_for_user(reader)).isdisjoint(rooms)
+
+
 async def company(room_id: str, store: Any) -> list[str]:
     """Return who is in a room or invited to it: an invite shows who is there."""
     joined = await store.get_users_in_room(room_id)

@@ -90,7 +90,7 @@ async def push_school(server: Homeserver, people: dict[str, Account], room: str 
         "other_parent": PARENTS,
         "teacher": TEACHERS,
     }
-    fact = {"school": "1", "kind": "pupils", "audience": [PUPILS], "linked": False}
+    fact = {"school": "1", "kind": "pupils", "audience": [PUPILS], "linked": True}
     answer = await server.push(
         {
             "generation": await server.generation() + 1,
@@ -265,6 +265,31 @@ async def test_signing_somebodys_key_tells_nothing_of_whoever_is_hidden(school: 
     assert "USER" in known
     among = await sign(school.stranger2.user_id, neighbour)
     assert json.loads(among.partition(" ")[2]) == {"failures": {}}
+
+
+# --- ghosts ---------------------------------------------------------------------------------------
+
+
+async def test_a_ghost_is_known_to_those_in_a_room_with_it(school: School) -> None:
+    server, name = school.server, f"sferum_{secrets.randbelow(10**9)}"
+    body = {"type": "m.login.application_service", "username": name, "inhibit_login": True}
+    made = await server.call("POST", "register", body, by=server.bot)
+    ghost, masquerade = made.body["user_id"], {"user_id": made.body["user_id"]}
+
+    async def seen(by: Account) -> Answer:
+        return await server.call("GET", f"profile/{ghost}/displayname", by=by)
+
+    path, shown = f"profile/{ghost}/displayname", {"displayname": "Знайка Лунный (Сферум)"}
+    told = await server.call("PUT", path, shown, by=server.bot, params=masquerade)
+    assert told.status == 200, told
+    unknown = await server.call("GET", f"profile/{NOBODY}/displayname", by=school.classmate)
+    assert await seen(school.classmate) == unknown, "in no room with it yet"
+    path = f"rooms/{school.room}/join"
+    joined = await server.call("POST", path, {}, by=server.bot, params=masquerade)
+    assert joined.status == 200, joined
+    assert (await seen(school.classmate)).body == shown
+    for by in (school.parent, school.teacher, school.stranger):
+        assert await seen(by) == unknown
 
 
 # --- profiles -------------------------------------------------------------------------------------

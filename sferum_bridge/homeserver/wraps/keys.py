@@ -15,6 +15,7 @@ from synapse.handlers.device import DeviceHandler
 from synapse.handlers.e2e_keys import E2eKeysHandler
 from synapse.storage.databases.main.devices import DeviceWorkerStore
 
+from sferum_bridge.homeserver.inside import is_met
 from sferum_bridge.homeserver.masks import STRANGER, hidden_among, mask_of, put_on, take_off
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
 from sferum_bridge.school.contour import may_meet, may_see
@@ -87,7 +88,12 @@ def _install_for_clients(wrapper: Wrapper) -> None:
             wanted = query_body.get("device_keys", {})
             for user in wanted if shared else ():
                 shared.invalidate((from_user_id, user))
-            may = partial(may_see, from_user_id, facts=await wrapper.facts())
+            facts = await wrapper.facts()
+            met = {u for u in wanted if await is_met(from_user_id, u, facts, wrapper.store)}
+
+            def may(user: str) -> bool:
+                return user in met and may_see(from_user_id, user, facts).allowed
+
             masks = hidden_among(wanted, may, server)
             body = {**query_body, "device_keys": put_on(wanted, masks)}
             answer: JsonDict = await original(handler, body, timeout, from_user_id, from_device_id)

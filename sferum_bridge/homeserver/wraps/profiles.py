@@ -1,10 +1,11 @@
 """Profiles: names and pictures for those who may see the person, names as the school keeps them.
 
 Reading follows `may_see`, with an account or without, here or from another server; whoever is
-hidden has no profile, as whoever does not exist. People of the school do not look up profiles on
-other servers either. They choose their picture themselves. Their names are the school's: set by the
-bridge, which acts in the account's name, or by an administrator of the server. Other fields could
-hold anything, a phone number for instance, where the whole class reads it, so they have none.
+hidden has no profile, as whoever does not exist. Ghosts have one for those in a room with them.
+People of the school do not look up profiles on other servers either. They choose their picture
+themselves. Their names are the school's: set by the bridge, which acts in the account's name, or by
+an administrator of the server. Other fields could hold anything, a phone number for instance, where
+the whole class reads it, so they have none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from synapse.rest.client.profile import ProfileFieldRestServlet, ProfileRestServ
 from synapse.types import UserID
 
 from sferum_bridge.homeserver.asking import who_asks
+from sferum_bridge.homeserver.inside import is_met
 from sferum_bridge.homeserver.masks import STRANGER, mask_of
 from sferum_bridge.homeserver.refusals import refused
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
@@ -81,8 +83,11 @@ def _reading(wrapper: Wrapper, original: Any) -> Any:
         servlet: Any, request: SynapseRequest, user_id: str, *field: str, **fields: str
     ) -> tuple[int, JsonDict]:
         reader = await who_asks(hs, request) or STRANGER
+        facts = await wrapper.facts()
         # What is no Matrix id at all is left to Synapse to say.
-        if UserID.is_valid(user_id) and not may_see(reader, user_id, await wrapper.facts()):
+        if UserID.is_valid(user_id) and not (
+            may_see(reader, user_id, facts) and await is_met(reader, user_id, facts, wrapper.store)
+        ):
             user_id = mask_of(hs.hostname)
         answer: tuple[int, JsonDict] = await original(servlet, request, user_id, *field, **fields)
         return answer
