@@ -9,6 +9,7 @@ Every error is a `NetworkError` value that says what to do about it:
 
     NetworkError                 the base; `certain` tells whether the request surely had no effect
     ├── Unavailable              no answer, a 5xx, a timeout: wait and repeat, the same request
+    │   └── FileNotTaken         the same for an upload, where the file itself may be the reason
     ├── TooFast                  the messenger asks to slow down: wait `retry_after`, repeat
     ├── LoginExpired             the stored login is dead: the person has to log in again
     ├── NeedsPerson              a captcha or a confirmation that only the person can give
@@ -51,6 +52,10 @@ class Unavailable(NetworkError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, certain=False)
+
+
+class FileNotTaken(Unavailable):
+    """An upload came to nothing though the messenger answers. Repeat it, but not for ever."""
 
 
 class TooFast(NetworkError):

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sferum_bridge.network.base import LoginExpired, Refused, TooFast, Unavailable
+from sferum_bridge.network.base import (
+    FileNotTaken,
+    LoginExpired,
+    Refused,
+    TooFast,
+    Unavailable,
+)
 from sferum_bridge.network.content import FileKind, Place, Span, Style
 from sferum_bridge.relay.outward import courier
 from sferum_bridge.relay.outward.reports import Shown
@@ -268,6 +274,19 @@ async def test_a_picture_that_is_refused_goes_as_a_document(way: Way) -> None:
     await way.do(file())
     assert [one[0] for one in way.messenger.uploads.values()] == [FileKind.DOCUMENT]
     assert await way.told() == []
+
+
+async def test_a_file_that_is_never_taken_is_told_and_holds_nothing_up(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "FILE_TRIES", 2)
+    way.homeserver.files["m"] = b"x"
+    way.messenger.errors = [FileNotTaken("upload: HTTP 500")] * 4
+    await way.do(file())
+    assert way.messenger.uploads == {}
+    assert len(await way.told()) == 1
+    await way.do({"msgtype": "m.text", "body": "и дальше"})
+    assert way.messenger.texts() == ["и дальше"]
 
 
 async def test_a_homeserver_that_gives_no_file_now_is_asked_again(way: Way) -> None:

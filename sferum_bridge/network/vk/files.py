@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from yarl import URL
 
-from sferum_bridge.network.base import NetworkError, Refused, TooFast, Unavailable
+from sferum_bridge.network.base import (
+    FileNotTaken,
+    NetworkError,
+    Refused,
+    TooFast,
+    Unavailable,
+)
 from sferum_bridge.network.vk.addresses import Addresses, OutwardResolver
 from sferum_bridge.network.vk.transport import read_json, retry_after
 
@@ -113,6 +119,8 @@ class Files:
         form.add_field(field, body, filename=name, content_type=mime)
         try:
             async with self._http.post(address, data=form, allow_redirects=False) as response:
+                if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise FileNotTaken(f"upload: HTTP {response.status}")
                 _check(response, "upload")
                 raw = b""
                 async for piece in response.content.iter_chunked(_CHUNK):

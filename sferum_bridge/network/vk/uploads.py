@@ -16,7 +16,7 @@ import re
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.network.base import Refused, Unavailable
+from sferum_bridge.network.base import FileNotTaken, Refused, Unavailable
 from sferum_bridge.network.content import FileKind
 from sferum_bridge.network.vk.attachments import name_of
 from sferum_bridge.network.vk.directory import peer_id_of
@@ -87,7 +87,7 @@ class Uploads:
         for photo in dicts(saved):
             if attached := name_of("photo", photo):
                 return attached
-        raise Unavailable("photos.saveMessagesPhoto: a reply that names no photo")
+        raise FileNotTaken("photos.saveMessagesPhoto: a reply that names no photo")
 
     async def _document(
         self, peer_id: int, purpose: str, name: str, mime: str, spool: BinaryIO
@@ -108,7 +108,7 @@ class Uploads:
         kind = word(found.get("type", "doc"))
         if attached := name_of(kind, part(found, kind)):
             return attached
-        raise Unavailable("docs.save: a reply that names no document")
+        raise FileNotTaken("docs.save: a reply that names no document")
 
     async def _video(self, name: str, mime: str, spool: BinaryIO) -> str:
         title = storable(name).strip()[:_MOST_TITLE]
@@ -124,7 +124,7 @@ class Uploads:
         key = video.get("access_key")
         if attached := name_of("video", {"owner_id": owner, "id": own, "access_key": key}):
             return attached
-        raise Unavailable("video.save: a reply that names no video")
+        raise FileNotTaken("video.save: a reply that names no video")
 
 
 def _url(server: Any) -> str:
@@ -154,7 +154,7 @@ def _photo_sent(sent: Any) -> dict[str, str | int]:
     return {"photo": photo, "server": ident(sent.get("server")), "hash": text(sent["hash"])}
 
 
-def _not_taken(sent: Any) -> Refused | Unavailable:
+def _not_taken(sent: Any) -> Refused | FileNotTaken:
     if isinstance(sent, dict):
         return Refused(f"upload: not taken ({word(sent.get('error'))})")
-    return Unavailable("upload: an answer that is no JSON object")
+    return FileNotTaken("upload: an answer that is no JSON object")

@@ -140,12 +140,8 @@ class Incoming:
                 if connector is not None and not self._connections.is_open(login, connector):
                     # Closed meanwhile: the owner logged in anew, and this was the old login.
                     continue
-                log.warning("Login %s needs its owner: %s", login.id, e.detail)
-                await self._connections.drop(login)
-                async with self._db.write() as tx:
-                    await chats.set_expired(tx, login.id)
-                    await self._login_lost(tx, login, e)
-                return
+                if await self._gave_up(login, e):
+                    return
             except NetworkError as e:
                 if not failing:
                     log.warning(
@@ -163,6 +159,21 @@ class Incoming:
                 )
             await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads the load
             wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _gave_up(self, login: Login, error: NetworkError) -> bool:
+        """Note that only its owner can mend a login; false while the database is away."""
+        log.warning("Login %s needs its owner: %s", login.id, error.detail)
+        await self._connections.drop(login)
+        try:
+            async with self._db.write() as tx:
+                await chats.set_expired(tx, login.id)
+                await self._login_lost(tx, login, error)
+        except Exception as e:
+            if not is_away(e):
+                raise
+            log.warning("Login %s waits for the database: %s", login.id, type(e).__name__)
+            return False
+        return True
 
     async def _begin_all(self, login: Login) -> None:
         """Take in the end of every chat that was linked; what fails is tried at the next look."""

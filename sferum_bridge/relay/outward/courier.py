@@ -19,7 +19,14 @@ import random
 from typing import TYPE_CHECKING, TypeVar
 
 from sferum_bridge.matrix.downloads import MediaAway, MediaGone, opened
-from sferum_bridge.network.base import NetworkError, Refused, Sent, TooFast, Unavailable
+from sferum_bridge.network.base import (
+    FileNotTaken,
+    NetworkError,
+    Refused,
+    Sent,
+    TooFast,
+    Unavailable,
+)
 from sferum_bridge.network.content import FileKind
 from sferum_bridge.relay.outward.errors import FileGone, FileKindRefused, FileTooBig
 from sferum_bridge.school.attachments import Verdict
@@ -44,6 +51,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+FILE_TRIES = 8
+"""How often an upload that comes to nothing is made, while the network answers otherwise."""
 _REMEMBERED = 55 * 60 * 1000
 """For how long the network surely knows a random id again, in milliseconds."""
 _CLOCKS_APART = 5 * 60 * 1000
@@ -171,7 +180,10 @@ class Courier:
     async def _upload(
         self, login: Login, chat: Chat, file: Attachment, kind: FileKind, waiting: Waiting | None
     ) -> str:
+        tries = 0
+
         async def once(connector: Connector) -> str:
+            nonlocal tries
             meter = _Meter(min(self._policy.most_bytes, connector.abilities.file_bytes))
             try:
                 async with opened(self._homeserver, file.server, file.media_id) as media:
@@ -182,9 +194,14 @@ class Courier:
                 raise FileGone(f"the homeserver gives no file: {e}") from e
             except MediaAway as e:
                 raise Unavailable(f"the homeserver gives no file now: {e}") from e
-            except NetworkError:
+            except NetworkError as e:
                 # The network's error for a body that we broke off ourselves says nothing.
                 meter.check()
+                if isinstance(e, FileNotTaken):
+                    tries += 1
+                    if tries >= FILE_TRIES:
+                        # One file must not hold up for ever what is said after it.
+                        raise Refused(e.detail) from e
                 raise
 
         return await self.ask(login, once, waiting)
