@@ -141,5 +141,14 @@ class Lanes:
             else:
                 return
         log.error("%s %s failed every time; passing it by", self._queue.bell, item.name)
-        async with self._db.write() as tx:
-            await queues.pass_by(tx, self._queue, item.id)
+        while True:
+            try:
+                async with self._db.write() as tx:
+                    await queues.pass_by(tx, self._queue, item.id)
+            except Exception as e:
+                if not is_away(e):
+                    raise
+                log.warning("%s waits for the database: %s", self._queue.bell, type(e).__name__)
+                await asyncio.sleep(wait)
+            else:
+                return

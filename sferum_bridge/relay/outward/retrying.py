@@ -79,7 +79,12 @@ class Retrying:
         able = await self._posting.abilities(errand)
         async with self._db.read() as tx:
             texts = await self._posting.texts(tx, errand, message.said, able.text_units)
-            mapped = {one.part for one in await chats.by_event(tx, event_id)}
+            known = await chats.by_event(tx, event_id)
+        if any(not one.from_matrix for one in known):
+            # It was written there, and shown here in the writer's name.
+            await self._answer(errand, "sending-retry-there")
+            return
+        mapped = {one.part for one in known}
         await self._look(errand, event_id, texts)
         async with self._db.write() as tx:
             parts = await self._posting.note(tx, errand, event_id, texts, seed=errand.item.name)
