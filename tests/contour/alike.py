@@ -153,6 +153,9 @@ ALIASES: Sequence[Row] = [
 EVENTS: Sequence[Row] = [
     ("o s3", "GET", "rooms/PUPILS/event/{}"),
     ("o s3", "GET", "rooms/PUPILS/context/{}"),
+    ("o s3", "GET", "events/{}"),
+    ("o s3", "GET", "rooms/ROOM/event/{}"),
+    ("o s3", "GET", "rooms/ROOM/context/{}"),
     ("o s3", "PUT", "rooms/PUPILS/redact/{}/t", {}),
     ("o s3", "POST", "rooms/PUPILS/report/{}", {"reason": "x"}),
     ("o s3", "GET", f"{V1}/rooms/PUPILS/relations/{{}}"),

@@ -64,6 +64,12 @@ async def _is_stranger(user: str, room_id: str, wrapper: Wrapper) -> bool:
     )
 
 
+async def _is_event_hidden(user: str, event_id: str, wrapper: Wrapper) -> bool:
+    """Tell whether there is an event, but none that somebody is to know of."""
+    event = await wrapper.store.get_event(event_id, allow_none=True)
+    return event is not None and await _is_stranger(user, event.room_id, wrapper)
+
+
 def _entering(wrapper: Wrapper, original: Any) -> Any:
     async def check_user_in_room_or_world_readable(
         auth: Any,
@@ -91,23 +97,25 @@ def _reading(wrapper: Wrapper, original: Any) -> Any:
     async def get_event(
         handler: Any, user: UserID, room_id: str | None, event_id: str, *rest: Any, **named: Any
     ) -> Any:
-        found = await original(handler, user, room_id, event_id, *rest, **named)
-        if found and await _is_stranger(user.to_string(), found.event.room_id, wrapper):
+        if await _is_event_hidden(user.to_string(), event_id, wrapper):
             return None
-        return found
+        return await original(handler, user, room_id, event_id, *rest, **named)
 
     return get_event
 
 
 def _reading_around(wrapper: Wrapper, original: Any) -> Any:
     async def get_event_context(
-        handler: Any, requester: Requester, room_id: str, *rest: Any, **named: Any
+        handler: Any, requester: Requester, room_id: str, event_id: str, *rest: Any, **named: Any
     ) -> Any:
         # Server administrators see everything over the admin API, and are said to.
-        by_admin = named.get("use_admin_priviledge", False)
-        if not by_admin and await _is_stranger(requester.user.to_string(), room_id, wrapper):
+        by_admin, user = named.get("use_admin_priviledge", False), requester.user.to_string()
+        if not by_admin and (
+            await _is_stranger(user, room_id, wrapper)
+            or await _is_event_hidden(user, event_id, wrapper)
+        ):
             return None
-        return await original(handler, requester, room_id, *rest, **named)
+        return await original(handler, requester, room_id, event_id, *rest, **named)
 
     return get_event_context
 
