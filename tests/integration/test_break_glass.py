@@ -105,15 +105,18 @@ async def test_it_ends_in_time_though_the_bridge_is_stopped(town: Town) -> None:
         status, _ = await root.client.call("PUT", where, message)
         return bool(status == 403)
 
+    async def is_on_record() -> bool:
+        return await town.actions_about(root.mxid) == ["contour.open", "contour.end"]
+
     await until_true(says_nothing_more)
     assert datetime.now(UTC) >= until
     await root.gets_out_of("parents", "5А")
     assert await tries_to_join(town, root) in {403, 404}
     assert await town.actions_about(root.mxid) == ["contour.open"], "the bridge was not there"
     await town.bridged.start_bridge()
-    await head.hears(root.mxid, "закрыт")
+    await until_true(is_on_record)
+    await head.hears(root.mxid, "Срок был до")
     await town.bridged.settled()
-    assert await town.actions_about(root.mxid) == ["contour.open", "contour.end"]
     status = json.loads(await contour(town, "status", "--all", "--json"))
     assert made["id"] in {row["id"] for row in status}
     assert await tries_to_join(town, root) in {403, 404}
