@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"\b(?:[0-9A-Z]{4}-){6}[0-9A-Z]{4}\b")
 _FORBIDDEN = "M_FORBIDDEN"
+_NO_ROOM = "!nothing"
 _REMEDIES = ("на другом устройстве", "инкогнито", "на время выйти")
 
 
@@ -131,8 +132,9 @@ async def _kept_out(story: Story, outsider: Client, third: Client) -> None:
             (await story.client("parent"), pupils),
             (await story.client("pupil"), parents),
         ):
-            code = await client.join(room_id)
-            hold(code == _FORBIDDEN, f"{client.name} joining got «{code}»")
+            code, of_none = await client.join(room_id), await client.join(_NO_ROOM)
+            hold(code != "", f"{client.name} is in")
+            hold(code == of_none, f"{client.name} learns that there is a room: «{code}»")
     with story.step("3.6", "nobody can invite an outsider, not even the bot's own token"):
         teacher = await story.client("class_teacher")
         config = story.school.config
