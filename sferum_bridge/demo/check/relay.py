@@ -102,6 +102,9 @@ async def play_outages(story: Story) -> None:
         await _arrives(story, f"{pupil.name}: пока Сферума нет")
         said = log.read_text("utf-8")[before:].count("cannot send now")
         hold(said == 1, f"it said {said} times that it cannot send")
+        # It listens again after a while: what comes next has to be heard at once.
+        await _post(story, user_id, "Сферум снова есть")
+        await pupil.hear("the message", _says("Сферум снова есть"), seconds=_PATIENCE)
     with story.step("6.2", "Synapse is away: the same the other way"):
         before = len(log.read_text("utf-8"))
         await story.school.synapse.stop()
