@@ -51,7 +51,15 @@ OPEN: Mapping[str, Any] = {
     "rc_3pid_validation": {"per_second": 1000, "burst_count": 1000},
     "rc_key_requests": {"per_second": 1000, "burst_count": 1000},
     "rc_reports": {"per_second": 1000, "burst_count": 1000},
-    "federation": {"client_timeout": "10s", "max_short_retries": 0, "max_long_retries": 1},
+    "federation": {
+        "client_timeout": "10s",
+        "max_short_retries": 0,
+        "max_long_retries": 1,
+        # Else one answer of 500 keeps a server from being told anything for ten minutes.
+        "destination_min_retry_interval": "1s",
+        "destination_retry_multiplier": 1,
+        "destination_max_retry_interval": "1s",
+    },
     "experimental_features": {"msc4133_enabled": True, "msc3983_appservice_otk_claims": True},
 }
 

@@ -28,6 +28,9 @@ FILES = (
     "/_matrix/media/v3/thumbnail/{}?width=32&height=32",
 )
 
+TOLD_SECONDS = 100
+"""How long another server may take to hear who left: Synapse tries one that failed every minute."""
+
 
 class Check:
     """Looks at a walk from all sides, again and again. What it finds goes to `walk.found`."""
@@ -50,10 +53,14 @@ class Check:
         """Wait until nothing is left of anybody's earlier place in the school; then look."""
 
         async def calm() -> bool:
-            left = [*self._wrong_company(), *self._wrong_members(), *self._away()]
+            left = [*self._wrong_company(), *self._wrong_members(), *self._knocks()]
             return not [*left, *self._shown()]
 
+        async def told() -> bool:
+            return not [*self._away()]
+
         await until(calm, seconds)
+        await until(told, TOLD_SECONDS)
         self.memberships()
         self._lists_of_before()
 
@@ -65,7 +72,7 @@ class Check:
             self.walk.found("company", text)
         for text in self._wrong_members():
             self.walk.found("member", text)
-        for text in self._away():
+        for text in (*self._away(), *self._knocks()):
             self.walk.found("away", text)
 
     def _members(self) -> dict[str, set[str]]:
@@ -123,12 +130,16 @@ class Check:
                     yield f"'{name}' is in {room}, being {walk.groups.get(name, ())}"
 
     def _away(self) -> Iterable[str]:
-        """Yield who of the school is in a room of the other server, or knocks anywhere."""
+        """Yield who of the school the other server has in a room of its own."""
         walk = self.walk
         for room, user, membership in rows(walk.world.remote, MEMBERS):
             name = walk.name_of(user)
             if name != user and walk.is_inside(name) and not self._is_stale(room, user, membership):
                 yield f"the other server has '{name}' ({membership}) in {room}"
+
+    def _knocks(self) -> Iterable[str]:
+        """Yield who of the school knocks anywhere."""
+        walk = self.walk
         for room, user, membership, _ in rows(walk.world.server, MINE):
             name = walk.name_of(user)
             if (
