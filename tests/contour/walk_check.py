@@ -134,14 +134,19 @@ class Check:
         walk = self.walk
         for room, user, membership in rows(walk.world.remote, MEMBERS):
             name = walk.name_of(user)
-            if name != user and walk.is_inside(name) and not self._is_stale(room, user, membership):
+            if room in walk.mangled or self._is_stale(room, user, membership):
+                continue
+            if name != user and walk.is_inside(name):
                 yield f"the other server has '{name}' ({membership}) in {room}"
 
     def _knocks(self) -> Iterable[str]:
-        """Yield who of the school knocks anywhere."""
+        """Yield who of the school knocks anywhere, or has not left a room of the other server."""
         walk = self.walk
+        elsewhere = {room.id for room in walk.rooms.values() if room.home == walk.world.remote.name}
         for room, user, membership, _ in rows(walk.world.server, MINE):
             name = walk.name_of(user)
+            if membership == "join" and room in elsewhere and walk.is_inside(name):
+                yield f"'{name}' is in {room}, which is of the other server"
             if (
                 membership == "knock"
                 and walk.is_inside(name)

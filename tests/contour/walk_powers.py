@@ -155,6 +155,7 @@ async def forces_membership(walk: Walk, chance: Random) -> None:
         event_id, event = await membership(walk.world, watcher, room, m, target, how)
     except (IndexError, StopIteration, KeyError):
         return  # the watcher is not in the room, or nothing to refer to is left in it
+    walk.mangled.add(room)
     forged, number = walk.world.forged, chance.random()
     if number < 0.4:
         answer = await forged.transaction(pdus=[event])

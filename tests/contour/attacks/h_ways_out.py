@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from dataclasses import replace
@@ -49,10 +50,17 @@ async def _(world: World) -> Leak:
 
 @attack("H03b", "a pupil has the server send a signed text to any host")
 async def _(world: World) -> Leak:
-    """Where it is refused, nothing is tried; else the host that is not there is missed."""
-    body = {"medium": "email", "address": "a word to the world", "id_server": "127.0.0.1:9"}
-    told = await world.s1.post("account/3pid/unbind", body)
-    return "" if told.status == 200 else str(told.body)
+    knocks: list[object] = []
+
+    async def knocked(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocks.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    async with await asyncio.start_server(knocked, "127.0.0.1", 0) as host:
+        port = host.sockets[0].getsockname()[1]
+        body = {"medium": "email", "address": "a word", "id_server": f"127.0.0.1:{port}"}
+        await world.s1.post("account/3pid/unbind", body)
+    return f"the host was called: {knocks}" if knocks else ""
 
 
 @attack("H04", "a pupil has messages pushed to any address")
