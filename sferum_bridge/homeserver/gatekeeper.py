@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from synapse.api.errors import SynapseError
 from synapse.types import UserID
 
-from sferum_bridge.homeserver.inside import company, is_hidden, membership
+from sferum_bridge.homeserver.inside import company, is_hidden, is_of_school, membership
 from sferum_bridge.homeserver.naming import PROFILE, is_from_profile
 from sferum_bridge.homeserver.nobody import is_nobody
 from sferum_bridge.homeserver.refusals import refused
@@ -67,16 +67,24 @@ ACTIONS: Mapping[str, Action] = {
 
 
 class Gatekeeper:
-    """Decides about rooms. `facts` raises `SynapseError` while they cannot be read."""
+    """Decides about rooms. `facts` raises `SynapseError` while they cannot be read.
+
+    `withdraw` takes a room off every list, where it comes to be of the contour.
+    """
 
     def __init__(
-        self, homeserver: HomeServer, facts: Callable[[], Awaitable[Facts]], bot: str
+        self,
+        homeserver: HomeServer,
+        facts: Callable[[], Awaitable[Facts]],
+        bot: str,
+        withdraw: Callable[[str], None],
     ) -> None:
         # Its cached methods are typed as if unbound.
         self._store: Any = homeserver.get_datastores().main
         self._homeserver = homeserver
         self._facts = facts
         self._bot = bot
+        self._withdraw = withdraw
 
     async def may(self, action: Action, actor: str, target: str, room_id: str) -> bool:
         """Decide an invite, a join or a knock; logs what it refuses.
@@ -122,6 +130,8 @@ class Gatekeeper:
             return self._without_facts(event)
         if event.type == MEMBER:
             allowed = await self._is_membership_allowed(event, facts)
+            if allowed:
+                await self._note_join(event, facts)
         elif not event.is_state():
             # Whoever has lost the role is not heard, though the bridge has yet to remove them.
             allowed = may_be_in(event.sender, event.room_id, facts)
@@ -247,6 +257,17 @@ class Gatekeeper:
             return False
         actor = event.sender if action is Action.INVITE else target
         return await self.may(action, actor, target, event.room_id)
+
+    async def _note_join(self, event: EventBase, facts: Facts) -> None:
+        """Have a room withdrawn into which a join, made now, brings the first of the school."""
+        if (
+            event.content.get("membership") == "join"
+            and facts.side(event.state_key) is Side.EDUCATIONAL
+            and event.room_id not in facts.rooms
+            # They were just asked for, to decide it.
+            and not is_of_school(await self._store.get_users_in_room(event.room_id), facts)
+        ):
+            self._withdraw(event.room_id)
 
     async def _has_own_name(self, event: EventBase, facts: Facts) -> bool:
         """Tell whether a join shows name and picture of the profile, none for this room alone."""

@@ -18,10 +18,11 @@ async def is_inside(room_id: str, facts: Facts, store: Any) -> bool:
     """Tell whether a room is of the contour. `store` is Synapse's main one; it caches members."""
     if room_id in facts.rooms:
         return True
-    return _is_of_school(await store.get_local_users_in_room(room_id), facts)
+    return is_of_school(await store.get_local_users_in_room(room_id), facts)
 
 
-def _is_of_school(members: Iterable[str], facts: Facts) -> bool:
+def is_of_school(members: Iterable[str], facts: Facts) -> bool:
+    """Tell whether somebody of a room's members is of a school."""
     # The second look is for the few: most rooms of outsiders hold nobody the school ever knew.
     return not facts.people.keys().isdisjoint(members) and any(
         facts.side(user) is Side.EDUCATIONAL for user in members
@@ -42,7 +43,7 @@ async def is_hidden(room_id: str, user: str, facts: Facts, store: Any) -> bool:
     else:
         members = await store.get_local_users_in_room(room_id)
         # Whoever is in it need not be looked up once more, as nearly everybody who asks is.
-        if user in members or not _is_of_school(members, facts):
+        if user in members or not is_of_school(members, facts):
             return False
     return not user or await membership(room_id, user, store) is None
 

@@ -19,11 +19,13 @@ from synapse.module_api.errors import Codes
 
 from sferum_bridge.homeserver import contacts, wraps
 from sferum_bridge.homeserver.endpoint import PATH, FactsResource
+from sferum_bridge.homeserver.files import Files
 from sferum_bridge.homeserver.gatekeeper import Gatekeeper
 from sferum_bridge.homeserver.ledger import Ledger, UnreadableError
 from sferum_bridge.homeserver.openings import LOOK, Openings
 from sferum_bridge.homeserver.settings import Settings, parse
 from sferum_bridge.homeserver.sweep import Sweep
+from sferum_bridge.homeserver.withdrawing import Withdrawal
 from sferum_bridge.homeserver.wrapping import Wrapper
 from sferum_bridge.homeserver.wraps import events
 from sferum_bridge.school.contour import Action, Facts, may_find
@@ -48,8 +50,10 @@ class SferumModule:
         homeserver = api._hs  # noqa: SLF001 — Synapse's parts, for what the API does not offer
         clock = api._clock  # noqa: SLF001 — caches and resources want Synapse's own clock
         self._ledger = Ledger(api, clock, config)
-        self._gatekeeper = Gatekeeper(homeserver, self.facts, config.bot)
-        wrapper = Wrapper(homeserver, self.facts, config.bot, config)
+        withdrawal = Withdrawal(api, homeserver.get_datastores().main)
+        self._gatekeeper = Gatekeeper(homeserver, self.facts, config.bot, withdrawal.begin)
+        files = Files(api, homeserver, self.facts)
+        wrapper = Wrapper(homeserver, self.facts, config.bot, config, files)
         events.install(wrapper, self._gatekeeper.is_event_allowed)
         for wrap in wraps.ALL:
             wrap.install(wrapper)

@@ -7,8 +7,7 @@ if they had said so, those of their own rooms in which there is somebody they ma
 School rooms are the bridge's business, which gives reasons.
 
 What they stay in is of the contour from then on, and so is a room that the bridge has just told of:
-should such a room stand on a list or have an alias from before, it is taken off and gives it up.
-The wraps hide both anyway (see `wraps.directory`); nothing of the school is left lying about.
+should such a room stand on a list or have an alias from before, it is withdrawn.
 
 One process does this, beside the answer to the push; decisions never wait for it. Which generation
 it has seen through is stored, so that after a crash everybody is looked at once more; whatever
@@ -22,16 +21,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from synapse.api.constants import Membership
-from synapse.storage.database import make_in_list_sql_clause
-from synapse.types import RoomAlias
 
 from sferum_bridge.homeserver.inside import company
 from sferum_bridge.homeserver.ledger import UnreadableError
-from sferum_bridge.homeserver.storing import batches
+from sferum_bridge.homeserver.withdrawing import Withdrawal, in_batches
 from sferum_bridge.school.contour import Side, may_meet
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Container, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Container
 
     from synapse.module_api import ModuleApi
     from synapse.server import HomeServer
@@ -66,6 +63,7 @@ class Sweep:
         self._store: Any = homeserver.get_datastores().main
         self._is_mine = homeserver.is_mine_id
         self._facts = facts
+        self._withdraw = Withdrawal(api, self._store).withdraw
         self._changes: list[tuple[Facts | None, Facts]] = []
         self._waiting: set[str] = set()
         self._through: int | None = None
@@ -156,19 +154,6 @@ class Sweep:
         if stays and facts.side(user) is Side.EDUCATIONAL:
             await self._withdraw(stays)
 
-    async def _withdraw(self, rooms: Collection[str]) -> None:
-        """Take rooms of the contour off the lists they stand on, and give up their aliases."""
-        if not rooms:
-            return
-        for room_id in await self._api.run_db_interaction("sferum_shown", _shown, rooms):
-            logger.info("%s is of the school now, and no longer listed or named", room_id)
-            lists = self._api.public_room_list_manager
-            if await lists.room_is_in_public_room_list(room_id):
-                await lists.remove_room_from_public_room_list(room_id)
-            await self._api.run_db_interaction("sferum_unlist", _unlist, room_id)
-            for alias in await self._store.get_aliases_for_room(room_id):
-                await self._store.delete_room_alias(RoomAlias.from_string(alias))
-
 
 def _concerned(old: Facts | None, new: Facts) -> tuple[set[str], set[str]]:
     """Return the people whose place in the school is another now, and the rooms that are new."""
@@ -207,12 +192,12 @@ def _invited(txn: LoggingTransaction, hosts: Collection[str], school: Container[
     """
     rooms = {
         room
-        for (room,) in _in_batches(
+        for (room,) in in_batches(
             txn, "SELECT room_id FROM local_current_membership WHERE", "user_id", hosts
         )
         if room not in school
     }
-    invites = _in_batches(
+    invites = in_batches(
         txn,
         "SELECT m.user_id, e.sender FROM local_current_membership AS m"
         " INNER JOIN events AS e ON e.event_id = m.event_id"
@@ -221,37 +206,6 @@ def _invited(txn: LoggingTransaction, hosts: Collection[str], school: Container[
         rooms,
     )
     return {user for user, sender in invites if sender in hosts}
-
-
-def _shown(txn: LoggingTransaction, rooms: Collection[str]) -> set[str]:
-    """Return those of `rooms` that stand on a list or have an alias.
-
-    By the keys of `rooms` and the index `room_aliases_id` (room_id). `appservice_room_list` has
-    none by room and is read as a whole, as Synapse itself does whenever it shows a list.
-    """
-    found: set[str] = set()
-    for query in (
-        "SELECT room_id FROM rooms WHERE is_public AND",
-        "SELECT room_id FROM appservice_room_list WHERE",
-        "SELECT room_id FROM room_aliases WHERE",
-    ):
-        found.update(room for (room,) in _in_batches(txn, query, "room_id", rooms))
-    return found
-
-
-def _unlist(txn: LoggingTransaction, room_id: str) -> None:
-    """Take a room off the lists of application services."""
-    txn.execute("DELETE FROM appservice_room_list WHERE room_id = ?", (room_id,))
-
-
-def _in_batches(
-    txn: LoggingTransaction, query: str, column: str, values: Collection[str]
-) -> Iterable[tuple[Any, ...]]:
-    """Yield the rows of `query` for which `column` is one of `values`."""
-    for some in batches(list(values)):
-        clause, arguments = make_in_list_sql_clause(txn.database_engine, column, some)
-        txn.execute(f"{query} {clause}", arguments)
-        yield from txn.fetchall()
 
 
 def _swept(txn: LoggingTransaction) -> int:

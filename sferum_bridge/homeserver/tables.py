@@ -82,6 +82,14 @@ TABLES = (
         beat BIGINT NOT NULL
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS sferum_shown (
+        media_id TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        room_id TEXT NOT NULL,
+        PRIMARY KEY (media_id, event_id)
+    )
+    """,
 )
 ROWS_A_BREATH = 250
 PAGE = 2000

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from synapse.server import HomeServer
 
+    from sferum_bridge.homeserver.files import Files
     from sferum_bridge.homeserver.settings import Settings
     from sferum_bridge.school.contour import Facts
 
@@ -57,6 +58,7 @@ class Wrapper:
     bot: str
     """Matrix id of the bridge's bot."""
     settings: Settings
+    files: Files
 
     @property
     def store(self) -> Any:

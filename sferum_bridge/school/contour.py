@@ -61,6 +61,7 @@ class Reason(StrEnum):
     KIN = "kin"
     RIGHT = "right"
     SHARED_ROOM = "shared_room"
+    SHOWN = "shown"
     NOT_INVITER = "not_inviter"
     NO_KNOCK = "no_knock"
     NOT_HOST = "not_host"
@@ -273,9 +274,9 @@ def may_find(actor: str, target: str, facts: Facts) -> Decision:
 def may_read_media(reader: str, owner: str, facts: Facts) -> Decision:
     """Decide whether `reader` may open a file that `owner` uploaded.
 
-    What the staff, the bridge and its ghosts put up is for the whole school; what a pupil or a
-    parent put up is for those who may see them, and for the staff. It stays the school's when its
-    owner leaves.
+    What the staff put up is for the whole school; what a pupil or a parent put up is for those who
+    may see them, and for the staff. It stays the school's when its owner leaves. What the bridge
+    and its ghosts put up is for whom it was shown to (`Reason.SHOWN`), which the facts do not know.
     """
     if reader == owner:
         return _SELF
@@ -291,7 +292,7 @@ def may_read_media(reader: str, owner: str, facts: Facts) -> Decision:
             is_outsiders = theirs is Side.OUTSIDER and not known
             return _yes(Reason.NOT_OURS) if is_outsiders else _OUTSIDE
         if not known:
-            return _OUTSIDE if theirs is Side.OUTSIDER else _yes(Reason.SERVICE)
+            return _OUTSIDE if theirs is Side.OUTSIDER else _no(Reason.SHOWN)
     if touches(owned, my_standing.staff_of) or touches(
         my_standing.groups, standing_of_owner.staff_of
     ):

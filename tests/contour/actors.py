@@ -132,6 +132,12 @@ class Actor:
         answer = await self.put(path, {"msgtype": "m.text", "body": text})
         return str(answer.body.get("event_id", ""))
 
+    async def show(self, room: str, media: str) -> str:
+        """Send a picture that was uploaded; return the event's id, empty where it was refused."""
+        path = f"rooms/{room}/send/m.room.message/{secrets.token_hex(6)}"
+        content = {"msgtype": "m.image", "body": "x", "url": f"mxc://{self.server}/{media}"}
+        return str((await self.put(path, content)).body.get("event_id", ""))
+
     async def whisper(self, user_id: str, marker: str, *, kind: str = "m.room_key_request") -> None:
         """Send something to all devices of somebody."""
         content = {"messages": {user_id: {"*": {"marker": marker}}}}

@@ -1,8 +1,9 @@
 """What strangers may ask about the school, by path and body: every kind of thing that is hidden.
 
 In a path or a body `{}` is the id of what is asked about. Words in capitals stand for what the
-world has: `ROOM` a new room of the asker's own, `PUPILS` the pupils' room, `SERVER` the school's
-server and `FORGED` the other one, `DEVICE` a device of a pupil; `@o` is the stranger.
+world has: `ROOM` a new room of the asker's own, `COMMON` one of strangers of both servers, `PUPILS`
+the pupils' room, `SERVER` the school's server and `FORGED` the other one, `DEVICE` a device of a
+pupil; `@o` is the stranger.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 V1 = "/_matrix/client/v1"
 MEDIA = "/_matrix/media/v3"
 UNSTABLE = "/_matrix/client/unstable"
+TEXT = {"msgtype": "m.text", "body": "x"}
+LATER = "org.matrix.msc4140.delay=3600000"
+THREAD = "io.element.msc4306/rooms/{}/thread/{}/subscription"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Question:
     def __str__(self) -> str:
         shown = self.path.replace("/_matrix/", "").replace("/", "-")
         extra = "-".join(sorted(self.body)) if isinstance(self.body, dict) else ""
+        relation = (self.body or {}).get("m.relates_to", {}) if extra else {}
+        extra += f"-{relation.get('rel_type', 'reply')}" if relation else ""
         return f"{self.kind}-{self.who}-{self.method}-{shown}{'+' if extra else ''}{extra}"
 
 
@@ -91,6 +97,10 @@ PEOPLE: Sequence[Row] = [
         },
     ),
 ]
+GHOSTS: Sequence[Row] = [
+    # A classmate too, who is in no room with it; who is of the school sees how names are taken.
+    *((who.replace("s3", "s3 s2"), *rest) for who, *rest in PEOPLE if rest[1] != "login"),
+]
 ROOMS: Sequence[Row] = [
     *(("o s3", method, path, BODIES.get(path)) for method, path in ORACLES.values()),
     *(("o", method, path, {}) for method, path in ORACLES.values() if method != "GET"),
@@ -113,6 +123,19 @@ ROOMS: Sequence[Row] = [
         {"creation_content": {"predecessor": {"room_id": "{}", "event_id": "$nope"}}},
     ),
     ("o s3", "PUT", "directory/room/%23alias:SERVER", {"room_id": "{}"}),
+    # Carried out later, when nobody sees an answer any more.
+    ("o s3", "PUT", f"rooms/{{}}/send/m.room.message/t?{LATER}", {"body": "x"}),
+    ("o s3", "PUT", f"rooms/{{}}/state/m.room.topic?{LATER}", {"topic": "x"}),
+    ("o s3", "PUT", f"rooms/{{}}/state/m.room.member/@o?{LATER}", {"membership": "join"}),
+    ("o s3", "POST", "rooms/{}/send/m.room.redaction", {"redacts": "$nope"}),
+    ("o", "PUT", "user/@o/rooms/{}/tags/u.x", {"order": 0.5}),
+    ("o", "DELETE", "user/@o/rooms/{}/tags/u.x"),
+    ("o", "PUT", "user/@o/rooms/{}/account_data/org.x", {}),
+    ("o", "GET", "user/@o/rooms/{}/account_data/org.x"),
+    ("o s3", "GET", f"{V1}/rooms/{{}}/hierarchy?org.matrix.msc4235.via=127.0.0.1:1"),
+    ("o s3", "GET", f"{V1}/room_summary/{{}}?via=127.0.0.1:1"),
+    ("o s3", "GET", f"{UNSTABLE}/{THREAD.format('{}', '$nope')}"),
+    ("o s3", "PUT", f"{UNSTABLE}/{THREAD.format('{}', '$nope')}", {}),
     ("as2", "PUT", "directory/list/appservice/net/{}", {"visibility": "public"}),
     ("as2", "GET", "rooms/{}/joined_members"),
     *(
@@ -160,6 +183,43 @@ EVENTS: Sequence[Row] = [
     ("o s3", "POST", "rooms/PUPILS/report/{}", {"reason": "x"}),
     ("o s3", "GET", f"{V1}/rooms/PUPILS/relations/{{}}"),
     ("forged", "GET", "event/{}"),
+    ("o s3", "PUT", "rooms/ROOM/redact/{}/t", {}),
+    ("o s3", "PUT", "rooms/ROOM/send/m.room.redaction/t", {"redacts": "{}"}),
+    *(
+        ("o s3", "PUT", f"rooms/ROOM/send/{kind}/t", {**TEXT, "m.relates_to": relation})
+        for kind, relation in (
+            ("m.reaction", {"rel_type": "m.annotation", "event_id": "{}", "key": "x"}),
+            ("m.room.message", {"rel_type": "m.thread", "event_id": "{}"}),
+            ("m.room.message", {"rel_type": "m.replace", "event_id": "{}"}),
+            ("m.room.message", {"rel_type": "m.reference", "event_id": "{}"}),
+            ("m.room.message", {"m.in_reply_to": {"event_id": "{}"}}),
+        )
+    ),
+    ("o s3", "POST", "rooms/ROOM/receipt/m.read/{}", {}),
+    ("o s3", "POST", "rooms/ROOM/receipt/m.read/{}", {"thread_id": "main"}),
+    ("o s3", "POST", "rooms/ROOM/receipt/m.read/{}", {"thread_id": "{}"}),
+    ("o s3", "POST", "rooms/ROOM/receipt/m.fully_read/{}", {}),
+    ("o s3", "POST", "rooms/ROOM/read_markers", {"m.fully_read": "{}", "m.read": "{}"}),
+    ("o s3", "POST", "rooms/ROOM/report/{}", {"reason": "x"}),
+    ("o s3", "GET", f"{V1}/rooms/ROOM/relations/{{}}"),
+    ("o s3", "GET", f"{UNSTABLE}/{THREAD.format('ROOM', '{}')}"),
+    ("o s3", "PUT", f"{UNSTABLE}/{THREAD.format('ROOM', '{}')}", {}),
+    ("forged", "GET", "state/COMMON?event_id={}"),
+    ("forged", "GET", "state_ids/COMMON?event_id={}"),
+    ("forged", "GET", "backfill/COMMON?v={}&limit=5"),
+    ("forged", "GET", "event_auth/COMMON/{}"),
+    (
+        "forged",
+        "POST",
+        "get_missing_events/COMMON",
+        {"earliest_events": [], "latest_events": ["{}"]},
+    ),
+    (
+        "forged",
+        "POST",
+        "get_missing_events/COMMON",
+        {"earliest_events": ["{}"], "latest_events": []},
+    ),
 ]
 
 
@@ -171,6 +231,7 @@ def _questions(kind: str, rows: Iterable[Row]) -> Iterable[Question]:
 
 QUESTIONS: Sequence[Question] = [
     *_questions("person", PEOPLE),
+    *_questions("ghost", GHOSTS),
     *_questions("room", ROOMS),
     *_questions("chat", ROOMS),
     *_questions("file", FILES),

@@ -196,6 +196,7 @@ def _registration(
         "sender_localpart": sender,
         "rate_limited": False,
         "protocols": [name],
+        "io.element.msc4190": name == "sferum",
         "namespaces": {
             "users": [*own, {"exclusive": not wide, "regex": f"@{prefix}.*:{server.name}"}],
             "aliases": [{"exclusive": True, "regex": f"#{prefix}.*"}],

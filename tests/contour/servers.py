@@ -60,7 +60,10 @@ OPEN: Mapping[str, Any] = {
         "destination_retry_multiplier": 1,
         "destination_max_retry_interval": "1s",
     },
-    "experimental_features": {"msc4133_enabled": True, "msc3983_appservice_otk_claims": True},
+    "experimental_features": dict.fromkeys(
+        ("msc3983_appservice_otk_claims", "msc4133_enabled", "msc4235_enabled", "msc4306_enabled"),
+        True,
+    ),
 }
 
 
@@ -105,7 +108,7 @@ class OpenSynapse(SynapseProcess):
         """Write the folder and a certificate that nobody has signed."""
         super().prepare()
         if not self._certificate.exists():
-            _write_certificate(self._certificate)
+            write_certificate(self._certificate)
 
     def _config(self) -> dict[str, Any]:
         config = super()._config()
@@ -128,7 +131,8 @@ class OpenSynapse(SynapseProcess):
         }
 
 
-def _write_certificate(path: Path) -> None:
+def write_certificate(path: Path) -> None:
+    """Write a key and a certificate for it that nobody has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)

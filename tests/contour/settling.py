@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from signedjson.key import encode_verify_key_base64, generate_signing_key
+from signedjson.sign import sign_json
 
 if TYPE_CHECKING:
-    from tests.contour.actors import Actor
+    from tests.contour.actors import Actor, Json
     from tests.contour.world import World
 
 PICTURE = bytes.fromhex(
@@ -27,7 +30,7 @@ async def introduce(world: World) -> None:
         name = {"displayname": f"{world.secrets.name} {actor.user_id[1:3]}"}
         answer = await actor.put(f"profile/{actor.user_id}/displayname", name)
         assert answer.status == 200, answer
-        await _keys(actor)
+        await keys(actor)
 
 
 async def live(world: World) -> None:
@@ -56,10 +59,10 @@ async def _furnish(world: World, actor: Actor) -> None:
     await actor.put(f"{profile}/avatar_url", {"avatar_url": f"mxc://{world.server.name}/{avatar}"})
     await actor.put(f"{profile}/org.example.phone", {"org.example.phone": world.secrets.name})
     await actor.put(f"devices/{actor.device}", {"display_name": world.secrets.device})
-    await _keys(actor)
+    await keys(actor)
 
 
-async def _keys(actor: Actor) -> None:
+async def keys(actor: Actor) -> None:
     device, user = actor.device, actor.user_id
     signatures = {user: {f"ed25519:{device}": "c2ln"}}
     body = {
@@ -82,10 +85,32 @@ async def _keys(actor: Actor) -> None:
     assert answer.status == 200, answer
 
 
+async def cross_sign(actor: Actor) -> Json:
+    """Give somebody the keys that others sign, and by which they sign; return the signed one."""
+    user = actor.user_id
+    made: dict[str, Any] = {}
+    signed: dict[str, Json] = {}
+    for usage in ("master", "self_signing", "user_signing"):
+        made[usage] = generate_signing_key(secrets.token_hex(4))
+        public = encode_verify_key_base64(made[usage].verify_key)
+        signed[f"{usage}_key"] = {
+            "user_id": user,
+            "usage": [usage],
+            "keys": {f"ed25519:{public}": public},
+        }
+    (public,) = signed["master_key"]["keys"].values()
+    made["master"].version = public
+    for usage in ("self_signing", "user_signing"):
+        sign_json(signed[f"{usage}_key"], user, made["master"])
+    answer = await actor.post("keys/device_signing/upload", signed)
+    assert answer.status == 200, answer
+    return signed["master_key"]
+
+
 async def strangers(world: World) -> None:
     await world.o.put(f"profile/{world.o.user_id}/displayname", {"displayname": "Посторонний"})
-    await _keys(world.o2)
-    await _keys(world.m)
+    await keys(world.o2)
+    await keys(world.m)
     world.own_room = await world.o.create(preset="private_chat", room_version=world.version)
     world.own_public = await world.o.create(
         preset="public_chat",

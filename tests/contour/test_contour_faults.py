@@ -61,7 +61,7 @@ class Sabotage:
         self._world = world
         self._kind = ""
         self._scenes = 0
-        for name in ("loose_room", "person", "push", "ghost"):
+        for name in ("loose_room", "linked_room", "person", "push", "ghost"):
             setattr(world, name, self._spared(getattr(world, name)))
 
     async def break_(self, kind: str) -> None:

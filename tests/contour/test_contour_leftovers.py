@@ -63,8 +63,38 @@ async def test_the_room_of_whoever_comes_to_the_school(closed: World) -> None:
         assert _where(closed, theirs) == EVERYWHERE
 
 
+async def test_a_room_that_somebody_of_the_school_joins(closed: World) -> None:
+    """Strangers have left it, and the facts do not change."""
+    owner = await closed.person()
+    room, other = await _shown_room(closed, owner), await _shown_room(closed, owner)
+    for left in (room, other):
+        await owner.invite(left, closed.bot.user_id)
+        assert (await closed.bot.join(left)).status == 200
+        assert (await owner.post(f"rooms/{left}/leave")).status == 200
+    assert (await closed.s1.join(room)).status == 200
+    assert await _is_gone(closed, room), _where(closed, room)
+    assert _where(closed, other) == EVERYWHERE
+
+
 async def test_a_room_that_the_bridge_tells_of(closed: World) -> None:
     room = await _shown_room(closed, closed.o)
     await closed.push(rooms={room: room_fact(Kind.PUPILS, "7b")})
     assert await _is_gone(closed, room), _where(closed, room)
     await closed.push(rooms={room: None})
+
+
+async def test_a_strangers_room_is_replaced_without_bans_that_nobody_may_make(
+    closed: World,
+) -> None:
+    owner, newcomer, other = [await closed.person() for _ in range(3)]
+    room = await owner.create(room_version="10")
+    for banned in (newcomer, other):
+        answer = await owner.post(f"rooms/{room}/ban", {"user_id": banned.user_id})
+        assert answer.status == 200
+    await closed.push(people={newcomer.user_id: PUPIL})
+    made = await owner.post(f"rooms/{room}/upgrade", {"new_version": closed.version})
+    assert made.status == 200
+    new = made.body["replacement_room"]
+    kept = await owner.state(new, "m.room.member", other.user_id)
+    assert kept.body["membership"] == "ban"
+    assert (await owner.state(new, "m.room.member", newcomer.user_id)).status == 404

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.contour.actors import quoted
+from tests.contour.settling import PICTURE
 from tests.contour.sight import until
 
 if TYPE_CHECKING:
@@ -85,6 +87,53 @@ async def test_classmates_see_each_other(closed: World) -> None:
         return s1.user_id in json.dumps(found.body)
 
     assert await until(is_found)
+
+
+async def _opens(world: World, actor: Actor, media: str) -> bool:
+    """Tell whether a file and its thumbnail open; neither or both."""
+    name = f"{world.server.name}/{media}"
+    paths = (f"download/{name}", f"thumbnail/{name}?width=32&height=32")
+    (opened,) = {(await actor.fetch(f"{V1}/{path}"))[0] == 200 for path in paths}
+    return opened
+
+
+@pytest.mark.parametrize("by", ["ghost", "bot"])
+async def test_members_open_what_is_relayed_to_their_room(closed: World, by: str) -> None:
+    room, ghost = await closed.linked_room("s1", "s2", "t1")
+    media = await (ghost if by == "ghost" else closed.bot).upload(PICTURE)
+    assert await ghost.show(room, media)
+    for member in (closed.s1, closed.s2, closed.t1, closed.bot):
+        assert await _opens(closed, member, media)
+    assert (await closed.s2.post(f"rooms/{room}/leave")).status == 200
+    assert await _opens(closed, closed.s2, media)
+    assert (await closed.s2.post(f"rooms/{room}/forget")).status == 200
+    assert not await _opens(closed, closed.s2, media)
+
+
+async def test_what_was_relayed_is_shown_to_others(closed: World) -> None:
+    room, ghost = await closed.linked_room("s1", "t1")
+    media = await ghost.upload(PICTURE)
+    assert await ghost.show(room, media)
+    assert not await _opens(closed, closed.p1, media)
+    assert await closed.t1.show(closed.rooms["parents"], media)
+    assert await _opens(closed, closed.p1, media)
+    assert not await _opens(closed, closed.s2, media)
+
+
+async def test_pictures_of_rooms_and_ghosts_are_seen_by_newcomers(closed: World) -> None:
+    room, ghost = await closed.linked_room("s1", "t1")
+    of_ghost, of_room = await closed.bot.upload(PICTURE), await closed.bot.upload(PICTURE)
+    address = f"mxc://{closed.server.name}/{of_ghost}"
+    changed = await ghost.put(f"profile/{ghost.user_id}/avatar_url", {"avatar_url": address})
+    assert changed.status == 200
+    content = {"url": f"mxc://{closed.server.name}/{of_room}"}
+    assert (await closed.bot.set_state(room, "m.room.avatar", content)).status == 200
+    assert not await _opens(closed, closed.s2, of_room)
+    await closed.bot.invite(room, closed.s2.user_id)
+    for joined in (False, True):
+        assert not joined or (await closed.s2.join(room)).status == 200
+        for media in (of_ghost, of_room):
+            assert await until(partial(_opens, closed, closed.s2, media))
 
 
 async def test_members_read_and_write_their_rooms(closed: World) -> None:

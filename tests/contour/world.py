@@ -93,6 +93,8 @@ class World(Sight):
         )
         self.actors: dict[str, Actor] = {}
         self.rooms: dict[str, str] = {}
+        self.ghosts: list[str] = []
+        """Those of linked rooms."""
         self.media: dict[str, str] = {}
         """Whose upload → media id."""
         self.dm = ""
@@ -253,6 +255,23 @@ class World(Sight):
         return Actor(
             self.wire, self.server.url, user_id, self.as2.token, query={"user_id": user_id}
         )
+
+    async def linked_room(self, *members: str) -> tuple[str, Actor]:
+        """Give a room of pupils that a Sferum chat is linked to, and a ghost that is in it."""
+        room = await self.loose_room(members=members, fresh=True)
+        await self.push(rooms={room: {**room_fact(Kind.PUPILS, "7b"), "linked": True}})
+        name = f"sferum_{next(_numbers)}"
+        body = {"type": "m.login.application_service", "username": name, "inhibit_login": True}
+        assert (await self.bot.post("register", body)).status == 200
+        user_id, device = f"@{name}:{self.server.name}", f"D{secrets.token_hex(4)}"
+        query = {"user_id": user_id, "device_id": device}
+        ghost = Actor(self.wire, self.server.url, user_id, self.bot.token, device, query)
+        assert (await self.bot.put(f"devices/{device}", {}, user_id=user_id)).status == 201
+        await self.bot.invite(room, user_id)
+        answer = await ghost.join(room)
+        assert answer.status == 200, answer
+        self.ghosts.append(user_id)
+        return room, ghost
 
     async def person(self, *groups: str, name: str = "new", kin: str = "") -> Actor:
         """Make somebody new; `kin` names the child whose parent it is."""

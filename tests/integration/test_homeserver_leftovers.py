@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from synapse.storage.database import LoggingTransaction
 from synapse.storage.engines.sqlite import Sqlite3Engine
 
-from sferum_bridge.homeserver import sweep
+from sferum_bridge.homeserver import files, sweep, withdrawing
 from tests.support.synapse import SERVER_NAME
 
 if TYPE_CHECKING:
@@ -89,13 +89,14 @@ async def test_only_rows_of_the_people_concerned_are_read(homeserver: Homeserver
         host = await homeserver.account("reader")
         room = await homeserver.room(host)
         _ = sweep._invited(transaction, {host.user_id}, ())
-        _ = sweep._shown(transaction, [room])
+        _ = withdrawing._listed(transaction, [room])
+        _ = files._shown_to(transaction, "media", host.user_id)
         connection.set_trace_callback(None)
         plans = {
             text: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}")]
             for text in asked
         }
-    assert len(plans) == 5
+    assert len(plans) == 6
     for text, plan in plans.items():
         if "appservice_room_list" not in text:
             assert all(step.startswith("SEARCH") for step in plan), (text, plan)

@@ -222,10 +222,12 @@ def test_whose_files_are_read_by_whom(reader: str, owner: str, *, allowed: bool)
     assert may_read_media(at(reader), at(owner), TOWN).allowed is allowed
 
 
-def test_what_the_bridge_puts_up_is_for_the_school() -> None:
+def test_what_the_bridge_puts_up_is_for_whom_it_is_shown_to() -> None:
     for owner in (BOT, GHOST):
-        assert may_read_media(at("pupil"), owner, TOWN)
-        assert not may_read_media(at("outsider"), owner, TOWN)
+        for reader, reason in (("pupil", Reason.SHOWN), ("outsider", Reason.OUTSIDE)):
+            decision = may_read_media(at(reader), owner, TOWN)
+            assert decision == Decision(allowed=False, reason=reason)
+        assert may_read_media(BOT, owner, TOWN)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ async def no_facts() -> Facts:
 def wrapper() -> Wrapper:
     settings = parse({"secret": "s" * 32, "bot": "@bot:school.example"})
     # The parts of a homeserver are for wraps; putting one before a method needs none.
-    return Wrapper(None, no_facts, settings.bot, settings)  # type: ignore[arg-type]
+    return Wrapper(None, no_facts, settings.bot, settings, None)  # type: ignore[arg-type]
 
 
 def before(word: str) -> Any:

@@ -21,6 +21,7 @@ from sferum_bridge.homeserver.wraps import (
     rooms,
     searching,
     to_device,
+    writing,
 )
 
 if TYPE_CHECKING:
@@ -40,4 +41,5 @@ ALL: tuple[ModuleType, ...] = (
     rooms,
     searching,
     to_device,
+    writing,
 )

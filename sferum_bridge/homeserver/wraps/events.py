@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
+from sferum_bridge.homeserver.wraps.appservices import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,12 +29,19 @@ POINTS = (POINT,)
 
 
 def install(wrapper: Wrapper, is_allowed: Callable[[EventBase], Awaitable[bool]]) -> None:
-    """Ask `is_allowed` about every event this process creates, before anything else is asked."""
+    """Ask `is_allowed` about every event this process creates, before anything else is asked.
+
+    What is allowed is looked through for files of the bridge that it shows.
+    """
 
     def make(original: Any) -> Any:
         async def check_event_allowed(event: EventBase, context: Any) -> Any:
             if not await is_allowed(event):
                 return False, None
+            # Not there where nobody set it.
+            service = getattr(context, "app_service", None)
+            by_bridge = service is not None and is_ours(service, wrapper)
+            await wrapper.files.note(event, by_bridge=by_bridge)
             return await original(event, context)
 
         return check_event_allowed

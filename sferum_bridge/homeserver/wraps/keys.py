@@ -21,7 +21,7 @@ from sferum_bridge.homeserver.wrapping import Point, Wrapper
 from sferum_bridge.school.contour import may_meet, may_see
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from synapse.types import JsonDict, UserID
 
@@ -88,13 +88,8 @@ def _install_for_clients(wrapper: Wrapper) -> None:
             wanted = query_body.get("device_keys", {})
             for user in wanted if shared else ():
                 shared.invalidate((from_user_id, user))
-            facts = await wrapper.facts()
-            met = {u for u in wanted if await is_met(from_user_id, u, facts, wrapper.store)}
-
-            def may(user: str) -> bool:
-                return user in met and may_see(from_user_id, user, facts).allowed
-
-            masks = hidden_among(wanted, may, server)
+            seen = await _seen(from_user_id, wanted, wrapper)
+            masks = hidden_among(wanted, seen.__contains__, server)
             body = {**query_body, "device_keys": put_on(wanted, masks)}
             answer: JsonDict = await original(handler, body, timeout, from_user_id, from_device_id)
             take_off(answer["device_keys"], masks)
@@ -110,6 +105,7 @@ def _install_for_clients(wrapper: Wrapper) -> None:
             timeout: int | None,
             always_include_fallback_keys: bool,  # noqa: FBT001 — Synapse's signature
         ) -> JsonDict:
+            # Nobody meets a ghost, whose rooms are never encrypted.
             may = partial(may_meet, user.to_string(), facts=await wrapper.facts())
             # An account without keys does not appear in the answer, so no mask has to come off.
             masked = put_on(query, hidden_among(query, may, server))
@@ -124,8 +120,8 @@ def _install_for_clients(wrapper: Wrapper) -> None:
         async def upload_signatures_for_device_keys(
             handler: Any, user_id: str, signatures: JsonDict
         ) -> JsonDict:
-            may = partial(may_see, user_id, facts=await wrapper.facts())
-            masks = hidden_among(signatures, may, server)
+            seen = await _seen(user_id, signatures, wrapper)
+            masks = hidden_among(signatures, seen.__contains__, server)
             answer: JsonDict = await original(handler, user_id, put_on(signatures, masks))
             take_off(answer["failures"], masks)
             return answer
@@ -194,6 +190,16 @@ def _install_device_lists(wrapper: Wrapper) -> None:
 
     wrapper.put(DeviceHandler, REMOTE_DEVICES, listing)
     wrapper.put(DeviceWorkerStore, TOLD, telling)
+
+
+async def _seen(reader: str, users: Iterable[str], wrapper: Wrapper) -> set[str]:
+    """Return those of `users` whom somebody may see."""
+    facts = await wrapper.facts()
+    return {
+        user
+        for user in users
+        if may_see(reader, user, facts).allowed and await is_met(reader, user, facts, wrapper.store)
+    }
 
 
 async def _shown_to_strangers(wrapper: Wrapper) -> Callable[[str], object]:

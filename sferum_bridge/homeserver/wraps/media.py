@@ -1,4 +1,4 @@
-"""Files: what the school's people put up opens to those only who may see it (S-44).
+"""Files: what the school's people and the bridge put up opens to those only who may see it (S-44).
 
 A file has an id that cannot be guessed, but an id is passed on easily, and Synapse gives the file
 to anybody who has it, without an account or over federation too. Whom it is refused gets the
@@ -18,14 +18,13 @@ from synapse.media.url_previewer import UrlPreviewer
 from synapse.synapse_rust.types import Requester
 
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
-from sferum_bridge.school.contour import Side, may_read_media
+from sferum_bridge.school.contour import Side
 
 if TYPE_CHECKING:
     from synapse.http.site import SynapseRequest
     from synapse.types import UserID
 
-REMEMBERED = 20_000
-"""Files whose owner is kept in memory: a few megabytes, most of a day's pictures of a school."""
+    from sferum_bridge.homeserver.files import Files
 
 LOCAL = Point(
     "MediaRepository.get_local_media_info",
@@ -89,41 +88,19 @@ POINTS = (LOCAL, UPLOAD, REMOTE, REMOTE_THUMBNAIL, REMOTE_THUMBNAIL_MADE, PREVIE
 
 def install(wrapper: Wrapper) -> None:
     """Stand before files, whichever process serves them."""
-    owners = _Owners(wrapper)
-    wrapper.put(MediaRepository, LOCAL, partial(_giving, owners))
-    wrapper.put(MediaRepository, UPLOAD, partial(_taking, owners))
+    wrapper.put(MediaRepository, LOCAL, partial(_giving, wrapper.files))
+    wrapper.put(MediaRepository, UPLOAD, partial(_taking, wrapper.files))
     wrapper.put(MediaRepository, REMOTE, partial(_fetching, wrapper))
     wrapper.put(ThumbnailProvider, REMOTE_THUMBNAIL, partial(_fetching, wrapper))
     wrapper.put(ThumbnailProvider, REMOTE_THUMBNAIL_MADE, partial(_fetching, wrapper))
     wrapper.put(UrlPreviewer, PREVIEW, partial(_previewing, wrapper))
 
 
-class _Owners:
-    """Who put up which file, which never changes, and who may therefore read it."""
-
-    def __init__(self, wrapper: Wrapper) -> None:
-        self._facts = wrapper.facts
-        self._store = wrapper.store
-        self._known: dict[str, str | None] = {}
-
-    async def let(self, reader: str, media_id: str) -> bool:
-        """Tell whether somebody may read a file; what does not exist is Synapse's to refuse."""
-        if media_id not in self._known:
-            found = await self._store.get_local_media(media_id)
-            if found is None:
-                return True
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[media_id] = found.user_id
-        owner = self._known[media_id]
-        return owner is None or may_read_media(reader, owner, await self._facts()).allowed
-
-
-def _giving(owners: _Owners, original: Any) -> Any:
+def _giving(files: Files, original: Any) -> Any:
     async def get_local_media_info(
         repository: Any, request: SynapseRequest, media_id: str, *arguments: Any, **named: Any
     ) -> Any:
-        if not await owners.let(_reader(request), media_id):
+        if not await files.let(_reader(request), media_id):
             respond_404(request)
             return None
         return await original(repository, request, media_id, *arguments, **named)
@@ -131,9 +108,9 @@ def _giving(owners: _Owners, original: Any) -> Any:
     return get_local_media_info
 
 
-def _taking(owners: _Owners, original: Any) -> Any:
+def _taking(files: Files, original: Any) -> Any:
     async def verify_can_upload(repository: Any, media_id: str, auth_user: UserID) -> Any:
-        if not await owners.let(auth_user.to_string(), media_id):
+        if not await files.let(auth_user.to_string(), media_id):
             raise NotFoundError("Unknown media ID")
         return await original(repository, media_id, auth_user)
 

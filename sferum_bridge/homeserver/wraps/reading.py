@@ -64,7 +64,7 @@ async def _is_stranger(user: str, room_id: str, wrapper: Wrapper) -> bool:
     )
 
 
-async def _is_event_hidden(user: str, event_id: str, wrapper: Wrapper) -> bool:
+async def is_event_hidden(user: str, event_id: str, wrapper: Wrapper) -> bool:
     """Tell whether there is an event, but none that somebody is to know of."""
     event = await wrapper.store.get_event(event_id, allow_none=True)
     return event is not None and await _is_stranger(user, event.room_id, wrapper)
@@ -97,7 +97,7 @@ def _reading(wrapper: Wrapper, original: Any) -> Any:
     async def get_event(
         handler: Any, user: UserID, room_id: str | None, event_id: str, *rest: Any, **named: Any
     ) -> Any:
-        if await _is_event_hidden(user.to_string(), event_id, wrapper):
+        if await is_event_hidden(user.to_string(), event_id, wrapper):
             return None
         return await original(handler, user, room_id, event_id, *rest, **named)
 
@@ -112,7 +112,7 @@ def _reading_around(wrapper: Wrapper, original: Any) -> Any:
         by_admin, user = named.get("use_admin_priviledge", False), requester.user.to_string()
         if not by_admin and (
             await _is_stranger(user, room_id, wrapper)
-            or await _is_event_hidden(user, event_id, wrapper)
+            or await is_event_hidden(user, event_id, wrapper)
         ):
             return None
         return await original(handler, requester, room_id, event_id, *rest, **named)

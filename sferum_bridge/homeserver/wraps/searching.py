@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from synapse.storage.databases.main.user_directory import UserDirectoryStore
+from synapse.util.duration import Duration
 
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
 from sferum_bridge.school.contour import may_find
@@ -27,6 +28,8 @@ POINTS = (SEARCH,)
 
 LOOKED_THROUGH = 10_000
 """How many hits are looked through: as many as Synapse ranks."""
+AT_ONCE = 1_000
+"""Hits that are looked through in one go, 3 ms; then whoever else waits has a turn."""
 
 
 def install(wrapper: Wrapper) -> None:
@@ -35,15 +38,20 @@ def install(wrapper: Wrapper) -> None:
 
 
 def _searching(wrapper: Wrapper, original: Any) -> Any:
+    clock = wrapper.homeserver.get_clock()
+
     async def search_user_dir(
         store: Any, user_id: str, search_term: str, limit: int, *arguments: Any, **named: Any
     ) -> SearchResult:
         facts = await wrapper.facts()
         # All at once: a second query where many are hidden would tell of them by its time.
         found = await original(store, user_id, search_term, LOOKED_THROUGH, *arguments, **named)
-        shown = [
-            hit for hit in found["results"] if may_find(user_id, hit["user_id"], facts).allowed
-        ]
+        hits, shown = found["results"], []
+        for start in range(0, len(hits), AT_ONCE):
+            if start:
+                await clock.sleep(Duration(milliseconds=0))
+            some = hits[start : start + AT_ONCE]
+            shown += [hit for hit in some if may_find(user_id, hit["user_id"], facts).allowed]
         return {"limited": len(shown) > limit, "results": shown[:limit]}
 
     return search_user_dir

@@ -346,3 +346,21 @@ async def _(world: World) -> Leak:
     answer = await world.x.call("DELETE", f"/_synapse/admin/v1/rooms/{room}", body)
     new = str(answer.body.get("new_room_id", ""))
     return await world.is_member(new, world.s1.user_id, seen_by=world.x) if new else ""
+
+
+@attack("C40", "a room is replaced from which strangers banned somebody who is of the school now")
+async def _(world: World) -> Leak:
+    owner, newcomer = await world.person(), await world.person()
+    room = await owner.create(room_version="10")
+    await owner.post(f"rooms/{room}/ban", {"user_id": newcomer.user_id, "reason": "x"})
+    await world.push(people={newcomer.user_id: ["class/7b/pupils"]})
+    await owner.post(f"rooms/{room}/upgrade", {"new_version": world.version})
+    rooms = (await owner.get("joined_rooms")).body["joined_rooms"]
+    made = [new for new in rooms if new != room]
+    if made and not await world.has_state(room, "m.room.tombstone", {}, seen_by=owner):
+        return "a half-made room is left"
+    for new in made:
+        there = await owner.state(new, "m.room.member", newcomer.user_id)
+        if there.status == 200:
+            return f"{newcomer.user_id}: {there.body} in {new}"
+    return ""

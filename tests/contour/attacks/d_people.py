@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.contour.attack import Group, differs, oracle
+from tests.contour.settling import cross_sign, keys
 from tests.contour.sight import until
 
 if TYPE_CHECKING:
@@ -266,3 +267,47 @@ async def _(world: World) -> Leak:
     await world.s1.put(f"presence/{world.s1.user_id}/status", {"presence": "online"})
     answer = await world.sync(world.o, presence={})
     return str(answer) if world.s1.user_id in str(answer.get("presence")) else ""
+
+
+# --- ghosts, and keys that are signed -------------------------------------------------------------
+
+
+@attack("D33", "a pupil asks for the devices of a ghost, in whose room they are not")
+async def _(world: World) -> Leak:
+    _, ghost = await world.linked_room("s1", "t1")
+    await keys(ghost)
+    answer = await world.s2.post("keys/query", {"device_keys": {ghost.user_id: []}})
+    return "devices are shown" if ghost.device in str(answer.body) else ""
+
+
+@attack("D34", "a pupil takes a one-time key of a ghost")
+async def _(world: World) -> Leak:
+    _, ghost = await world.linked_room("s1", "t1")
+    await keys(ghost)
+    wanted = {ghost.user_id: {ghost.device: "signed_curve25519"}}
+    answer = await world.s2.post("keys/claim", {"one_time_keys": wanted})
+    return "a key came" if ghost.device in str(answer.body) else ""
+
+
+async def _signs(world: World, who: Actor, whom: Actor) -> Leak:
+    """Sign somebody's key, and one of nobody, both wrongly."""
+    await cross_sign(who)
+    key = await cross_sign(whom)
+    nobody = f"@nobody:{world.server.name}"
+    (public,) = key["keys"].values()
+    answers = []
+    for user in (whom.user_id, nobody):
+        signed = {**key, "user_id": user, "signatures": {who.user_id: {"ed25519:x": "c2ln"}}}
+        answers.append(await who.post("keys/signatures/upload", {user: {public: signed}}))
+    return differs(answers[0], answers[1], whom.user_id, nobody)
+
+
+@attack("D35", "a stranger signs the key of a pupil")
+async def _(world: World) -> Leak:
+    return await _signs(world, await world.person(), await world.person("class/7b/pupils"))
+
+
+@attack("D36", "a pupil signs the key of a ghost, in whose room they are not")
+async def _(world: World) -> Leak:
+    _, ghost = await world.linked_room("s1", "t1")
+    return await _signs(world, await world.person("class/7b/pupils"), ghost)

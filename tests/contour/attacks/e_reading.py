@@ -356,3 +356,13 @@ async def _(world: World) -> Leak:
     answer = await world.sync(world.s1, room={"rooms": [room], "timeline": {"limit": 1}})
     ephemeral = answer["rooms"]["join"][room]["ephemeral"]
     return "the pupils see it" if world.o.user_id in json.dumps(ephemeral) else ""
+
+
+@attack("E34", "a pupil has another server asked about a space, by naming the server")
+async def _(world: World) -> Leak:
+    word = secrets.token_hex(6)
+    kind = {"type": "m.space"}
+    room = await world.m.create(preset="public_chat", name=word, creation_content=kind)
+    path = f"/_matrix/client/v1/rooms/{room}/hierarchy"
+    answer = await world.s1.get(path, **{"org.matrix.msc4235.via": world.remote.name})
+    return f"it says {answer.body}" if word in str(answer.body) else ""

@@ -115,3 +115,108 @@ attack.each(
         "b": partial(_media_oracle, who="anonymous", path=f"{LEGACY}/download"),
     },
 )
+
+
+# --- what the bridge puts up ----------------------------------------------------------------------
+
+ALL_PATHS = (
+    V1 + "/download/{}",
+    V1 + "/download/{}/x.png",
+    V1 + "/thumbnail/{}?width=32&height=32&method=crop",
+    LEGACY + "/download/{}",
+    LEGACY + "/thumbnail/{}?width=32&height=32&method=crop",
+)
+
+
+async def _opens_anyhow(world: World, actor: Actor, media: str) -> Leak:
+    return "".join([await _opens(world, actor, media, path) for path in ALL_PATHS])
+
+
+async def _relayed(world: World, who: str, by: str = "ghost") -> Leak:
+    """Open a file of a Sferum chat, that a ghost shows which itself or the bot put up."""
+    room, ghost = await world.linked_room("s1", "t1")
+    media = await (ghost if by == "ghost" else world.bot).upload(PICTURE)
+    assert await ghost.show(room, media)
+    return await _opens_anyhow(world, world.actors[who], media)
+
+
+attack.each(
+    "G25",
+    "a file of a linked chat is opened by somebody of the school who is not in its room",
+    {
+        "a": partial(_relayed, who="s2"),
+        "b": partial(_relayed, who="s3"),
+        "c": partial(_relayed, who="px"),
+        "d": partial(_relayed, who="a1"),
+        "e": partial(_relayed, who="s2", by="bot"),
+    },
+)
+
+
+async def _bots(world: World, *, shown: bool = True) -> str:
+    """Have the bot put a file up, and show it to s1 alone."""
+    room = await world.s1.create(invite=[world.bot.user_id], is_direct=True)
+    assert (await world.bot.join(room)).status == 200
+    media = await world.bot.upload(PICTURE)
+    assert not shown or await world.bot.show(room, media)
+    return media
+
+
+@attack("G26", "a classmate opens what the bot sent to a pupil")
+async def _(world: World) -> Leak:
+    return await _opens_anyhow(world, world.s2, await _bots(world))
+
+
+@attack("G27", "a classmate opens what the bot is about to send")
+async def _(world: World) -> Leak:
+    return await _opens_anyhow(world, world.s2, await _bots(world, shown=False))
+
+
+@attack("G28", "somebody shows themselves, and then opens, what the bot sent to another")
+async def _(world: World) -> Leak:
+    media = await _bots(world)
+    room = await world.s2.create()
+    assert await world.s2.show(room, media)
+    avatar = {"url": f"mxc://{world.server.name}/{media}"}
+    await world.s2.set_state(room, "m.room.avatar", avatar)
+    picture = {"avatar_url": f"mxc://{world.server.name}/{media}"}
+    await world.s2.put(f"profile/{world.s2.user_id}/avatar_url", picture)
+    leak = await _opens_anyhow(world, world.s2, media)
+    await world.s2.put(f"profile/{world.s2.user_id}/avatar_url", {"avatar_url": ""})
+    return leak
+
+
+@attack("G29", "a pupil opens what was shown in a linked room before they came")
+async def _(world: World) -> Leak:
+    room, ghost = await world.linked_room("s1", "t1")
+    media = await ghost.upload(PICTURE)
+    assert await ghost.show(room, media)
+    await world.bot.invite(room, world.s2.user_id)
+    assert (await world.s2.join(room)).status == 200
+    return await _opens_anyhow(world, world.s2, media)
+
+
+@attack("G30", "a pupil opens what was shown in a linked room after they left")
+async def _(world: World) -> Leak:
+    room, ghost = await world.linked_room("s1", "s2")
+    await world.s2.post(f"rooms/{room}/leave")
+    media = await ghost.upload(PICTURE)
+    assert await ghost.show(room, media)
+    return await _opens_anyhow(world, world.s2, media)
+
+
+@attack("G31", "a member opens what was taken back in the linked chat")
+async def _(world: World) -> Leak:
+    room, ghost = await world.linked_room("s1", "t1")
+    media = await ghost.upload(PICTURE)
+    event = await ghost.show(room, media)
+    await world.bot.put(f"rooms/{room}/redact/{event}/t", {})
+    return await _opens_anyhow(world, world.s1, media)
+
+
+@attack("G32", "somebody in a linked chat types the address of what the bot sent to another")
+async def _(world: World) -> Leak:
+    media = await _bots(world)
+    room, ghost = await world.linked_room("s2", "t1")
+    assert await ghost.say(room, f"mxc://{world.server.name}/{media}")
+    return await _opens_anyhow(world, world.s2, media)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.contour.actors import quoted
 from tests.contour.attack import Group
+from tests.contour.fake import FakeServer
 from tests.contour.sight import until
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ V2 = "/_matrix/federation/v2"
 UNSTABLE = "/_matrix/federation/unstable"
 PUBLIC = {"m.room.join_rules": {"join_rule": "public"}}
 KNOCK = {"m.room.join_rules": {"join_rule": "knock"}}
+TEXT = {"msgtype": "m.text", "body": "x"}
 AUTH = ("m.room.create", "m.room.join_rules", "m.room.power_levels")
 
 
@@ -268,5 +270,51 @@ attack.each(
     {
         "a": partial(_told_by_the_past, changes=("ban",)),
         "b": partial(_told_by_the_past, changes=("ban", "unban")),
+    },
+)
+
+
+# --- a server that lies ---------------------------------------------------------------------------
+
+
+async def _forged_invite(world: World, told: str) -> Leak:
+    """Have a server that is none tell of a pupil's invite, where nobody looks at it first."""
+    folder = world.server.settings.folder
+    s1 = world.s1.user_id
+    async with FakeServer(world.wire, folder, world.server.name, world.version) as fake:
+
+        def invite() -> str:
+            return fake.add("m.room.member", {"membership": "invite"}, s1)
+
+        if told == "send_join":
+            fake.state["m.room.member", s1] = invite()
+        joined = await world.o.join(fake.room, fake.name)
+        assert joined.status == 200, joined
+        if told == "get_missing_events":
+            fake.missing = [invite()]
+        elif told == "state_ids":
+            # Between comes what has no past but a state, which the invite is part of.
+            fake.state["m.room.member", world.o.user_id] = fake.latest
+            fake.state["m.room.member", s1] = invite()
+            fake.add("m.room.message", TEXT)
+            fake.missing = [fake.add("m.room.message", TEXT)]
+        word = secrets.token_hex(6)
+        await fake.send(fake.add("m.room.message", {**TEXT, "body": word}))
+
+        async def has_come() -> bool:
+            read = await world.o.get(f"rooms/{fake.room}/messages", dir="b")
+            return word in str(read.body)
+
+        assert await until(has_come, 20), "the event after it was not taken"
+        assert told in fake.asked, fake.asked
+        return await until(lambda: world.is_invited(world.s1, fake.room), world.lag)
+
+
+attack.each(
+    "I49",
+    "a server that lies tells of an invite of a pupil",
+    {
+        letter: partial(_forged_invite, told=told)
+        for letter, told in (("a", "send_join"), ("b", "get_missing_events"), ("c", "state_ids"))
     },
 )

@@ -1,0 +1,170 @@
+"""Files: whose they are, who was shown those of the bridge, and so who may open which (S-44).
+
+What people put up themselves follows who they are (`contour.may_read_media`). What the bridge puts
+up, relayed files and what the bot sends, is for whoever may read an event that shows it. Synapse
+does not know which events show a file, so they are noted in `sferum_shown` before they are stored:
+
+    event to be made ─► mxc: addresses in it ─┬─ made by the bridge ─────────────► sferum_shown
+                                              └─ or by whom it was shown to ────►
+    request for a file ─► its owner ─► may_read_media ─┬─► yes or no
+                          (in memory)                  └─► sferum_shown ─► an event that Synapse
+                                                                           lets the reader see
+
+So whoever was shown a file can forward it, and who only knows the id of one does not open it to
+themselves by naming it. An event that was redacted shows nothing. What a room's state shows,
+pictures above all, is for whoever is in the room or invited, whenever it was set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from synapse.api.constants import Membership
+from synapse.api.errors import SynapseError
+from synapse.visibility import filter_and_transform_events_for_client
+
+from sferum_bridge.homeserver import tables
+from sferum_bridge.school.contour import Reason, Side, may_read_media
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from synapse.events import EventBase
+    from synapse.module_api import ModuleApi
+    from synapse.server import HomeServer
+    from synapse.storage.database import LoggingTransaction
+
+    from sferum_bridge.school.contour import Facts
+
+REMEMBERED = 20_000
+"""Files whose owner is kept in memory: a few megabytes, most of a day's pictures of a school."""
+MOST = 20
+"""Files of one event that are looked at; the bridge shows one, and its thumbnail."""
+BRIDGE = frozenset({Side.SERVICE, Side.GHOST})
+PRESENT = frozenset({Membership.JOIN, Membership.INVITE})
+SHOWING = frozenset({"url", "thumbnail_url", "avatar_url"})
+"""What holds the address of a file, of messages, pictures of rooms and of people."""
+
+SCALARS = (int, float, type(None))
+
+
+class Files:
+    """Knows the files of this server, and notes what the bridge's are shown by."""
+
+    def __init__(
+        self, api: ModuleApi, homeserver: HomeServer, facts: Callable[[], Awaitable[Facts]]
+    ) -> None:
+        self._run = api.run_db_interaction
+        # Its cached methods are typed as if unbound.
+        self._store: Any = homeserver.get_datastores().main
+        self._storage = homeserver.get_storage_controllers
+        self._facts = facts
+        self._here = re.compile(f"mxc://{re.escape(homeserver.hostname)}/([A-Za-z0-9_-]+)")
+        self._owners: dict[str, str | None] = {}
+        self._has_table = False
+
+    async def let(self, reader: str, media_id: str) -> bool:
+        """Tell whether somebody may read a file; what does not exist is Synapse's to refuse."""
+        owner = await self._owner(media_id)
+        if owner is None:
+            return True
+        decision = may_read_media(reader, owner, await self._facts())
+        if decision.reason is Reason.SHOWN:
+            return await self._is_shown_to(reader, media_id)
+        return decision.allowed
+
+    async def note(self, event: EventBase, *, by_bridge: bool) -> None:
+        """Take note of the files of the bridge that an event shows, which is about to be made.
+
+        `by_bridge`: it asked for the event, be it in the name of a school account.
+        """
+        for media_id in self._named(event):
+            if by_bridge or await self._may_pass_on(event.sender, media_id):
+                row = media_id, event.event_id, event.room_id
+                await self._in_table("sferum_show", _insert, row)
+
+    def _named(self, event: EventBase) -> list[str]:
+        found = (self._here.fullmatch(address) for address in _addresses(event.content))
+        return list(dict.fromkeys(match[1] for match in found if match))[:MOST]
+
+    async def _may_pass_on(self, sender: str, media_id: str) -> bool:
+        owner = await self._owner(media_id)
+        if owner is None:
+            return False
+        try:
+            facts = await self._facts()
+        except SynapseError:
+            return False  # nobody is kept from writing
+        if facts.side(owner) not in BRIDGE:
+            return False
+        # A new picture of a ghost is told to its rooms by Synapse.
+        return facts.side(sender) in BRIDGE or await self._is_shown_to(sender, media_id)
+
+    async def _owner(self, media_id: str) -> str | None:
+        """Return who put a file up, which never changes; `None` where there is none."""
+        if media_id not in self._owners:
+            found = await self._store.get_local_media(media_id)
+            if found is None:
+                return None
+            if len(self._owners) >= REMEMBERED:
+                self._owners.clear()
+            self._owners[media_id] = found.user_id
+        return self._owners[media_id]
+
+    async def _is_shown_to(self, reader: str, media_id: str) -> bool:
+        rows = await self._in_table("sferum_shown_to", _shown_to, media_id, reader)
+        if not all(how in PRESENT for _, _, how in rows):
+            forgotten = await self._store.get_forgotten_rooms_for_user(reader)
+            rows = [row for row in rows if row[1] not in forgotten]
+        there = {event: how for event, _, how in rows}
+        found = await self._store.get_events(there)
+        events = [event for event in found.values() if not event.internal_metadata.is_redacted()]
+        if any(event.is_state() and there[event.event_id] in PRESENT for event in events):
+            return True
+        return bool(events) and bool(
+            await filter_and_transform_events_for_client(self._storage(), reader, events)
+        )
+
+    async def _in_table(self, name: str, work: Callable[..., Any], *arguments: object) -> Any:
+        if not self._has_table:
+            await self._run("sferum_tables", tables.create)
+            self._has_table = True
+        return await self._run(name, work, *arguments)
+
+
+def _addresses(value: object) -> Iterator[str]:
+    """Yield what clients of an event fetch; a text may hold any address, and shows nothing."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if isinstance(item, str):
+                if key in SHOWING:
+                    yield item
+            elif not isinstance(item, SCALARS):  # hundreds, in power levels
+                yield from _addresses(item)
+    elif isinstance(value, list | tuple):  # events hold lists as tuples
+        for item in value:
+            yield from _addresses(item)
+
+
+def _insert(txn: LoggingTransaction, row: tuple[str, str, str]) -> None:
+    txn.execute(
+        "INSERT INTO sferum_shown (media_id, event_id, room_id) VALUES (?, ?, ?)"
+        " ON CONFLICT (media_id, event_id) DO NOTHING",
+        row,
+    )
+
+
+def _shown_to(txn: LoggingTransaction, media_id: str, reader: str) -> list[tuple[str, str, str]]:
+    """Return events that show a file in rooms that an account is or was in: id, room, membership.
+
+    By the key of `sferum_shown` and `local_current_membership_idx` (user_id, room_id).
+    """
+    txn.execute(
+        "SELECT s.event_id, s.room_id, m.membership FROM sferum_shown AS s"
+        " INNER JOIN local_current_membership AS m ON m.user_id = ? AND m.room_id = s.room_id"
+        " WHERE s.media_id = ?",
+        (reader, media_id),
+    )
+    return txn.fetchall()
