@@ -1,0 +1,127 @@
+"""Announcements in rooms: put there, changed and taken away, each exactly once.
+
+    a transaction of the bot ──► outbox row in the room's lane ──► its turn ──► PUT send / redact
+                                                                                     │
+                          one transaction: row done, the post's event noted  ◄───────┘
+
+An edit or a withdrawal is a row behind the post's own, so by its turn the post's event is known. A
+row names its announcement only; what was refused for good has nothing that could be changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from mautrix.errors import MatrixRequestError
+
+from sferum_bridge.matrix.client import path
+from sferum_bridge.matrix.ghosts import DEVICE
+from sferum_bridge.store import announcements, news, queues
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.store.announcements import Announcement
+    from sferum_bridge.store.database import Database, Tx
+    from sferum_bridge.store.queues import Item
+
+log = logging.getLogger(__name__)
+
+_POST = "post"
+"""The key by which a row of the outbox is known as one of these; it holds the announcement's id."""
+
+
+async def put(
+    tx: Tx, one: Announcement, room_ids: Sequence[str], content: Mapping[str, Any]
+) -> None:
+    """Post an announcement into rooms."""
+    await announcements.add_posts(tx, one, room_ids)
+    await _queue(tx, one, room_ids, "", {"content": dict(content)})
+
+
+async def revise(
+    tx: Tx, one: Announcement, room_ids: Sequence[str], content: Mapping[str, Any]
+) -> None:
+    """Have posts say something else; `one.edits` numbers the edit."""
+    row = {"content": dict(content), "revises": True}
+    await _queue(tx, one, room_ids, f".e{one.edits}", row)
+
+
+async def withdraw(tx: Tx, one: Announcement, room_ids: Sequence[str]) -> None:
+    """Take posts away."""
+    await _queue(tx, one, room_ids, ".x", {"withdraws": True})
+
+
+async def _queue(
+    tx: Tx, one: Announcement, room_ids: Sequence[str], suffix: str, row: dict[str, Any]
+) -> None:
+    row = {**row, _POST: one.id}
+    rows = [(room_id, f"post.{one.id}.{_short(room_id)}{suffix}", row) for room_id in room_ids]
+    await queues.put_all(tx, queues.OUTBOX, rows)
+
+
+def _short(room_id: str) -> str:
+    return hashlib.blake2b(room_id.encode(), digest_size=9).hexdigest()
+
+
+class Posts:
+    """Carries these rows to the homeserver; `handle` is their handler."""
+
+    def __init__(self, db: Database, homeserver: Homeserver) -> None:
+        self._db = db
+        self._homeserver = homeserver
+
+    def is_ours(self, item: Item) -> bool:
+        """Tell whether a row of the outbox is one of these."""
+        return isinstance(item.content, dict) and _POST in item.content
+
+    async def handle(self, item: Item) -> None:
+        """Carry one row out and mark it done."""
+        row, room_id, at = item.content, item.lane, self._db.clock()
+        try:
+            event_id = await self._carry(item.name, room_id, row)
+        except MatrixRequestError as e:
+            code = getattr(e, "errcode", None) or e.http_status
+            log.warning("The homeserver refused %s: %s", item.name, code)
+            event_id = ""
+        async with self._db.write() as tx:
+            is_new = not row.get("revises") and not row.get("withdraws")
+            if is_new and await announcements.posted(tx, row[_POST], room_id, event_id, at):
+                # With the last one the whole is delivered, and its author is told.
+                await news.put(tx, announcements.DELIVERED, {"announcement": row[_POST]})
+            await queues.done(tx, queues.OUTBOX, item.id)
+
+    async def _carry(self, txn_id: str, room_id: str, row: Mapping[str, Any]) -> str:
+        bot, content = self._homeserver.bot_mxid, row.get("content", {})
+        if row.get("revises") or row.get("withdraws"):
+            async with self._db.read() as tx:
+                post = await announcements.post_in(tx, row[_POST], room_id)
+            if post is None or not post.event_id:
+                return ""
+            if row.get("withdraws"):
+                where = path("rooms", room_id, "redact", post.event_id, txn_id)
+                await self._homeserver.request("PUT", where, user=bot, device=DEVICE, kind="redact")
+                return ""
+            content = _edit(post.event_id, content)
+        return await self._homeserver.send(
+            room_id, "m.room.message", txn_id, content, user=bot, device=DEVICE
+        )
+
+
+def _edit(event_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event that changes a message, with the new text for clients that know no edits."""
+    fallback = {**content, "body": f"* {content['body']}"}
+    if "formatted_body" in content:
+        fallback["formatted_body"] = f"* {content['formatted_body']}"
+    relation = {"rel_type": "m.replace", "event_id": event_id}
+    # An edit rings nobody a second time.
+    quiet: dict[str, Any] = {"m.mentions": {}}
+    return {
+        **fallback,
+        **quiet,
+        "m.new_content": {**content, **quiet},
+        "m.relates_to": relation,
+    }
