@@ -29,7 +29,7 @@ export UV_SYSTEM_CERTS := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture walk config clean
+.PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture fuzz walk config clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,8 +65,12 @@ contour-walk: $(DEV) ## Let everybody try everything against the contour, STEPS 
 	SFERUM_WALK_STEPS=$(STEPS) $(BIN)/pytest -s tests/contour/test_contour_walk.py
 
 torture: TORTURE = 210,10080,20
-torture: $(DEV) ## Kill the bridge 210 times under 10,080 messages over 20 chats (an hour), and count
-	SFERUM_TORTURE=$(TORTURE) $(BIN)/pytest -s tests/torture
+torture: $(DEV) ## Kill the bridge 210 times under 10,080 messages over 20 chats (40 minutes), and count
+	SFERUM_TORTURE=$(TORTURE) $(BIN)/pytest -s tests/torture/test_torture.py
+
+fuzz: MORE = 20
+fuzz: $(DEV) ## Break what VK, people and the homeserver send, MORE times as often as `make test` (0: in all ways)
+	SFERUM_FUZZ=$(MORE) $(BIN)/pytest --timeout 0 -n $(JOBS) $(wildcard tests/unit/test_fuzz_*.py)
 
 walk: $(DEV) ## Let everybody say everything to the bot, STEPS times (hours), and check after each
 	SFERUM_STEPS=$(STEPS) $(BIN)/pytest -s -n $(JOBS) tests/unit/test_kinship_machine.py

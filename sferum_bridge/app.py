@@ -19,9 +19,11 @@ import aiohttp
 from aiohttp import web
 
 from sferum_bridge import config as settings
-from sferum_bridge.bot import commands, keys
+from sferum_bridge.bot import commands, events, keys
 from sferum_bridge.bot.housekeeping import Housekeeper
+from sferum_bridge.bot.link_standing import LinkStanding
 from sferum_bridge.bot.messenger import Messenger
+from sferum_bridge.bot.releasing import Releaser
 from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
 from sferum_bridge.bot.texts import Texts
@@ -38,18 +40,23 @@ from sferum_bridge.matrix.hiding import hide
 from sferum_bridge.matrix.lanes import Lanes
 from sferum_bridge.matrix.outbox import Outbox
 from sferum_bridge.matrix.policy import Policy
+from sferum_bridge.matrix.posts import Posts
+from sferum_bridge.matrix.reading import Reading
 from sferum_bridge.matrix.room import RoomFitter
 from sferum_bridge.matrix.rooms import KeeperSettings, RoomKeeper
 from sferum_bridge.matrix.watch import Watch, WatchSettings
 from sferum_bridge.matrix.wishes import Wishes
 from sferum_bridge.network.base import NeedsPerson
+from sferum_bridge.network.space import Space
 from sferum_bridge.network.vk import MEDIA_HOSTS, REACTIONS, VkNetwork, VkSettings
 from sferum_bridge.relay import puppets
 from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.inward.queueing import Manner
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
+from sferum_bridge.relay.outward.patience import Patience
 from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.relay.outward.way import Outward, OutwardSettings
+from sferum_bridge.school import quiet
 from sferum_bridge.store import logins, migrate, news, queues
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
@@ -63,7 +70,7 @@ from sferum_bridge.web.signin import Attempts, SignIn
 from sferum_bridge.web.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from sferum_bridge.config import Config
@@ -76,7 +83,9 @@ log = logging.getLogger(__name__)
 
 _MINUTE_MS = 60_000
 _DAY_MS = 24 * 3600 * 1000
-_HTTP_SECONDS = 120.0
+_HTTP_SECONDS, _HTTP_CONNECTIONS = 120.0, 64
+_SECONDS_TO_ANSWER = 5.0
+"""What a request under way has when the bridge is asked to end: nobody waits for it a minute."""
 # What somebody wrote between inviting the bot and its joining is read afterwards, so many events.
 _EARLIER_EVENTS = 20
 _TWO = 2
@@ -95,7 +104,7 @@ async def opened_database(config: Config, folder: Path) -> AsyncIterator[Databas
     key = settings.secret_key(folder / config.database.secret_key_file)
     db = open_database(settings.database_url(config, folder), Sealer(key))
     try:
-        await migrate.upgrade(db.engine)
+        await migrate.upgrade(db)
         yield db
     finally:
         await db.close()
@@ -105,8 +114,8 @@ async def opened_database(config: Config, folder: Path) -> AsyncIterator[Databas
 async def opened_homeserver(config: Config) -> AsyncIterator[Homeserver]:
     """Open the connections to the homeserver; nothing is asked yet."""
     timeout = aiohttp.ClientTimeout(total=_HTTP_SECONDS)
-    # As many connections as there is work; the parts bound how much of it runs at once.
-    connector = aiohttp.TCPConnector(limit=0)
+    # More than a homeserver works on at once; each takes memory that is never given back.
+    connector = aiohttp.TCPConnector(limit=_HTTP_CONNECTIONS)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         yield Homeserver(
             session,
@@ -117,8 +126,11 @@ async def opened_homeserver(config: Config) -> AsyncIterator[Homeserver]:
         )
 
 
-def network(config: Config) -> Network:
-    """Build the connection to Sferum. Call it inside a running event loop."""
+def network(config: Config, space: Space | None = None) -> Network:
+    """Build the connection to Sferum. Call it inside a running event loop.
+
+    `space` is where files lie on their way, if they share it with others.
+    """
     return VkNetwork(
         VkSettings(
             api_url=config.sferum.api_url,
@@ -128,7 +140,8 @@ def network(config: Config) -> Network:
             requests_per_second=config.sferum.requests_per_second,
             media_hosts=(*MEDIA_HOSTS, *config.sferum.more_media_hosts),
             reactions=REACTIONS | config.sferum.reactions,
-        )
+        ),
+        space,
     )
 
 
@@ -175,10 +188,14 @@ class Bridge:
     door: Door
     bot: Bot
     outbox: Outbox
+    posts: Posts
+    reading: Reading
     outward: Outward
     inward: Inward
     connections: Connections
     housekeeper: Housekeeper
+    link_standing: LinkStanding
+    releaser: Releaser
     mailer: Mailer | None
     """None where no mail server is set."""
 
@@ -192,14 +209,17 @@ class Bridge:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._ask_for_events())
                 tasks.create_task(self._outbox_lanes().run())
-                tasks.create_task(Lanes(self.db, queues.INBOX, self._handle).run())
+                tasks.create_task(self._inbox_lanes().run())
                 tasks.create_task(self.facts.run())
                 tasks.create_task(self.keeper.run())
                 tasks.create_task(self.watch.run())
                 tasks.create_task(self.housekeeper.run())
+                tasks.create_task(self.releaser.run())
+                tasks.create_task(self.reading.run())
                 if self.config.sferum.enabled:
                     tasks.create_task(self.inward.run())
                     tasks.create_task(self.outward.run())
+                    tasks.create_task(self.link_standing.run())
                 if self.mailer is not None:
                     tasks.create_task(self.mailer.run())
         finally:
@@ -222,11 +242,17 @@ class Bridge:
         visits = Visits(self.db.sealer, pages.site, life, self.db.clock)
         invite_page = self._invite_page(pages, visits)
         pupil_page = self._pupil_page(pages, visits)
-        appservice = Appservice(self.db, hs_token, self.door, self.outward.heard, asks_again=True)
+        appservice = Appservice(self.db, hs_token, self.door, self._heard, asks_again=True)
         for part in (appservice, invite_page, pupil_page, status):
             server.add_routes(part.routes())
         # No access log: addresses of invites would stand in it.
-        runner = web.AppRunner(server, access_log=None, logger=ServerLog(), handle_signals=False)
+        runner = web.AppRunner(
+            server,
+            access_log=None,
+            logger=ServerLog(),
+            handle_signals=False,
+            shutdown_timeout=_SECONDS_TO_ANSWER,
+        )
         await runner.setup()
         at = self.config.appservice
         await web.TCPSite(runner, at.hostname, at.port).start()
@@ -267,12 +293,32 @@ class Bridge:
             ),
         )
 
+    def _heard(self, events: Sequence[Any]) -> None:
+        """Take what the homeserver says of the moment, for whoever cares."""
+        self.reading.heard(events)
+        self.outward.heard(events)
+
+    def _inbox_lanes(self) -> Lanes:
+        return Lanes(self.db, queues.INBOX, self._handle, give_up=self._give_up)
+
+    async def _give_up(self, item: Item) -> None:
+        # The bot tells of what it fails on itself.
+        if not item.lane.startswith(BOT_LANE):
+            await self.outward.give_up(item)
+
     def _outbox_lanes(self) -> Lanes:
-        return Lanes(self.db, queues.OUTBOX, self._send, foresee=self.inward.foresee)
+        foresee, give_up = self.inward.foresee, self._give_up_sending
+        return Lanes(self.db, queues.OUTBOX, self._send, foresee=foresee, give_up=give_up)
+
+    async def _give_up_sending(self, item: Item) -> None:
+        if self.inward.is_ours(item):
+            await self.inward.give_up(item)
 
     async def _send(self, item: Item) -> None:
         if self.inward.is_ours(item):
             await self.inward.handle(item)
+        elif self.posts.is_ours(item):
+            await self.posts.handle(item)
         else:
             await self.outbox.handle(item)
 
@@ -293,18 +339,25 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
     policy = Policy(db, homeserver, config.homeserver.extension_secret, ghost_prefix=prefix)
     facts = Facts(db, policy, config.school.contacts)
     maker = RoomMaker(db, homeserver)
-    sferum = network(config) if config.sferum.enabled else None
+    space = Space(config.media.disk_bytes)
+    sferum = network(config, space) if config.sferum.enabled else None
     connections = Connections(db, {logins.SFERUM: sferum} if sferum else {})
     bot_settings = _bot_settings(config)
+
+    def is_for_the_bot(content: Mapping[str, Any]) -> bool:
+        said = events.written(content)
+        return (
+            commands.parse(said, prefix=bot_settings.prefix, direct=False) is not None
+            # The key of somebody's login: the bot takes it away, the relay must not carry it.
+            or bool(keys.find_in(content))
+        )
+
     door = Door(
         bot_mxid=config.bot_mxid,
         ghost_prefix=prefix,
         own_mark=puppets.MARK,
-        is_command=lambda body: (
-            commands.parse(body, prefix=bot_settings.prefix, direct=False) is not None
-            # The key of somebody's login: the bot takes it away, the relay must not carry it.
-            or bool(keys.find(body))
-        ),
+        is_copied=partial(puppets.is_copied, db.sealer),
+        is_for_the_bot=is_for_the_bot,
     )
 
     async def join(room_id: str) -> None:
@@ -330,7 +383,14 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
         homeserver.name_of,
         policy.contacts_of,
         partial(hide, homeserver),
-        Messenger(db, sferum, connections.connector, connections.drop),
+        Messenger(
+            db,
+            sferum,
+            connections.connector,
+            connections.drop,
+            personal=config.sferum.personal_chats,
+        ),
+        homeserver.event,
     )
     wishes = Wishes(texts.room_name)
     fitter = RoomFitter(db, homeserver, version=config.rooms.version, ghost_prefix=prefix)
@@ -354,19 +414,23 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
         door=door,
         bot=bot,
         outbox=Outbox(db, homeserver, maker),
+        posts=Posts(db, homeserver),
+        reading=Reading(db),
         outward=Outward(
             db,
             homeserver,
             ghosts,
             connections,
-            _outward_settings(config, bot_settings.prefix),
+            _outward_settings(config, bot_settings.prefix, is_for_the_bot),
             notice,
         ),
         inward=Inward(
-            db, homeserver, ghosts, connections, _inward_settings(config, texts), login_lost
+            db, homeserver, ghosts, connections, _inward_settings(config, texts, space), login_lost
         ),
         connections=connections,
         housekeeper=Housekeeper(db, bot),
+        link_standing=LinkStanding(db, bot),
+        releaser=Releaser(db, bot),
         mailer=Mailer(db, _mailer_settings(config)) if config.mail.host else None,
     )
 
@@ -383,15 +447,25 @@ async def _take_in_earlier(db: Database, homeserver: Homeserver, door: Door, roo
         await take_in(tx, door, events)
 
 
-def _outward_settings(config: Config, prefix: str) -> OutwardSettings:
+def _outward_settings(
+    config: Config, prefix: str, is_private: Callable[[Mapping[str, Any]], bool]
+) -> OutwardSettings:
     shown = Shown(config.sferum.delivery_status)
-    return OutwardSettings(config.media.policy, prefix, shown)
+    patience = Patience(config.sferum.send_tries, config.sferum.send_seconds)
+    return OutwardSettings(config.media.policy, prefix, shown, patience, is_private)
 
 
-def _inward_settings(config: Config, texts: Texts) -> InwardSettings:
+def _inward_settings(config: Config, texts: Texts, space: Space) -> InwardSettings:
     say = partial(texts.text, config.school.language)
     manner = Manner(config.appservice.ghost_name, say, ZoneInfo(config.school.timezone))
-    return InwardSettings(manner, config.media.policy, config.sferum.history)
+    return InwardSettings(
+        manner,
+        config.media.policy,
+        config.sferum.history,
+        space,
+        personal=config.sferum.personal_chats,
+        everybody=config.sferum.members == "all",
+    )
 
 
 def _mailer_settings(config: Config) -> MailerSettings:
@@ -426,5 +500,7 @@ def _bot_settings(config: Config) -> BotSettings:
         sends_mail=bool(config.mail.host),
         applications=config.school.applications,
         sferum=config.sferum.enabled,
+        personal_chats=config.sferum.personal_chats,
         default_language=config.school.language,
+        quiet_hours=quiet.read(config.school.quiet_hours),
     )

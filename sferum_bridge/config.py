@@ -27,7 +27,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from sferum_bridge.school import rights
+from sferum_bridge.school import quiet, rights
 from sferum_bridge.school.attachments import MEGABYTE, SUFFIXES, Policy
 from sferum_bridge.school.kinship import AccessPolicy
 
@@ -101,6 +101,11 @@ def _web_address(value: str) -> str:
 
 def _contacts(value: dict[str, str]) -> dict[str, str]:
     rights.changed(value)
+    return value
+
+
+def _quiet_hours(value: str) -> str:
+    quiet.read(value)
     return value
 
 
@@ -212,6 +217,11 @@ class SchoolSettings(_Section):
         description="Characters of the password a pupil chooses, at least.",
     )
     applications: int = Field(default=3, ge=1, description="Applications a day from one account.")
+    quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] = Field(
+        default="21:00-07:00",
+        description="By the school's clock: announcements that are not urgent wait for their end.\n"
+        "Empty: everything goes out at once.",
+    )
     code_attempts: int = Field(default=10, ge=1, description="Wrong codes a person may try …")
     code_attempts_minutes: float = Field(default=10, gt=0, description="… in so many minutes.")
 
@@ -269,10 +279,29 @@ class SferumSettings(_Section):
         le=200,
         description="How many earlier messages of a chat are shown when it is linked.",
     )
+    members: Literal["speaking", "all"] = Field(
+        default="speaking",
+        description="Who of a linked chat is in its room as an account of the bridge: whoever has\n"
+        "said something, or all; then they come one by one in the background.",
+    )
+    personal_chats: bool = Field(
+        default=False,
+        description="Whether who logged in has their personal chats of Sferum here too, each in a\n"
+        "room with the other person, which appears with the first message or when asked for.",
+    )
     delivery_status: Literal["none", "trouble", "all"] = Field(
         default="trouble",
         description="Of which messages clients that know it show whether they reached Sferum: of\n"
         "those that wait or fail, or of all, which costs an event for each message.",
+    )
+    send_tries: int = Field(
+        default=8,
+        ge=2,
+        description="How often something is sent that Sferum fails at while it answers otherwise;\n"
+        "then its writer is told and the next goes on. That Sferum is away is always waited out.",
+    )
+    send_seconds: float = Field(
+        default=300, ge=0, description="For how long it is sent at least, before it is given up."
     )
 
 
@@ -294,11 +323,22 @@ class MediaSettings(_Section):
         default=[], description="Endings that do not pass, as in [zip, rar, 7z]."
     )
 
+    disk_megabytes: int = Field(
+        default=2048,
+        ge=64,
+        description="How much of the disk files take together on their way; others wait meanwhile.",
+    )
+
     @property
     def policy(self) -> Policy:
         """Return it as the rule takes it."""
         kinds = SUFFIXES | set(self.more_kinds)
         return Policy(self.most_megabytes * MEGABYTE, kinds - set(self.fewer_kinds))
+
+    @property
+    def disk_bytes(self) -> int:
+        """Return how much of the disk may be taken."""
+        return self.disk_megabytes * MEGABYTE
 
 
 class WebSettings(_Section):

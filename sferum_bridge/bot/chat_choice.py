@@ -26,12 +26,12 @@ def entry(listed: Sequence[Mapping[str, Any]], number: str) -> Mapping[str, Any]
 
 
 async def room_of(talk: Talk, of: Mapping[str, Any]) -> str | None:
-    """Return what the room is called that a listed chat is linked to."""
-    for chat in await chats.all_chats(talk.tx):
-        if (chat.login_id, chat.chat_id) == (of["login"], of["chat"]):
-            room = await linked_rooms.of_room(talk, chat.room_id)
-            return room.name(talk) if room else chat.room_id
-    return None
+    """Return what the room is called that a listed chat is linked to, through whichever login."""
+    link = (await linked_rooms.links(talk)).get((of["login"], of["chat"]))
+    if link is None:
+        return None
+    room = await linked_rooms.of_room(talk, link.room_id)
+    return room.name(talk) if room else link.room_id
 
 
 async def target(talk: Talk, text: str, number: str, names: Sequence[str] = ()) -> Room | None:
@@ -61,8 +61,8 @@ async def meant(talk: Talk, text: str, ask: str) -> tuple[Chat, Room] | None:
     linked = await linked_rooms.linked(talk)
     listed = entry(await chat_list.kept(talk), text.strip())
     if listed is not None:
-        wanted = (listed["login"], listed["chat"])
-        found = [pair for pair in linked if id_of(pair[0]) == wanted]
+        wanted = (await linked_rooms.links(talk)).get((listed["login"], listed["chat"]))
+        found = [pair for pair in linked if pair[0] == wanted]
     elif text.strip():
         named = {room.key for room in await (await Finder.of(talk)).all(text)}
         found = [pair for pair in linked if pair[1].key in named]

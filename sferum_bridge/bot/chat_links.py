@@ -3,6 +3,7 @@
     «связать 3 [5А родители]» ─► the chat is looked at (`messenger`) ─► both sides, and how many
     would read along from outside ─► ✅ ─► linked: the room itself and its keepers are told
     «отвязать …», «от имени … да | нет» ─► a question ─► done, told likewise
+    a chat with one person ─► `personal_chats`
 
 A person links what their own login sees, to rooms within their reach. To be heard through a login
 («от имени») is the owner's to grant, for it is their account that speaks; whoever may unlink the
@@ -19,6 +20,7 @@ from sferum_bridge.bot import (
     commands,
     linked_rooms,
     messenger,
+    personal_chats,
     removing,
     sferum_login,
 )
@@ -60,6 +62,8 @@ async def link(talk: Talk, command: Command) -> None:
     entry = chat_choice.entry(listed, number)
     if entry is None:
         await talk.reply("link-how" if not listed else "chats-no-such")
+    elif personal_chats.is_one(talk, entry):
+        await personal_chats.link(talk, entry)
     elif (room := await chat_choice.room_of(talk, entry)) is not None:
         await talk.reply("link-chat-taken", title=entry["title"], room=room, number=number)
     elif target and await chat_choice.target(talk, target, number) is None:
@@ -160,6 +164,10 @@ async def unlink(talk: Talk, command: Command) -> None:
         # A parent is taken off a profile on paper: the word is the same for both.
         await removing.remove(talk, command)
     elif not await _is_answer(talk, command, _UNLINK):
+        entry = chat_choice.entry(await chat_list.kept(talk), command.argument.strip())
+        if entry is not None and entry.get("personal"):
+            await personal_chats.unlink(talk, entry)
+            return
         found = await chat_choice.meant(talk, command.argument, "unlink-which")
         if found is not None:
             await _begin(talk, _UNLINK, *found)

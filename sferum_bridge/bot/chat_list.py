@@ -1,4 +1,4 @@
-"""«чаты»: the chats of several people that somebody's logins see, and what they may become here.
+"""«чаты»: the chats that somebody's logins see, and what they may become here.
 
 Each gets a number, by which «связать», «отвязать» and «от имени» mean it. The list is kept, sealed,
 as the person's open question until they are asked another one. Names of members are looked at to
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sferum_bridge.bot import linked_rooms, messenger, sferum_login
 from sferum_bridge.bot.reach import reach_of
 from sferum_bridge.bot.texts import bullets, fitting, paragraphs
-from sferum_bridge.store import accounts, chats, dialogues
+from sferum_bridge.store import accounts, dialogues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,8 +49,7 @@ async def shown(talk: Talk, _content: Mapping[str, Any], answer: object) -> None
         return
     found: Sequence[Seen] = answer
     finder = await linked_rooms.Finder.of(talk)
-    names = {chat.room_id: room.name(talk) for chat, room in await linked_rooms.linked(talk)}
-    links = {(link.login_id, link.chat_id): link for link in await chats.all_chats(talk.tx)}
+    links = await linked_rooms.links(talk)
     parts: list[Text] = []
     listed: list[dict[str, Any]] = []
     lines: list[Text] = []
@@ -59,13 +58,10 @@ async def shown(talk: Talk, _content: Mapping[str, Any], answer: object) -> None
             name = seen.login.name
             why = talk.text(messenger.text_key(seen.failed)).body
             parts.append(talk.text("chats-failed", name=name, why=why))
-        for chat in sorted(seen.chats, key=lambda one: one.title.casefold()):
-            listed.append({"login": chat.login_id, "chat": chat.id, "title": chat.title})
+        for chat in sorted(seen.chats, key=lambda c: (c.is_personal, c.title.casefold())):
+            listed.append(_entry(chat))
             link = links.get((chat.login_id, chat.id))
-            if link is None:
-                lines.append(await _line(talk, finder, len(listed), chat))
-            else:
-                lines.append(_linked(talk, len(listed), chat, link, names))
+            lines.append(await _line(talk, finder, len(listed), chat, link))
     if lines:
         shown_lines = fitting(lines)
         parts += [talk.text("chats"), bullets(shown_lines)]
@@ -73,24 +69,32 @@ async def shown(talk: Talk, _content: Mapping[str, Any], answer: object) -> None
             parts.append(talk.text("chats-more", count=len(lines) - len(shown_lines)))
         can_link = bool(await reach_of(talk))
         parts.append(talk.text("chats-how" if can_link else "chats-right"))
+        if any(entry.get("personal") for entry in listed):
+            parts.append(talk.text("chats-personal-how"))
         await keep(talk, listed)
     elif not parts:
         parts.append(talk.text("chats-none"))
     await talk.answer(paragraphs(parts))
 
 
-async def _line(talk: Talk, finder: Finder, number: int, chat: SeenChat) -> Text:
-    values: dict[str, Any] = {"number": str(number), "title": chat.title, "count": chat.count}
+def _entry(chat: SeenChat) -> dict[str, Any]:
+    entry = {"login": chat.login_id, "chat": chat.id, "title": chat.title}
+    return {**entry, "personal": True} if chat.is_personal else entry
+
+
+async def _line(talk: Talk, finder: Finder, number: int, chat: SeenChat, link: Chat | None) -> Text:
+    values: dict[str, Any] = {"number": str(number), "title": chat.title}
+    if chat.is_personal:
+        return talk.text("chats-personal-linked" if link else "chats-personal", **values)
+    values["count"] = chat.count
+    if link is not None:
+        room = await linked_rooms.of_room(talk, link.room_id)
+        key = "chats-linked-relay" if link.relay else "chats-linked"
+        return talk.text(key, **values, room=room.name(talk) if room else link.room_id)
     fit = await finder.within_reach(chat.title, chat.names)
     if len(fit) == 1:
         return talk.text("chats-suggested", **values, room=fit[0].name(talk))
     return talk.text("chats-line", **values)
-
-
-def _linked(talk: Talk, number: int, chat: SeenChat, link: Chat, names: Mapping[str, str]) -> Text:
-    values: dict[str, Any] = {"number": str(number), "title": chat.title, "count": chat.count}
-    key = "chats-linked-relay" if link.relay else "chats-linked"
-    return talk.text(key, **values, room=names.get(link.room_id, link.room_id))
 
 
 async def keep(talk: Talk, listed: Sequence[Mapping[str, Any]]) -> None:

@@ -61,6 +61,12 @@ class Name(StrEnum):
     LINK = "link"
     UNLINK_CHAT = "unlink-chat"
     RELAY = "relay"
+    ANNOUNCE = "announce"
+    ANNOUNCEMENTS = "announcements"
+    REQUEST = "request"
+    REQUESTS = "requests"
+    ANSWER = "answer"
+    REPORT = "report"
     CODE = "code"
     """A code, alone or inside a sentence."""
     UNKNOWN = "unknown"
@@ -136,6 +142,12 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.LINK: ("связать", "связать чат"),
         Name.UNLINK_CHAT: ("отвязать", "отвязать чат"),
         Name.RELAY: ("от имени",),
+        Name.ANNOUNCE: ("объявление", "объявить"),
+        Name.ANNOUNCEMENTS: ("объявления", "мои объявления"),
+        Name.REQUEST: ("обращение", "обратиться"),
+        Name.REQUESTS: ("обращения", "мои обращения"),
+        Name.ANSWER: ("ответить",),
+        Name.REPORT: ("пожаловаться", "жалоба"),
     },
     "en": {
         Name.INVITE: ("invite", "invite parent", "invite a parent", "invite my parent"),
@@ -180,6 +192,12 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.LINK: ("link", "link chat"),
         Name.UNLINK_CHAT: ("unlink", "unlink chat"),
         Name.RELAY: ("relay",),
+        Name.ANNOUNCE: ("announce", "announcement"),
+        Name.ANNOUNCEMENTS: ("announcements", "my announcements"),
+        Name.REQUEST: ("request", "ask the school"),
+        Name.REQUESTS: ("requests", "my requests"),
+        Name.ANSWER: ("answer",),
+        Name.REPORT: ("report", "complain"),
     },
 }
 
@@ -192,6 +210,7 @@ _WITH_ARGUMENT = frozenset(
         *(Name.DISMISS, Name.HAND_OVER, Name.TRANSFER, Name.FIND, Name.JOURNAL, Name.EXPORT),
         *(Name.ERASE, Name.WITHDRAW, Name.REVOKE, Name.COME_BACK, Name.REPLACE),
         *(Name.SFERUM_LOGIN, Name.SFERUM_LOGOUT, Name.LINK, Name.UNLINK_CHAT, Name.RELAY),
+        *(Name.ANNOUNCE, Name.REQUEST, Name.ANSWER, Name.REPORT),
     }
 )
 # Greetings and a bare yes are no beginning of a command that takes an argument.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sferum_bridge.bot import keys
 from sferum_bridge.store.news import NEWS
 
 
@@ -15,6 +16,7 @@ class What(StrEnum):
 
     MESSAGE = "message"
     REACTION = "reaction"
+    REDACTION = "redaction"
     MEMBERSHIP = "membership"
     ENCRYPTED = "encrypted"
     NEWS = "news"
@@ -32,15 +34,22 @@ class Incoming:
     room_id: str = ""
     sender: str = ""
     text: str = ""
-    """Of a message: what was written; of an edit: what it was changed to."""
+    """Of a message: what was written, be it below a file; of an edit: what it was changed to."""
+    key: str = ""
+    """The key of a login that stands anywhere in what was written, of whatever kind that is."""
     target: str = ""
-    """Of a reaction: the event it is under; of a membership: whose it is."""
+    """Of a reaction: the event it is under; of a redaction: the one that was taken away; of a
+    message: the one it edits; of a membership: whose it is."""
     value: str = ""
     """Of a reaction: its emoji without variation selector; of a membership: the new one."""
     direct: bool = False
     """Of an invite: whether the inviter means it as a direct chat."""
     encrypted: bool = False
     """Of an invite: whether the room is encrypted."""
+    answers: str = ""
+    """Of a message: the event it is a reply to."""
+    has_file: bool = False
+    """Of a message: whether it is a file or a picture, be there words below it or not."""
     content: Mapping[str, Any] = field(default_factory=dict)
     """Of news: what there is to tell; `value` says of what kind it is. For a question to the
     messenger `sender` is who wants to know."""
@@ -49,10 +58,16 @@ class Incoming:
 _KINDS = {
     "m.room.message": What.MESSAGE,
     "m.reaction": What.REACTION,
+    "m.room.redaction": What.REDACTION,
     "m.room.member": What.MEMBERSHIP,
     "m.room.encrypted": What.ENCRYPTED,
     NEWS: What.NEWS,
 }
+_WRITTEN = frozenset(
+    {"m.room.message", "m.sticker", "m.poll.start", "org.matrix.msc3381.poll.start"}
+)
+_TEXTS = frozenset({"m.text", "m.emote"})
+_FILES = frozenset({"m.image", "m.video", "m.audio", "m.file"})
 _EMOJI_STYLE = "\ufe0f"
 
 
@@ -63,17 +78,26 @@ def read(event: Any, event_id: str) -> Incoming:
     what = _KINDS.get(_text(event.get("type")), What.NOTHING)
     room_id, sender = _text(event.get("room_id")), _text(event.get("sender"))
     text = target = value = ""
-    direct = encrypted = False
+    direct = encrypted = has_file = False
+    answers = ""
     match what:
         case What.MESSAGE:
             # Bots speak in notices; answering one could go on for ever.
             if content.get("msgtype") == "m.notice":
                 what = What.NOTHING
-            text = _written(content)
+            text = written(content)
+            relation = _mapping(content.get("m.relates_to"))
+            if relation.get("rel_type") == "m.replace":
+                target = _text(relation.get("event_id"))
+            answers = _text(_mapping(relation.get("m.in_reply_to")).get("event_id"))
+            has_file = _text(content.get("msgtype")) in _FILES
         case What.REACTION:
             relation = _mapping(content.get("m.relates_to"))
             target = _text(relation.get("event_id"))
             value = _text(relation.get("key")).replace(_EMOJI_STYLE, "")
+        case What.REDACTION:
+            # Room version 11 moved it into the content.
+            target = _text(content.get("redacts")) or _text(event.get("redacts"))
         case What.MEMBERSHIP:
             target, value = _text(event.get("state_key")), _text(content.get("membership"))
             state = _stripped_state(event)
@@ -83,7 +107,24 @@ def read(event: Any, event_id: str) -> Incoming:
         case What.NEWS:
             value = _text(event.get("kind"))
             return Incoming(what, event_id, room_id, sender, value=value, content=content)
-    return Incoming(what, event_id, room_id, sender, text, target, value, direct, encrypted)
+    key = keys.find_in(content) if _text(event.get("type")) in _WRITTEN else ""
+    if key:
+        # Not even a notice or a poll that holds one may stay where it is.
+        what = What.MESSAGE
+    return Incoming(
+        what,
+        event_id,
+        room_id,
+        sender,
+        text,
+        key,
+        target,
+        value,
+        direct,
+        encrypted,
+        answers,
+        has_file,
+    )
 
 
 _OF_A_GROUP = frozenset({"m.room.name", "m.room.canonical_alias", "a space"})
@@ -101,13 +142,17 @@ def _stripped_state(event: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _written(content: Mapping[str, Any]) -> str:
+def written(content: Mapping[str, Any]) -> str:
+    """Return what somebody wrote: the words of a message, or those below a file (MSC2530)."""
     relation = _mapping(content.get("m.relates_to"))
     if relation.get("rel_type") == "m.replace":
         content = _mapping(content.get("m.new_content"))
-    if _text(content.get("msgtype")) not in {"m.text", "m.emote"}:
+    body, kind = _text(content.get("body")), _text(content.get("msgtype"))
+    if kind in _FILES:
+        # Without a name of its own the body is the name.
+        return body if _text(content.get("filename")) not in {"", body} else ""
+    if kind not in _TEXTS:
         return ""
-    body = _text(content.get("body"))
     if "m.in_reply_to" not in relation:
         return body
     # Older clients repeat the message they answer above the answer.

@@ -12,7 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sferum_bridge.bot import consenting
-from sferum_bridge.store import chats, dialogues, privacy, queues, schools, staffing
+from sferum_bridge.store import (
+    announcements,
+    chats,
+    dialogues,
+    privacy,
+    queues,
+    schools,
+    staffing,
+)
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
@@ -27,6 +35,8 @@ _KEPT = 7 * 24 * 3600 * 1000
 """How long rows of queues that are done, and what goes with them, are kept; milliseconds."""
 _KEYS_KEPT = 3600 * 1000
 """How long the key of a login waits for its owner to say that it is theirs; milliseconds."""
+_ANNOUNCED_KEPT = 90 * 24 * 3600 * 1000
+"""For how long an edit of an announcement follows, and its readers are known; milliseconds."""
 _EVERY = 3600.0
 _DATABASE_SECONDS = 5.0
 
@@ -66,6 +76,7 @@ class Housekeeper:
             await queues.prune(tx, queues.OUTBOX, before)
             await chats.prune_sending(tx, before)
             await dialogues.prune(tx, before)
+            await announcements.prune(tx, before, self._db.clock() - _ANNOUNCED_KEPT)
             await dialogues.prune_keys(tx, self._db.clock() - _KEYS_KEPT)
             await privacy.prune(tx)
 

@@ -14,10 +14,11 @@ from sferum_bridge.bot.reach import reach_of
 from sferum_bridge.school import access, chat_guess, layout
 from sferum_bridge.school.access import Role
 from sferum_bridge.school.layout import Kind
-from sferum_bridge.store import accounts, audit, chats, logins, rooms, schools
+from sferum_bridge.store import accounts, audit, chats, logins, rooms, schools, voices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import Any, Self
 
     from sferum_bridge.bot.reach import Reach
@@ -136,6 +137,14 @@ async def linked(talk: Talk) -> Sequence[tuple[Chat, Room]]:
     return sorted(found, key=lambda pair: (pair[1].record.name, pair[1].name(talk)))
 
 
+async def links(talk: Talk) -> Mapping[tuple[str, str], Chat]:
+    """Return login and number → linked chat: as the linked login, and as each voice knows it."""
+    by_room = {chat.room_id: chat for chat in await chats.all_chats(talk.tx)}
+    found = {(chat.login_id, chat.chat_id): chat for chat in by_room.values()}
+    spoken = {(v.login_id, v.chat_id): by_room[v.room_id] for v in await voices.found(talk.tx)}
+    return {**spoken, **found}
+
+
 async def own_logins(talk: Talk) -> Sequence[Login]:
     """Return the logins to Sferum of this person, whichever account they used."""
     mxids = {talk.mxid, *await accounts.mxids_of(talk.tx, talk.person_id)}
@@ -172,7 +181,11 @@ def record(talk: Talk, action: str, room: Room) -> None:
 
 def keepers(talk: Talk, room: Room) -> frozenset[str]:
     """Return the administrators and class teachers of a room today."""
-    today = access.groups(room.school, room.record.day(talk.tx.now))
+    return keepers_among(access.groups(room.school, room.record.day(talk.tx.now)), room)
+
+
+def keepers_among(today: Mapping[str, AbstractSet[str]], room: Room) -> frozenset[str]:
+    """Return those of a room among people and their groups."""
     groups = {access.group(Role.ADMINISTRATOR, room.school.id)}
     if room.class_id:
         groups.add(access.group(Role.CLASS_TEACHER, room.class_id))

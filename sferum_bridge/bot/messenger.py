@@ -14,7 +14,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import same_chat
+from sferum_bridge.network import same_chat
 from sferum_bridge.network.base import (
     LoginExpired,
     NeedsPerson,
@@ -23,7 +23,7 @@ from sferum_bridge.network.base import (
     TooFast,
     Unavailable,
 )
-from sferum_bridge.store import chats, logins, queues, rooms
+from sferum_bridge.store import chats, logins, queues, rooms, voices
 from sferum_bridge.store.news import NEWS
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.bot.talk import Talk
     from sferum_bridge.network.base import Connector, Network, Session
+    from sferum_bridge.network.same_chat import Portrait
     from sferum_bridge.store.chats import Login
     from sferum_bridge.store.database import Database
 
@@ -42,13 +43,15 @@ _MOST_LOOKED_INTO = 40
 
 @dataclass(frozen=True, slots=True)
 class SeenChat:
-    """A chat of several people as one login sees it."""
+    """A chat as one login sees it."""
 
     login_id: str
     id: str
     title: str
     count: int
     """How many members it has."""
+    is_personal: bool = False
+    """Whether it is one with another person."""
     members: tuple[tuple[str, str], ...] = ()
     """Account and name of each, as far as they were asked for."""
 
@@ -70,7 +73,8 @@ class Seen:
 class Messenger:
     """Asks the messenger on behalf of people. `network` is `None` where it is switched off.
 
-    `connector` returns the open connector of a login, `drop` closes it.
+    `connector` returns the open connector of a login, `drop` closes it. `personal`: chats of two
+    are listed too.
     """
 
     def __init__(
@@ -80,12 +84,14 @@ class Messenger:
         connector: Callable[[Login], Awaitable[Connector]],
         drop: Callable[[Login], Awaitable[None]],
         *,
+        personal: bool = False,
         patience: float = _PATIENCE,
     ) -> None:
         self._db = db
         self._network = network
         self._connector = connector
         self._drop = drop
+        self._personal = personal
         self._patience = patience
 
     async def answer(self, question: str, content: Mapping[str, Any]) -> Any:
@@ -109,6 +115,7 @@ class Messenger:
         async with self._db.read() as tx:
             own = await logins.of_people(tx, content["mxids"])
             linked = {(chat.login_id, chat.chat_id) for chat in await chats.all_chats(tx)}
+            linked |= {(voice.login_id, voice.chat_id) for voice in await voices.found(tx)}
         return [await self._chats_of(login, linked) for login in own]
 
     async def _chats_of(self, login: Login, linked: set[tuple[str, str]]) -> Seen:
@@ -116,15 +123,21 @@ class Messenger:
             return Seen(login, failed=LoginExpired("expired before"))
         try:
             connector = await self._connector(login)
-            groups = [chat for chat in await connector.chats() if chat.is_group]
+            everything = await connector.chats()
             found = []
             left = _MOST_LOOKED_INTO
-            for chat in groups:
+            for chat in [chat for chat in everything if chat.is_group]:
                 members: tuple[tuple[str, str], ...] = ()
                 if left and (login.id, chat.id) not in linked:
                     members = await _members(connector, chat.id)
                     left -= 1
-                found.append(SeenChat(login.id, chat.id, chat.title, chat.member_count, members))
+                seen = SeenChat(login.id, chat.id, chat.title, chat.member_count, members=members)
+                found.append(seen)
+            found += [
+                SeenChat(login.id, chat.id, chat.title, 2, is_personal=True)
+                for chat in everything
+                if self._personal and chat.partner_id not in {"", login.account_id}
+            ]
         except NetworkError as e:
             return Seen(login, failed=e)
         return Seen(login, found)
@@ -139,7 +152,8 @@ class Messenger:
         connector = await self._connector(login)
         chat = await connector.chat(chat_id)
         members = await _members(connector, chat_id)
-        return SeenChat(login_id, chat_id, chat.title, len(members) or chat.member_count, members)
+        count = len(members) or chat.member_count
+        return SeenChat(login_id, chat_id, chat.title, count, members=members)
 
     async def find_heirs(self, content: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
         """Return room → the login and chat by which somebody else sees what is linked to it.
@@ -150,6 +164,8 @@ class Messenger:
         async with self._db.read() as tx:
             everybody = [one for one in await chats.all_logins(tx) if not one.expired]
             linked = await logins.chats_of(tx, login_id)
+            # A personal chat is nobody else's.
+            linked = [c for c in linked if await rooms.by_room_id(tx, c.room_id) is not None]
             members = {chat.room_id: await rooms.members(tx, chat.room_id) for chat in linked}
         leaving = [one for one in everybody if one.id == login_id]
         found: dict[str, tuple[str, str]] = {}
@@ -160,10 +176,16 @@ class Messenger:
             for other in everybody:
                 is_here = members[chat.room_id].get(other.mxid) == "join"
                 if other.id != login_id and is_here and chat.room_id not in found:
-                    known_as = await same_chat.find(wanted, await self._connector(other))
+                    known_as = await self._known_as(wanted, other)
                     if known_as:
                         found[chat.room_id] = (other.id, known_as)
         return found
+
+    async def _known_as(self, wanted: Portrait, login: Login) -> str:
+        try:
+            return await same_chat.find(wanted, await self._connector(login))
+        except NetworkError:
+            return ""  # who cannot be asked is no heir
 
     async def close(self, content: Mapping[str, Any]) -> None:
         """Close what is open of a login that was renewed or forgotten."""

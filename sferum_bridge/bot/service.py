@@ -18,29 +18,42 @@ between the network and the commit leaves the row waiting. Neither texts nor cod
 from __future__ import annotations
 
 import logging
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sferum_bridge.bot import about, commands, confirming, events, keys, sferum_login, topics
+from sferum_bridge.bot import (
+    about,
+    amending,
+    announcing,
+    commands,
+    confirming,
+    events,
+    keys,
+    reporting,
+    sferum_login,
+    topics,
+)
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.events import What
 from sferum_bridge.bot.register import schools_of
 from sferum_bridge.bot.talk import Talk, digest
 from sferum_bridge.bot.texts import LANGUAGES
+from sferum_bridge.bot.witness import Witness
 from sferum_bridge.matrix import outbox
 from sferum_bridge.matrix.client import TryAgain
-from sferum_bridge.store import accounts, dialogues, queues, rooms
+from sferum_bridge.store import accounts, dialogues, failures, queues, rooms
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from typing import Any
 
     from sferum_bridge.bot.events import Incoming
     from sferum_bridge.bot.messenger import Messenger
     from sferum_bridge.bot.settings import BotSettings
     from sferum_bridge.bot.talk import Answer
     from sferum_bridge.bot.texts import Texts
+    from sferum_bridge.bot.witness import Reported
     from sferum_bridge.school.people import Person
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item
@@ -60,6 +73,8 @@ class Known:
     """Whether the message that held it was taken away."""
     answer: object = None
     """What the messenger answered to a question (`messenger`)."""
+    reported: Reported | None = None
+    """The message that is reported."""
 
 
 NOTHING = Known()
@@ -71,7 +86,8 @@ class Bot:
     `join` joins a room as the bot, `display_name` returns what an account calls itself, `contacts`
     what the homeserver has verified for it (`Policy.contacts_of`), `hide` takes a message away
     (room, event, sender) and tells whether it could; all wait for a homeserver that is away and
-    raise only what waiting will not mend. `messenger` asks the school messenger.
+    raise only what waiting will not mend. `look` returns one event of a room, `None` for one the
+    bot does not see. `messenger` asks the school messenger.
     """
 
     def __init__(
@@ -84,6 +100,7 @@ class Bot:
         contacts: Callable[[str], Awaitable[Sequence[tuple[str, str]]]],
         hide: Callable[[str, str, str], Awaitable[bool]],
         messenger: Messenger,
+        look: Callable[[str, str], Awaitable[Mapping[str, Any] | None]],
     ) -> None:
         self._db = db
         self._texts = texts
@@ -93,6 +110,7 @@ class Bot:
         self._contacts = contacts
         self._hide = hide
         self._messenger = messenger
+        self._witness = Witness(db, settings.prefix, hide, look)
 
     async def handle(self, item: Item) -> None:
         """Carry out one inbox row. Raises only when the database is away."""
@@ -109,15 +127,7 @@ class Bot:
         except Exception as e:
             if is_away(e) or isinstance(e, TryAgain):
                 raise
-            # The message of an error may quote what somebody wrote: its type and place must do.
-            place = traceback.extract_tb(e.__traceback__)[-1]
-            log.error(  # noqa: TRY400 - a traceback would show the message
-                "event %s failed: %s at %s:%s",
-                item.name,
-                type(e).__name__,
-                place.filename,
-                place.lineno,
-            )
+            failures.report(log, e, "event %s failed", item.name)
             await self._apologise(item, event)
 
     def _is_a_person(self, mxid: str) -> bool:
@@ -135,16 +145,16 @@ class Bot:
             return Known(answer=await self._messenger.answer(event.value, event.content))
         if event.what not in {What.MESSAGE, What.REACTION}:
             return NOTHING
-        if event.what is What.MESSAGE:
-            async with self._db.read() as tx:
-                asked = await dialogues.dialogue(tx, event.sender)
-                direct = await dialogues.person_in(tx, event.room_id) == event.sender
-            wanted = direct and asked is not None and sferum_login.waits_for_key(asked[0])
-            if key := keys.find_bare(event.text) if wanted else keys.find(event.text):
-                hidden = await self._hide(event.room_id, event.event_id, event.sender)
-                return Known(key=key, is_hidden=hidden)
-            if asked is None:
-                return NOTHING
+        async with self._db.read() as tx:
+            asked = await dialogues.dialogue(tx, event.sender)
+            direct = await dialogues.person_in(tx, event.room_id) == event.sender
+        wanted = direct and asked is not None and sferum_login.waits_for_key(asked[0])
+        if key := (keys.find_bare(event.text) if wanted else "") or event.key:
+            hidden = await self._hide(event.room_id, event.event_id, event.sender)
+            return Known(key=key, is_hidden=hidden)
+        reported = await self._witness.reported(event, direct=direct)
+        if reported is not None or (event.what is What.MESSAGE and asked is None):
+            return Known(reported=reported)
         return await self._sender(event.sender)
 
     async def _sender(self, mxid: str) -> Known:
@@ -166,27 +176,40 @@ class Bot:
         return self._is_invite(event) and event.direct
 
     async def _carry_out(self, tx: Tx, event: Incoming, known: Known) -> None:
+        if known.reported is not None:
+            talk = await self._talk(tx, event, known, "")
+            await reporting.report(talk, known.reported)
+            return
         match event.what:
             case What.MESSAGE:
                 await self._message(tx, event, known)
             case What.REACTION:
-                said = await dialogues.offer(tx, event.target, event.value, event.sender)
-                command = commands.offered(said) if said else None
-                if command is not None:
-                    await self._command(tx, event, command, known)
+                await self._reaction(tx, event, known)
+            case What.REDACTION:
+                await amending.taken_back(await self._talk(tx, event, NOTHING, ""), event.target)
             case What.MEMBERSHIP:
                 await self._membership(tx, event)
             case What.ENCRYPTED:
                 if await dialogues.person_in(tx, event.room_id) == event.sender:
                     await self._cannot_read(tx, event)
-            case What.NEWS if take := topics.ANSWERS.get(event.value):
-                talk = await self._talk(tx, event, known, str(event.content.get("language", "")))
-                await take(talk, event.content, known.answer)
             case What.NEWS:
-                talk = await self._talk(tx, event, NOTHING, "")
-                await topics.NEWS[event.value](talk, event.content)
+                await self._news(tx, event, known)
             case What.NOTHING:
                 pass
+
+    async def _news(self, tx: Tx, event: Incoming, known: Known) -> None:
+        if take := topics.ANSWERS.get(event.value):
+            talk = await self._talk(tx, event, known, str(event.content.get("language", "")))
+            await take(talk, event.content, known.answer)
+        else:
+            talk = await self._talk(tx, event, NOTHING, "")
+            await topics.NEWS[event.value](talk, event.content)
+
+    async def _reaction(self, tx: Tx, event: Incoming, known: Known) -> None:
+        said = await dialogues.offer(tx, event.target, event.value, event.sender)
+        command = commands.offered(said) if said else None
+        if command is not None:
+            await self._command(tx, event, command, known)
 
     async def _message(self, tx: Tx, event: Incoming, known: Known) -> None:
         if known.key:
@@ -195,12 +218,19 @@ class Bot:
             return
         direct = await dialogues.person_in(tx, event.room_id) == event.sender
         command = commands.parse(event.text, prefix=self._settings.prefix, direct=direct)
+        if event.target and await amending.edited(
+            await self._talk(tx, event, known, ""), event.target, command
+        ):
+            return
         if direct and (number := commands.number(event.text)):
             # Typed where a list says to tap it: not every client shows reactions.
             said = await dialogues.latest_offer(tx, number, event.sender)
             command = (commands.offered(said) if said else None) or command
         if command is not None:
             await self._command(tx, event, command, known)
+        elif not event.target and not event.answers:
+            talk = await self._talk(tx, event, known, "")
+            await announcing.overheard(talk, event.room_id, has_file=event.has_file)
 
     # --- rooms ------------------------------------------------------------------------------
 
@@ -252,6 +282,7 @@ class Bot:
             language=await self._language(tx, person, language),
             room_id=event.room_id if direct else "",
             asked_in="" if direct else event.room_id,
+            said=event.text,
             display_name=known.name,
             contacts=known.contacts,
         )
@@ -336,6 +367,15 @@ _ANSWERS = frozenset({Name.CONFIRM, Name.NOT_MINE, Name.CORRECT, Name.CANCEL, Na
 _OF_AN_INVITE = frozenset({Name.CONFIRM, Name.NOT_MINE})
 
 
+def _is_free_answer(talk: Talk, command: Command, state: Mapping[str, Any]) -> bool:
+    """Tell whether words answer a question that asks for any: whatever they begin with.
+
+    Only a command with its prefix is one then, and those that the question itself excepts.
+    """
+    plain = bool(talk.said) and not talk.asked_in and not command.prefixed and not command.offered
+    return bool(state.get("free")) and plain and command.name not in state.get("except", ())
+
+
 async def _carry_out(talk: Talk, command: Command) -> None:
     """Hand a command to the topic whose it is."""
     if talk.settings.is_elsewhere(talk.mxid):
@@ -346,7 +386,9 @@ async def _carry_out(talk: Talk, command: Command) -> None:
     state = asked[0] if asked else {}
     # A question asked by the first version had no topic: there was only one.
     go_on = topics.DIALOGUES[state.get("topic", confirming.TOPIC)] if state else None
-    if command.name is Name.CODE:
+    if go_on is not None and _is_free_answer(talk, command, state):
+        await go_on(talk, state, command)
+    elif command.name is Name.CODE:
         await confirming.give_code(talk, command)
     elif command.offered and command.argument and command.name in _OF_AN_INVITE:
         # Below an older question: it is about that child, whatever has been asked since.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sferum_bridge.school.kinship import AccessPolicy
+
+if TYPE_CHECKING:
+    from sferum_bridge.school.quiet import QuietHours
 
 _MINUTE = 60_000
 _DAY = 24 * 60 * _MINUTE
@@ -46,7 +50,11 @@ class BotSettings:
     applications_window: int = _DAY
     sferum: bool = False
     """Whether people may log in to Sferum and link its chats."""
+    personal_chats: bool = False
+    """Whether their personal chats may be linked too."""
     default_language: str = "ru"
+    quiet_hours: QuietHours | None = None
+    """When announcements that are not urgent are held back; `None`: never."""
 
     def is_ours(self, mxid: str) -> bool:
         """Tell whether an account is the bot's or a ghost's, and so nobody's."""

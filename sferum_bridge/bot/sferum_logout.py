@@ -131,9 +131,8 @@ async def _forget(talk: Talk, state: Mapping[str, Any]) -> None:
     """Forget a login: its secret at once and for good, its chats handed over or unlinked."""
     login_id = str(state["login"])
     linked = await logins.chats_of(talk.tx, login_id)
-    if state["heirs"] and not all(
-        [await logins.is_at_rest(talk.tx, chat.room_id) for chat in linked]
-    ):
+    rooms = [chat.room_id for chat in linked]
+    if state["heirs"] and not await logins.are_at_rest(talk.tx, rooms):
         await talk.reply("sferum-leave-later")
         return
     await dialogues.close_dialogue(talk.tx, talk.mxid)

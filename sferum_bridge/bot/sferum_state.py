@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.bot import linked_rooms, register, sferum_login
 from sferum_bridge.bot.texts import bullets, fitting, paragraphs
-from sferum_bridge.store import accounts, chats, logins
+from sferum_bridge.store import accounts, chats, logins, voices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +36,19 @@ async def show(talk: Talk, _command: Command) -> None:
         by_id = {login.id: login for login in await chats.all_logins(talk.tx)}
         lines = [await _linked(talk, by_id.get(chat.login_id), chat, room) for chat, room in linked]
         parts += [talk.text("sferum-linked"), bullets(fitting(lines))]
+    heard = await _heard(talk, own)
+    if heard:
+        parts += [talk.text("sferum-heard"), bullets(fitting(heard))]
     how = "sferum-how" if own else "sferum-how-new"
     await talk.answer(paragraphs([*parts, talk.text(how)]))
+
+
+async def _heard(talk: Talk, own: Sequence[Login]) -> Sequence[Text]:
+    """Return the rooms that others linked, where this person is heard through their own login."""
+    working = {login.id for login in own if not login.expired}
+    room_ids = {v.room_id for v in await voices.found(talk.tx) if v.login_id in working}
+    rooms = [await linked_rooms.of_room(talk, room_id) for room_id in sorted(room_ids)]
+    return [talk.text("chat-room", room=room.name(talk)) for room in rooms if room is not None]
 
 
 async def _login(talk: Talk, login: Login) -> Text:

@@ -63,6 +63,7 @@ class Talk:
         language: str,
         room_id: str = "",
         asked_in: str = "",
+        said: str = "",
         display_name: str = "",
         contacts: Sequence[tuple[str, str]] = (),
         page: list[Answer] | None = None,
@@ -79,6 +80,8 @@ class Talk:
         """The direct chat it was said in; empty when the answer has to find one."""
         self.asked_in = asked_in
         """The room of several people it was said in; empty in a direct chat and on the page."""
+        self.said = said
+        """What was written, as a whole; empty for a reaction, for news, and on the page."""
         self.display_name = display_name
         self.contacts = contacts
         """What the homeserver has verified for the account: kind (`email`, `phone`) and value."""

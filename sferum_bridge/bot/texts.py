@@ -39,6 +39,7 @@ _QUOTES = {"ru": "«»", "en": "“”"}
 _FIRST_STAND_IN = 0xE000
 _STAND_IN = re.compile("[\ue000-\ue0ff]")
 _MOST_CHARACTERS = 300
+_LONGEST_LINE = 4_000
 _MOST_BYTES = 44_000
 """Of a text, both forms together: an event has 65,536 bytes, and the homeserver needs some."""
 _LIST_BYTES = 16
@@ -84,6 +85,17 @@ def harmless(value: str, most: int = _MOST_CHARACTERS) -> str:
     kept = "".join(c for c in seen if unicodedata.category(c) not in _UNSEEN)
     line = " ".join(kept.split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def quoted(value: str) -> Text:
+    """Show what somebody wrote as they wrote it, lines and all, and nothing of it as markup."""
+    lines = [harmless(line, _LONGEST_LINE) for line in value.splitlines()]
+    # At most one empty line between two others.
+    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    while kept and not kept[-1]:
+        kept.pop()
+    html = "<br>".join(escape(line) for line in kept)
+    return Text("\n".join(kept), f"<p>{html}</p>")
 
 
 def size(text: Text) -> int:
@@ -170,7 +182,8 @@ class Texts:
 
 def sources(language: str) -> Mapping[str, Resource]:
     """Return file name → parsed Fluent file of a language; `ValueError` for a damaged one."""
-    parser = FluentParser()
+    # Where in its file something stands nobody asks, and it would take half of the memory.
+    parser = FluentParser(with_spans=False)
     found: dict[str, Resource] = {}
     folder = resources.files("sferum_bridge.bot").joinpath("locales", language)
     for file in sorted(folder.iterdir(), key=lambda f: f.name):

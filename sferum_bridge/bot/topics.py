@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sferum_bridge.bot import (
     about,
     admitting,
+    announced,
+    announcing,
     applying,
     approving,
     chat_links,
@@ -20,6 +22,7 @@ from sferum_bridge.bot import (
     entering,
     excepting,
     finding,
+    helpdesk,
     inviting,
     journal,
     messenger,
@@ -28,6 +31,7 @@ from sferum_bridge.bot import (
     privacy,
     removing,
     replacing,
+    reporting,
     restoring,
     sferum_login,
     sferum_logout,
@@ -38,7 +42,7 @@ from sferum_bridge.bot import (
 )
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.talk import Talk
-from sferum_bridge.store import drifts, logins, mails, openings
+from sferum_bridge.store import announcements, drifts, logins, mails, openings
 from sferum_bridge.store.accounts import REPLACED
 from sferum_bridge.store.cases import Kind
 from sferum_bridge.store.staffing import MOVED, STAFF
@@ -100,6 +104,12 @@ HANDLERS: Mapping[Name, Handler] = {
     Name.LINK: chat_links.link,
     Name.UNLINK_CHAT: chat_links.unlink,
     Name.RELAY: chat_links.relay,
+    Name.ANNOUNCE: announcing.announce,
+    Name.ANNOUNCEMENTS: announced.mine,
+    Name.REQUEST: helpdesk.request,
+    Name.REQUESTS: helpdesk.show,
+    Name.ANSWER: helpdesk.answer,
+    Name.REPORT: reporting.how,
 }
 """What somebody the school knows may say at any time."""
 
@@ -120,6 +130,8 @@ DIALOGUES: Mapping[str, GoOn] = {
     sferum_login.TOPIC: sferum_login.go_on,
     sferum_logout.TOPIC: sferum_logout.go_on,
     chat_links.TOPIC: chat_links.go_on,
+    announcing.TOPIC: announcing.go_on,
+    helpdesk.TOPIC: helpdesk.go_on,
 }
 """Who goes on with an open question, by the `topic` of its state.
 
@@ -128,6 +140,7 @@ command. Of somebody nobody knows, with every command.
 """
 
 NEWS: Mapping[str, Tell] = {
+    announcements.DELIVERED: announced.delivered,
     drifts.FOUND: drifting.tell_whom_it_concerns,
     drifts.SUMMARY: drifting.sum_up,
     logins.LOST: sferum_state.lost,

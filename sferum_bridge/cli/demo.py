@@ -12,9 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from sferum_bridge.cli.common import carry_out, json_option, show_json
 from sferum_bridge.demo import words
@@ -191,6 +188,9 @@ class _Terminal:
     """Shows how far a start is; `quiet` leaves all out but what programs read."""
 
     def __init__(self, lang: str, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
         self._lang = lang
         self._console = Console(quiet=quiet, highlight=False)
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn())
@@ -230,6 +230,8 @@ class _Terminal:
         if as_json:
             show_json(_for_programs(ready, folder))
             return
+        from rich.table import Table
+
         said, cast = words.TABLE[self._lang], ready.cast
         table = Table(title=said["title"], title_justify="left")
         for column in ("role", "name", "login", "password"):

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from sferum_bridge.matrix.door import is_storable
 from sferum_bridge.store import queues, rooms
 
 if TYPE_CHECKING:
@@ -129,8 +130,10 @@ async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> No
 def _is_event(event: Any) -> bool:
     if not isinstance(event, dict) or not isinstance(event.get("content"), dict):
         return False
-    texts = (event.get(key) for key in ("event_id", "room_id", "sender", "type"))
-    return all(isinstance(text, str) and text for text in texts)
+    texts = [event.get(key) for key in ("event_id", "room_id", "sender", "type")]
+    return all(isinstance(text, str) and text for text in texts) and all(
+        is_storable(text) for text in (*texts, event.get("state_key", "")) if isinstance(text, str)
+    )
 
 
 def _error(status: int, code: str, text: str) -> web.Response:

@@ -23,12 +23,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import aiohttp
-from mautrix.errors import MatrixRequestError, make_request_error
+from mautrix.errors import MatrixRequestError
 from yarl import URL
+
+from sferum_bridge.matrix import answers
+from sferum_bridge.matrix.answers import TryAgain, UnknownOutcome, chunk_of, mapping, text_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+
+__all__ = ["Homeserver", "TryAgain", "UnknownOutcome", "path"]
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +43,14 @@ _AWAY = frozenset({502, 503, 504, _NEVER_SENT, _NO_ANSWER})
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 15.0
 _TOO_MANY, _BROKEN = 429, 500
 _BROKEN_TRIES = 6
+_MOST_BYTES = 64 * 1024 * 1024
+"""Of an answer that is no file: the whole state of a large room has some millions."""
 # For how long nothing may move, not for how long it may take.
 _STREAMED = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
 
 
-class UnknownOutcome(Exception):
-    """A request that must not be repeated got no answer; it may or may not have had its effect."""
-
-
-class TryAgain(Exception):
-    """The homeserver is in trouble of its own (a 5xx, a token it does not know yet): ask later."""
-
-    def __init__(self, http_status: int) -> None:
-        super().__init__(f"HTTP {http_status}")
-        self.http_status = http_status
+class _TooMuch(Exception):
+    """An answer does not end."""
 
 
 def path(*segments: str, version: str = "v3") -> str:
@@ -133,11 +132,11 @@ class Homeserver:
             status, text, pause = await self._once(call)
             broken += status == _BROKEN
             if status == _TOO_MANY:
-                await asyncio.sleep(_named_wait(text, pause) or wait)
+                await asyncio.sleep(answers.named_wait(text, pause) or wait)
             elif status == _BROKEN and repeatable and broken < _BROKEN_TRIES:
                 log.info("The homeserver failed at %s; trying again", kind or method)
             elif status not in _AWAY:
-                return _answer(status, text)
+                return answers.read(status, text)
             elif not repeatable and status != _NEVER_SENT:
                 raise UnknownOutcome(f"{method} {kind or where}: {text[:80]}")
             await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads, hides nothing
@@ -147,12 +146,14 @@ class Homeserver:
         """Return status, body and Retry-After of one try; 5xx also for no answer at all."""
         try:
             async with call() as answer:
-                status, text = answer.status, await answer.text()
+                status, text = answer.status, await _text(answer)
                 pause = answer.headers.get("Retry-After", "")
         except aiohttp.ClientConnectorError as e:
             status, text, pause = _NEVER_SENT, type(e).__name__, ""
         except (aiohttp.ClientError, TimeoutError) as e:
             status, text, pause = _NO_ANSWER, type(e).__name__, ""
+        except _TooMuch:
+            status, text, pause = _BROKEN, "", ""
         if status in _AWAY and not self.away:
             self.away = True
             log.warning("The homeserver does not answer (%s); waiting until it does", text[:80])
@@ -219,7 +220,7 @@ class Homeserver:
             profile = await self.request("GET", path("profile", mxid), kind="profile")
         except MatrixRequestError:
             return ""
-        name = profile.get("displayname")
+        name = mapping(profile).get("displayname")
         return name if isinstance(name, str) else ""
 
     # --- rooms ------------------------------------------------------------------------------
@@ -229,12 +230,18 @@ class Homeserver:
         answer = await self.request(
             "POST", path("createRoom"), content=content, repeatable=False, kind="createRoom"
         )
-        return str(answer["room_id"])
+        try:
+            return text_in(answer, "room_id")
+        except TryAgain as e:
+            raise UnknownOutcome("createRoom: an answer that names no room") from e
 
     async def joined_rooms(self) -> Sequence[str]:
         """Return the ids of every room the bot is in."""
         answer = await self.request("GET", path("joined_rooms"), kind="joined_rooms")
-        return [r for r in answer.get("joined_rooms", ()) if isinstance(r, str)]
+        found = mapping(answer).get("joined_rooms")
+        if not isinstance(found, list):
+            raise TryAgain(answers.UNUSABLE)
+        return [room_id for room_id in found if isinstance(room_id, str)]
 
     async def state(self, room_id: str, event_type: str, state_key: str = "") -> Any:
         """Return the content of a state event, `None` when there is none."""
@@ -253,7 +260,9 @@ class Homeserver:
         """
         where = path("rooms", room_id, "state")
         answer = await self.request("GET", where, kind="whole_state")
-        return answer if isinstance(answer, list) else []
+        if not isinstance(answer, list):
+            raise TryAgain(answers.UNUSABLE)
+        return answer
 
     async def set_state(
         self, room_id: str, event_type: str, content: Any, state_key: str = "", *, user: str = ""
@@ -298,15 +307,15 @@ class Homeserver:
         except MatrixRequestError:
             return None
         return {
-            event["state_key"]
-            for event in answer.get("chunk", ())
-            if event["content"].get("membership") in {"join", "invite"}
+            text_in(event, "state_key")
+            for event in chunk_of(answer)
+            if mapping(mapping(event).get("content")).get("membership") in ("join", "invite")
         }
 
     async def membership(self, room_id: str, mxid: str) -> str:
         """Return somebody's membership as the homeserver has it; `leave` for none."""
         content = await self.state(room_id, "m.room.member", mxid)
-        return str((content or {}).get("membership", "leave"))
+        return str(mapping(content).get("membership", "leave"))
 
     async def recent_events(self, room_id: str, limit: int) -> Sequence[Any]:
         """Return the last `limit` events of a room the bot is in, the oldest first."""
@@ -316,8 +325,15 @@ class Homeserver:
             query={"dir": "b", "limit": str(limit)},
             kind="messages",
         )
-        chunk = answer.get("chunk")
-        return chunk[::-1] if isinstance(chunk, list) else []
+        return chunk_of(answer)[::-1]
+
+    async def event(self, room_id: str, event_id: str) -> Any:
+        """Return one event of a room, `None` where the bot sees none: no such, or not its room."""
+        try:
+            where = path("rooms", room_id, "event", event_id)
+            return await self.request("GET", where, kind="event")
+        except MatrixRequestError:
+            return None
 
     def stream(self, where: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Open an answer for reading, as the bot: one try, whatever its status (see `media`)."""
@@ -338,7 +354,7 @@ class Homeserver:
             headers={"Content-Type": mimetype},
             kind="upload",
         )
-        return str(answer["content_uri"])
+        return text_in(answer, "content_uri")
 
     async def send(
         self,
@@ -363,30 +379,15 @@ class Homeserver:
             puppet=puppet,
             kind="send",
         )
-        return str(answer["event_id"])
+        return text_in(answer, "event_id")
 
 
-def _answer(status: int, text: str) -> Any:
-    try:
-        data = json.loads(text)
-    except ValueError:
-        data = None
-    if status < 400:  # noqa: PLR2004 - HTTP's own border
-        return data if data is not None else {}
-    error = data if isinstance(data, dict) else {}
-    if status >= 500 or status == 401:  # noqa: PLR2004 - HTTP's own numbers
-        raise TryAgain(status)
-    raise make_request_error(
-        http_status=status,
-        text=text[:200],
-        errcode=error.get("errcode"),
-        message=error.get("error"),
-    )
-
-
-def _named_wait(text: str, header: str) -> float:
-    """Return the seconds a rate limit asks for, 0 when it does not say."""
-    try:
-        return float(json.loads(text)["retry_after_ms"]) / 1000
-    except (ValueError, KeyError, TypeError):
-        return float(header) if header.isdigit() else 0.0
+async def _text(answer: aiohttp.ClientResponse) -> str:
+    """Return the body of an answer. Raises `_TooMuch`."""
+    pieces, size = [], 0
+    async for piece in answer.content.iter_any():
+        size += len(piece)
+        if size > _MOST_BYTES:
+            raise _TooMuch
+        pieces.append(piece)
+    return b"".join(pieces).decode("utf-8", "replace")

@@ -1,8 +1,9 @@
 """Whose business an event is, decided before anything is stored.
 
 The homeserver sends every event of the rooms its bot is in, and the bot made every school room.
-Only three kinds are kept: what concerns the bot's own chats, commands in school rooms, and what is
-written in rooms with a linked chat. The rest of what a school says to itself is dropped here.
+Only four kinds are kept: what concerns the bot's own chats, commands in school rooms, what is
+announced or reported, and what is written in rooms with a linked chat. The rest of what a school
+says to itself is dropped here.
 
 Of what happens to a school room beside that nothing is kept either: a change of members or shape
 that the bridge did not make has the room looked at (`watch`).
@@ -12,26 +13,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 
 from sferum_bridge.school.drift import IN, MEMBER, NAME, POWER, WATCHED
+from sferum_bridge.school.layout import Kind
+from sferum_bridge.school.tickets import FLAG
+from sferum_bridge.store import announcements
 from sferum_bridge.store import rooms as stored
 from sferum_bridge.store.tables import chats, room_members, rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sferum_bridge.store.database import Tx
 
 BOT_LANE, RELAY_LANE = "bot/", "relay/"
 _OF_THE_BOT = frozenset({"m.room.message", "m.room.encrypted", "m.reaction", "m.room.member"})
 """What may concern the bot in a chat of its own."""
+_WRITTEN = frozenset(
+    {"m.room.message", "m.sticker", "m.poll.start", "org.matrix.msc3381.poll.start"}
+)
+"""What may hold words of its sender."""
 _RELAYED = frozenset(
     {
-        *("m.room.message", "m.room.encrypted", "m.sticker", "m.reaction", "m.room.redaction"),
-        *("m.poll.start", "m.poll.response", "m.poll.end"),
-        *("org.matrix.msc3381.poll.start", "org.matrix.msc3381.poll.response"),
-        "org.matrix.msc3381.poll.end",
+        *_WRITTEN,
+        *("m.room.encrypted", "m.reaction", "m.room.redaction", "m.poll.response", "m.poll.end"),
+        *("org.matrix.msc3381.poll.response", "org.matrix.msc3381.poll.end"),
     }
 )
 """What is said in a room with a linked chat, or done to what was said."""
@@ -40,17 +47,25 @@ _RELAYED = frozenset(
 class Door:
     """Sorts events into the lanes of the inbox.
 
-    `is_command` tells whether a text written in a room of many is meant for the bot;
-    `own_mark` is the content key of what the bridge says in somebody's own name.
+    `is_for_the_bot` tells by its content whether what was written in a room of many is meant for
+    the bot, or is for nobody else to see; `own_mark` is the content key of what the bridge says in
+    somebody's own name, and `is_copied` tells who carries it though it is another's.
     """
 
     def __init__(
-        self, *, bot_mxid: str, ghost_prefix: str, own_mark: str, is_command: Callable[[str], bool]
+        self,
+        *,
+        bot_mxid: str,
+        ghost_prefix: str,
+        own_mark: str,
+        is_copied: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+        is_for_the_bot: Callable[[Mapping[str, Any]], bool],
     ) -> None:
         self._bot = bot_mxid
         self._ghosts = f"@{ghost_prefix}"
         self._own_mark = own_mark
-        self._is_command = is_command
+        self._is_copied = is_copied
+        self._is_for_the_bot = is_for_the_bot
 
     def concerns_us(self, event: Mapping[str, Any]) -> bool:
         """Tell whether an event may be anybody's business, without asking the database."""
@@ -59,7 +74,7 @@ class Door:
     def _is_said(self, event: Mapping[str, Any]) -> bool:
         return (
             not self._is_ours(event)
-            and self._own_mark not in event["content"]
+            and (self._own_mark not in event["content"] or self._is_copied(event))
             and event["type"] in _OF_THE_BOT | _RELAYED
         )
 
@@ -72,7 +87,7 @@ class Door:
         return event["type"] in WATCHED
 
     def _is_the_bot_out(self, event: Mapping[str, Any]) -> bool:
-        return event["state_key"] == self._bot and event["content"].get("membership") not in IN
+        return event["state_key"] == self._bot and _membership(event) not in IN
 
     def _is_ours(self, event: Mapping[str, Any]) -> bool:
         sender: str = event["sender"]
@@ -82,12 +97,27 @@ class Door:
         """Return the lane of each event that may concern us, empty for what does not."""
         ids = {event["room_id"] for event in events if self._is_said(event)}
         query = (
-            select(rooms.c.room_id, chats.c.login_id)
+            select(rooms.c.room_id, rooms.c.kind, rooms.c.school_id, chats.c.login_id)
             .join(chats, chats.c.room_id == rooms.c.room_id, isouter=True)
-            .where(rooms.c.room_id.in_(ids), rooms.c.school_id.is_not(None))
+            # Rooms of personal chats are no school's, and linked.
+            .where(
+                rooms.c.room_id.in_(ids),
+                or_(rooms.c.school_id.is_not(None), chats.c.login_id.is_not(None)),
+            )
         )
-        linked = {row.room_id: row.login_id is not None for row in await tx.all(query)}
-        return [self._lane(event, linked) if self._is_said(event) else "" for event in events]
+        rows = await tx.all(query)
+        linked = {row.room_id: row.login_id is not None for row in rows}
+        # Where a chat is linked, what is said is the chat's; there `!` begins an announcement.
+        speaks = {
+            row.room_id for row in rows if row.kind == Kind.ANNOUNCEMENTS and row.login_id is None
+        }
+        of_school = {row.room_id for row in rows if row.school_id is not None}
+        changed = {_changes(event) for event in events if self._is_said(event)} - {""}
+        announced = await announcements.originals(tx, changed)
+        return [
+            self._lane(event, linked, of_school, speaks, announced) if self._is_said(event) else ""
+            for event in events
+        ]
 
     async def stirred(self, tx: Tx, events: Sequence[Mapping[str, Any]]) -> set[str]:
         """Return the school rooms to which something happens here that the bridge did not do.
@@ -107,12 +137,12 @@ class Door:
         members = {(row.room_id, row.mxid) for row in await tx.all(known)} if pairs else set()
         found: set[str] = set()
         for event in events:
-            room_id, content = event["room_id"], event["content"]
+            room_id = event["room_id"]
             if event["type"] == MEMBER:
-                now_in = content.get("membership") in IN
+                now_in = _membership(event) in IN
                 is_known = (room_id, event["state_key"]) in members
                 # Who is brought in was invited by the bridge, and whom it removed it has forgotten.
-                expected = now_in == is_known and content.get("membership") not in {"ban", "knock"}
+                expected = now_in == is_known and _membership(event) not in {"ban", "knock"}
                 expected = expected and event["state_key"] != self._bot
             else:
                 record = await stored.by_room_id(tx, room_id)
@@ -121,15 +151,57 @@ class Door:
                 found.add(room_id)
         return found
 
-    def _lane(self, event: Mapping[str, Any], linked: Mapping[str, bool]) -> str:
-        room_id, content = str(event["room_id"]), event["content"]
+    def _lane(
+        self,
+        event: Mapping[str, Any],
+        linked: Mapping[str, bool],
+        of_school: Collection[str],
+        speaks: Collection[str],
+        announced: Collection[str],
+    ) -> str:
+        room_id = str(event["room_id"])
+        changes = _changes(event)
         if room_id not in linked:
-            return BOT_LANE + room_id if event["type"] in _OF_THE_BOT else ""
-        body = content.get("body")
-        is_message = event["type"] == "m.room.message"
-        if is_message and isinstance(body, str) and self._is_command(body):
+            is_ours = event["type"] in _OF_THE_BOT or changes in announced
+            return BOT_LANE + room_id if is_ours else ""
+        if event["type"] in _WRITTEN and self._is_for_the_bot(event["content"]):
+            return BOT_LANE + room_id
+        if room_id in of_school and _is_report(event):
+            return BOT_LANE + room_id
+        said_anew = event["type"] == "m.room.message" and not changes
+        if changes in announced or (room_id in speaks and said_anew):
             return BOT_LANE + room_id
         return RELAY_LANE + room_id if linked[room_id] and event["type"] in _RELAYED else ""
+
+
+def _is_report(event: Mapping[str, Any]) -> bool:
+    """Tell whether it is the reaction that reports a message: it goes to the bot, nowhere else."""
+    relation = event["content"].get("m.relates_to")
+    is_flag = isinstance(relation, dict) and relation.get("key") == FLAG
+    return event["type"] == "m.reaction" and is_flag
+
+
+def _changes(event: Mapping[str, Any]) -> str:
+    """Return the message an event edits or takes away, empty where it does neither."""
+    content = event["content"]
+    if event["type"] == "m.room.redaction":
+        target = content.get("redacts") or event.get("redacts")
+        return target if isinstance(target, str) and is_storable(target) else ""
+    relation = content.get("m.relates_to")
+    if not isinstance(relation, dict) or relation.get("rel_type") != "m.replace":
+        return ""
+    target = relation.get("event_id")
+    return target if isinstance(target, str) and is_storable(target) else ""
+
+
+def _membership(event: Mapping[str, Any]) -> str:
+    found = event["content"].get("membership")
+    return found if isinstance(found, str) else ""
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether databases take a text: what none does would be sent again for ever."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _is_noted(event: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:

@@ -55,6 +55,15 @@ async def opened(homeserver: Homeserver, server: str, media_id: str) -> AsyncIte
         raise MediaAway(type(e).__name__) from e
 
 
+async def answers(homeserver: Homeserver) -> bool:
+    """Tell whether the homeserver answers, whatever becomes of a file of its."""
+    try:
+        async with homeserver.stream(path("account", "whoami")) as answer:
+            return answer.status < 500  # noqa: PLR2004 - HTTP's own number
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
 def _refusal(status: int) -> Exception:
     final = 400 <= status < 500 and status not in {401, 429}  # noqa: PLR2004 - HTTP's own numbers
     return MediaGone(f"HTTP {status}") if final else MediaAway(f"HTTP {status}")

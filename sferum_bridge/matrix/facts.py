@@ -21,7 +21,7 @@ from sferum_bridge.school import access
 from sferum_bridge.school.contour import RoomFact, SchoolFact
 from sferum_bridge.school.layout import layout
 from sferum_bridge.school.opening import admitted
-from sferum_bridge.store import accounts, chats, openings, rooms, schools
+from sferum_bridge.store import accounts, chats, openings, personal, rooms, schools
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
@@ -117,12 +117,19 @@ class Facts:
         async with self._db.read() as tx:
             linked = {chat.room_id for chat in await chats.all_chats(tx)}
             mxids = await accounts.by_person(tx)
+            owned = dict(await personal.owners(tx))
             for record in await schools.records(tx):
-                await self._look_at(tx, record, linked, mxids)
+                await self._look_at(tx, record, linked, mxids, owned)
 
     async def _look_at(
-        self, tx: Tx, record: SchoolRecord, linked: set[str], mxids: dict[str, list[str]]
+        self,
+        tx: Tx,
+        record: SchoolRecord,
+        linked: set[str],
+        mxids: dict[str, list[str]],
+        owned: dict[str, str],
     ) -> None:
+        """Tell of one school, and of those of `owned`, rooms of personal chats, that it takes."""
         school = await schools.load(tx, record.id)
         day = record.day(tx.now)
         let_in = await openings.holding(tx, record.id)
@@ -150,6 +157,15 @@ class Facts:
         }
         for one in let_in:
             people[one.mxid] = people.get(one.mxid, frozenset()) | {one.group}
+        # A personal chat is a room of the school that admits its owner alone, and ghosts.
+        living = {mxid for mxid, held in people.items() if held - gone}
+        for room_id in [room_id for room_id, mxid in owned.items() if mxid in living]:
+            mxid = owned.pop(room_id)
+            own = personal.group(tx, mxid)
+            people[mxid] |= {own}
+            facts[room_id] = RoomFact(
+                school.id, personal.KIND, frozenset({own}), linked=room_id in linked
+            )
         self._policy.set_school(
             school.id,
             SchoolPolicy(

@@ -7,8 +7,12 @@ other network is played through the double-puppet registration, under a device o
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.store import chats, rooms
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 DEVICE = "SFERUMBRIDGE"
 _DEVICE_NAME = "sferum-bridge"
+_FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Ghosts:
         self._prefix = prefix
         self._names: dict[str, str] = {}
         self._joined: set[tuple[str, str]] = set()
+        self._busy: WeakValueDictionary[object, asyncio.Lock] = WeakValueDictionary()
 
     def mxid(self, remote_id: str) -> str:
         """Return the Matrix id of the ghost of a remote user."""
@@ -68,11 +74,26 @@ class Ghosts:
         if not sender.mxid:
             return
         await self.exists(sender)
-        if not sender.puppet and (sender.mxid, room_id) not in self._joined:
-            await self._in_room(sender.mxid, room_id)
+        place = (sender.mxid, room_id)
+        if sender.puppet or place in self._joined:
+            return
+        async with self._lock(place):
+            if place not in self._joined:
+                await self._in_room(sender.mxid, room_id)
 
     async def exists(self, sender: Sender) -> None:
         """Make sure a sender has an account, a device and its name. Raises `MatrixRequestError`."""
+        known = self._names.get(sender.mxid)
+        if known is not None and known == (sender.name or known):
+            return
+        async with self._lock(sender.mxid):
+            await self._made(sender)
+
+    def _lock(self, what: object) -> asyncio.Lock:
+        """Return what whoever gets the same ready holds: several rooms, or lanes, may want it."""
+        return self._busy.setdefault(what, asyncio.Lock())
+
+    async def _made(self, sender: Sender) -> None:
         known = self._names.get(sender.mxid)
         if known is None:
             async with self._db.read() as tx:
@@ -101,9 +122,15 @@ class Ghosts:
         async with self._db.read() as tx:
             member = (await rooms.members(tx, room_id)).get(mxid)
         if member != "join":
-            if await self._homeserver.membership(room_id, mxid) != "join":
+            try:
                 await self._homeserver.invite(room_id, mxid)
                 await self._homeserver.join(room_id, mxid)
+            except MatrixRequestError as e:
+                # Whoever is in already, for a kill came before it was noted, is not invited.
+                if e.http_status != _FORBIDDEN or (
+                    await self._homeserver.membership(room_id, mxid) != "join"
+                ):
+                    raise
             async with self._db.write() as tx:
                 await rooms.set_member(tx, room_id, mxid, "join")
         self._joined.add((mxid, room_id))

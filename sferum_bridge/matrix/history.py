@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sferum_bridge.matrix.answers import chunk_of, mapping, text_in
 from sferum_bridge.matrix.client import path
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ async def messages_of(
     where = path("rooms", room_id, "messages")
     answer = await homeserver.request("GET", where, query=query, kind="messages")
     found = [
-        (str(event["event_id"]), int(event.get("origin_server_ts", 0)))
-        for event in answer.get("chunk", ())
-        if event.get("sender") in senders
+        (text_in(event, "event_id"), int(ts) if isinstance(ts, int) else 0)
+        for event in chunk_of(answer)
+        if str(mapping(event).get("sender")) in senders
+        for ts in (event.get("origin_server_ts"),)
     ]
     return Page(found, str(answer.get("end") or ""))

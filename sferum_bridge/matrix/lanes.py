@@ -13,8 +13,10 @@ never twice at once. A row is handled until its handler has marked it done; a ha
 asked again after a growing wait, and the lane stands still meanwhile: order is worth more than
 haste. A row that fails every time is kept, reported and passed by, so that one broken event does
 not silence a chat for ever; that the homeserver or the database is away counts as no try.
-Cancellation ends every lane between or inside handlers; what was not
-marked done is found again at the next start, so handlers are idempotent.
+Cancellation ends every lane between or inside handlers; what was not marked done is found again at
+the next start, so handlers are idempotent.
+
+A log names a row by its number alone: its name may hold somebody's id, and an error its words.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from sferum_bridge.matrix.client import TryAgain
-from sferum_bridge.store import queues
+from sferum_bridge.store import failures, queues
 from sferum_bridge.store.database import is_away
+from sferum_bridge.store.sealing import SealBrokenError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -42,8 +45,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 class Lanes:
     """Runs one queue. `handle` gets a row and marks it done in its own transaction.
 
-    `foresee` is shown rows whose turn will come, so that slow work for them can begin; `poll` are
-    the seconds between looks for what other processes put there.
+    `foresee` is shown rows whose turn will come, so that slow work for them can begin; `give_up`
+    gets a row that failed every time before it is passed by, to tell whom it concerns, and may fail
+    itself; `poll` are the seconds between looks for what other processes put there.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Lanes:
         handle: Callable[[Item], Awaitable[None]],
         *,
         foresee: Callable[[Sequence[Item]], None] | None = None,
+        give_up: Callable[[Item], Awaitable[None]] | None = None,
         most_tries: int = 6,
         poll: float = 2.0,
     ) -> None:
@@ -60,6 +65,7 @@ class Lanes:
         self._queue = queue
         self._handle = handle
         self._foresee = foresee
+        self._give_up = give_up
         self._most_tries = most_tries
         self._poll = poll
         self._running: set[str] = set()
@@ -102,8 +108,7 @@ class Lanes:
         while True:
             self._again.discard(lane)
             items = await self._look(lane)
-            if self._foresee is not None:
-                self._foresee(items)
+            self._look_ahead(items)
             for item in items:
                 await self._until_done(item)
             # A row committed since the look has rung, or will: then the lane starts again.
@@ -117,32 +122,49 @@ class Lanes:
             try:
                 async with self._db.read() as tx:
                     return await queues.waiting(tx, self._queue, lane, _BATCH)
+            except SealBrokenError as e:
+                # Another key than it was sealed with, or damage: nothing of it may be passed by.
+                failures.report(log, e, "a lane of %s stands still", self._queue.bell)
             except Exception as e:
                 if not is_away(e):
                     raise
                 log.warning("%s waits for the database: %s", self._queue.bell, type(e).__name__)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, _LONGEST_WAIT)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _look_ahead(self, items: Sequence[Item]) -> None:
+        """Let slow work begin; a row that cannot be foreseen is dealt with in its turn."""
+        if self._foresee is None:
+            return
+        try:
+            self._foresee(items)
+        except Exception as e:  # noqa: BLE001 - one row's trouble must not end every lane
+            failures.report(log, e, "%s cannot be foreseen", self._queue.bell)
 
     async def _until_done(self, item: Item) -> None:
         wait, tries = _FIRST_WAIT, 0
         while tries < self._most_tries:
             try:
                 await self._handle(item)
-            except Exception as e:
-                # Whatever it was, the row is still there, and the next try may know better.
+            except Exception as e:  # noqa: BLE001 - the row is still there for the next try
                 if is_away(e) or isinstance(e, TryAgain):
-                    log.warning("%s %s waits: %s", self._queue.bell, item.name, type(e).__name__)
+                    log.warning("%s %s waits: %s", self._queue.bell, item.id, type(e).__name__)
                 else:
                     tries += 1
-                    log.exception("%s %s failed; trying again", self._queue.bell, item.name)
+                    failures.report(log, e, "%s %s failed; trying again", self._queue.bell, item.id)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
             else:
                 return
-        log.error("%s %s failed every time; passing it by", self._queue.bell, item.name)
+        log.error("%s %s failed every time; passing it by", self._queue.bell, item.id)
+        await self._pass_by(item)
+
+    async def _pass_by(self, item: Item) -> None:
+        wait = _FIRST_WAIT
         while True:
             try:
+                if self._give_up is not None:
+                    await self._tell(item, self._give_up)
                 async with self._db.write() as tx:
                     await queues.pass_by(tx, self._queue, item.id)
             except Exception as e:
@@ -150,5 +172,14 @@ class Lanes:
                     raise
                 log.warning("%s waits for the database: %s", self._queue.bell, type(e).__name__)
                 await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
             else:
                 return
+
+    async def _tell(self, item: Item, give_up: Callable[[Item], Awaitable[None]]) -> None:
+        try:
+            await give_up(item)
+        except Exception as e:
+            if is_away(e):
+                raise
+            failures.report(log, e, "nobody was told of %s %s", self._queue.bell, item.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sferum_bridge.matrix.answers import chunk_of, mapping, text_in
 from sferum_bridge.matrix.client import path
 from sferum_bridge.matrix.ghosts import DEVICE
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.ghosts import Sender
 
 _PINNED = "m.room.pinned_events"
+_PAGE, _MOST_PAGES = 100, 100
 
 
 async def redact(
@@ -27,13 +29,16 @@ async def redact(
     sender: Sender,
     content: Mapping[str, Any],
 ) -> None:
-    """Redact an event, once per `txn_id`. Raises `MatrixRequestError`."""
+    """Redact an event, once per `txn_id`. Raises `MatrixRequestError`.
+
+    Who never spoke through the bridge has no device of it; a second redaction would do no harm.
+    """
     await homeserver.request(
         "PUT",
         path("rooms", room_id, "redact", event_id, txn_id),
         content=content,
         user=sender.mxid or homeserver.bot_mxid,
-        device=DEVICE,
+        device="" if sender.puppet else DEVICE,
         puppet=sender.puppet,
         kind="redact",
     )
@@ -42,9 +47,30 @@ async def redact(
 async def edits_of(homeserver: Homeserver, room_id: str, event_id: str) -> Sequence[str]:
     """Return the ids of the events that changed one. Raises `MatrixRequestError`."""
     where = path("rooms", room_id, "relations", event_id, "m.replace", version="v1")
+    query, found = {"limit": str(_PAGE)}, []
+    for _ in range(_MOST_PAGES):
+        answer = await homeserver.request("GET", where, query=query, kind="relations")
+        told: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+        found += [text_in(one, "event_id") for one in chunk_of(answer)]
+        if not told.get("next_batch"):
+            break
+        query = {"limit": str(_PAGE), "from": str(told["next_batch"])}
+    return found
+
+
+async def reactions_by(
+    homeserver: Homeserver, room_id: str, event_id: str, mxid: str
+) -> Mapping[str, str]:
+    """Return key → id of the reactions somebody has to an event. Raises `MatrixRequestError`."""
+    where = path("rooms", room_id, "relations", event_id, "m.annotation", version="v1")
     answer = await homeserver.request("GET", where, query={"limit": "100"}, kind="relations")
-    chunk = answer.get("chunk") if isinstance(answer, dict) else None
-    return [str(event["event_id"]) for event in chunk or () if isinstance(event, dict)]
+    found: dict[str, str] = {}
+    for event in chunk_of(answer):
+        if mapping(event).get("sender") == mxid:
+            relation = mapping(mapping(event.get("content")).get("m.relates_to"))
+            if isinstance(relation.get("key"), str):
+                found[relation["key"]] = text_in(event, "event_id")
+    return found
 
 
 async def type_for(homeserver: Homeserver, room_id: str, sender: Sender, seconds: float) -> None:
@@ -97,7 +123,7 @@ async def pin(homeserver: Homeserver, room_id: str, event_id: str, before: str) 
     state = await homeserver.state(room_id, _PINNED)
     listed = state.get("pinned") if isinstance(state, dict) else None
     pinned: Sequence[Any] = listed if isinstance(listed, list) else ()
-    kept = [each for each in pinned if each not in {event_id, before}]
+    kept = [each for each in pinned if each not in (event_id, before)]
     wanted = [*kept, event_id] if event_id else kept
     if wanted != list(pinned):
         await homeserver.set_state(room_id, _PINNED, {"pinned": wanted})

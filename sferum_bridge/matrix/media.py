@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mautrix.errors import MatrixRequestError
 
+from sferum_bridge.matrix.answers import text_in
 from sferum_bridge.matrix.client import TryAgain, path
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.matrix.ghosts import Sender
 
 _IN_MEMORY = 256 * 1024
 _CHUNK = 128 * 1024
@@ -62,8 +64,12 @@ async def spooled(chunks: AsyncIterable[bytes], most_bytes: int) -> AsyncIterato
         yield Spool(file, size)
 
 
-async def upload(homeserver: Homeserver, spool: Spool, mime: str) -> str:
-    """Upload a file as the bot; return its mxc: address. Its name goes into no address.
+async def upload(
+    homeserver: Homeserver, spool: Spool, mime: str, sender: Sender | None = None
+) -> str:
+    """Upload a file as `sender`, the bot for none; return its mxc: address.
+
+    Whose a file is decides who may read it by its id. Its name goes into no address.
 
     Raises `MatrixRequestError` and `TryAgain` as `Homeserver.request` does.
     """
@@ -72,9 +78,11 @@ async def upload(homeserver: Homeserver, spool: Spool, mime: str) -> str:
         _UPLOAD,
         chunks=spool.chunks,
         headers={"Content-Type": mime, "Content-Length": str(spool.size)},
+        user=sender.mxid if sender else "",
+        puppet=sender.puppet if sender else False,
         kind="upload",
     )
-    return str(answer["content_uri"])
+    return text_in(answer, "content_uri")
 
 
 async def most_bytes(homeserver: Homeserver) -> int:

@@ -9,7 +9,9 @@ Every error is a `NetworkError` value that says what to do about it:
 
     NetworkError                 the base; `certain` tells whether the request surely had no effect
     ├── Unavailable              no answer, a 5xx, a timeout: wait and repeat, the same request
-    │   └── FileNotTaken         the same for an upload, where the file itself may be the reason
+    │   ├── FileNotTaken         the same for an upload, where the file itself may be the reason
+    │   ├── TooBig               the answer is more than is read at once: ask for less
+    │   └── TooSlow              the answer did not come to its end in time: less may
     ├── TooFast                  the messenger asks to slow down: wait `retry_after`, repeat
     ├── LoginExpired             the stored login is dead: the person has to log in again
     ├── NeedsPerson              a captcha or a confirmation that only the person can give
@@ -23,10 +25,14 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sferum_bridge.network.content import Content, Draft, File, FileKind
+    from sferum_bridge.network.content import Content, Draft, File, FileKind, Span
+
+
+BEGINNING = "0"
+"""Stands, as what is asked for the history `after`, before the first message of every chat."""
 
 
 class NetworkError(Exception):
@@ -56,6 +62,14 @@ class Unavailable(NetworkError):
 
 class FileNotTaken(Unavailable):
     """An upload came to nothing though the messenger answers. Repeat it, but not for ever."""
+
+
+class TooBig(Unavailable):
+    """The answer is more than is read at once. Asked for again it will be; ask for less of it."""
+
+
+class TooSlow(Unavailable):
+    """The messenger was reached, and its answer did not come to an end in time. Less of it may."""
 
 
 class TooFast(NetworkError):
@@ -107,6 +121,8 @@ class RemoteChat:
     avatar_url: str = ""
     pinned: str = ""
     """The message that is pinned, empty for none."""
+    partner_id: str = ""
+    """Whom a personal chat is with; empty for a group, and for what is no person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +269,14 @@ class Sent:
     message_id: str
 
 
+def _plain_units(text: str, _spans: Sequence[Span]) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _as_said(text: str, _spans: Sequence[Span]) -> str:
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What the messenger takes. Nothing beyond it is worth trying."""
@@ -267,6 +291,10 @@ class Abilities:
     """Largest upload."""
     reactions: frozenset[str]
     """The emoji that may be a reaction."""
+    units: Callable[[str, Sequence[Span]], int] = _plain_units
+    """How many of `text_units` a text takes, as the messenger writes its spans."""
+    echo: Callable[[str, Sequence[Span]], str] = _as_said
+    """What a text that was sent will say when it is heard again: some is written otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +347,7 @@ class Connector(Protocol):
     async def history(self, chat_id: str, *, after: str, limit: int) -> Sequence[RemoteMessage]:
         """Return the messages after one, the oldest first, at most `limit` of them.
 
-        An empty `after` means the last `limit` messages of the chat.
+        An empty `after` means the last `limit` messages of the chat, `BEGINNING` the first ones.
         """
 
     async def send(self, chat_id: str, draft: Draft, *, random_id: int, reply_to: str = "") -> Sent:
@@ -368,6 +396,12 @@ class Network(Protocol):
 
     async def connect(self, secret: str) -> Connector:
         """Open a stored session. Raises `LoginExpired` when it is dead."""
+
+    def download(self, file: File) -> AbstractAsyncContextManager[Download]:
+        """Open a file for reading, piece by piece, whoever's login it was heard through.
+
+        A login that is over by now is no reason to lose what it heard before.
+        """
 
     async def close(self) -> None:
         """Close what the connectors share."""

@@ -4,9 +4,14 @@ The way of a file: `sheets` (file → grids, with `xlsx_worker` as a process of 
 (grids → rows, one cell at a time by `columns` and `values`) → `assemble` and `guardians` (rows held
 against each other → a `Roster`) → `planner` with
 `matching` (a roster against what is stored → a `Plan`; pure).
-`template` and `sample` write what `reader` reads. Whoever brings another format makes it a `Roster`
-and has the rest. Called by the command line, the demo and the bot; touches files, never the store.
+`template` and `sample` write what `reader` reads, and are imported when they are asked for: what
+writes workbooks takes ten MiB, and a running bridge writes none. Whoever brings another format
+makes it a `Roster` and has the rest. Called by the command line, the demo and the bot; touches
+files, never the store.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.roster.matching import Contacts, Known
 from sferum_bridge.roster.model import Problem, Reading, Roster, RosterKey, Severity
@@ -14,9 +19,13 @@ from sferum_bridge.roster.plan import Plan
 from sferum_bridge.roster.planner import make_plan
 from sferum_bridge.roster.reader import read
 from sferum_bridge.roster.report import problems_json, problems_table
-from sferum_bridge.roster.sample import write as write_sample
 from sferum_bridge.roster.sheets import Limits
-from sferum_bridge.roster.template import write_template
+
+if TYPE_CHECKING:
+    from sferum_bridge.roster.sample import write as write_sample
+    from sferum_bridge.roster.template import write_template
+
+_WRITERS = {"write_sample": ("sample", "write"), "write_template": ("template", "write_template")}
 
 __all__ = [
     "Contacts",
@@ -35,3 +44,11 @@ __all__ = [
     "write_sample",
     "write_template",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return what writes workbooks."""
+    if name not in _WRITERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, function = _WRITERS[name]
+    return getattr(import_module(f"{__name__}.{module}"), function)

@@ -21,8 +21,6 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import charset_normalizer
-
 from sferum_bridge.roster import columns
 
 if TYPE_CHECKING:
@@ -228,6 +226,9 @@ def _encodings(data: bytes) -> Iterator[str]:
     if data.startswith(_UTF16):
         yield "utf-16"
     yield "utf-8-sig"
+    # Not before: it takes five MiB, and a running bridge may never need it.
+    import charset_normalizer  # noqa: PLC0415 - see above
+
     guess = charset_normalizer.from_bytes(data[:_MIB]).best()
     if guess is not None:
         yield guess.encoding

@@ -49,7 +49,8 @@ who acts (`by` is the owner where it is left out), `file` what POST /control/fil
     POST   /control/chats/N/service  {by?, action: {type, ...}} -> {cmid}: any service message
     GET    /control/chats/N/messages -> {messages: [{cmid, from_id, text, date, update_time,
                                       random_id, reply_cmid, deleted, action, attachments,
-                                      forwards, format_data, geo, keyboard}]}, oldest first
+                                      forwards, format_data, geo, keyboard, reactions:
+                                      {user_id: reaction_id}}]}, oldest first
     POST   /control/files?name=&mime=&size=  the bytes -> {file, url, size}; zeros fill up to `size`
     DELETE /control/files            {file}: its addresses answer 404
     POST   /control/attachments      {kind, owner, file?, ...} -> {attachment}; kinds: photo, doc,

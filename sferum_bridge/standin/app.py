@@ -87,7 +87,7 @@ def build(
     answering = Answering(faults)
     control = (
         *PeopleControl(people, files).routes(),
-        *ChatControl(chats, messages, management, files, media).routes(),
+        *ChatControl(chats, messages, management, files, media, reactions).routes(),
         *MessageControl(chats, messages, messenger, reactions, calls, objects).routes(),
         *MediaControl(files, media, settings, clock).routes(),
         *TroubleControl(database, people, files, journal, longpoll, faults).routes(),

@@ -41,6 +41,16 @@ class Reactions:
             found[row["reaction_id"]].append(row["user_id"])
         return dict(found)
 
+    def of_chat(self, conversation_id: int) -> dict[int, dict[int, int]]:
+        """Return, for every cmid that has any, who has reacted and how."""
+        found: dict[int, dict[int, int]] = defaultdict(dict)
+        for row in self._db.all(
+            "SELECT cmid, user_id, reaction_id FROM reactions WHERE conversation_id = ?",
+            conversation_id,
+        ):
+            found[row["cmid"]][row["user_id"]] = row["reaction_id"]
+        return found
+
     def set(self, user_id: int, message: Message, reaction_id: int) -> None:
         """React in place of an earlier reaction; 0 takes it back.
 

@@ -30,7 +30,10 @@ _HEAD = "audit.head"
 _PIECE = 1_000
 
 LOOKS = frozenset(
-    {"invite.open", "pupil-invite.open", "person.find", "privacy.export", "journal.read"}
+    {
+        *("invite.open", "pupil-invite.open", "person.find", "privacy.export", "journal.read"),
+        *("request.read", "report.read"),
+    }
 )
 """The actions that show somebody data about somebody: «who saw this child?» (152-ФЗ ст. 21)."""
 

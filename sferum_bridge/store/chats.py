@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, insert, select, update
 
 from sferum_bridge.store import schools, state
 from sferum_bridge.store.tables import chats, ghosts, logins, message_map, sending
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 LOGINS_BELL = "logins"
+VOICES_BELL = "voices"
+"""Rung when a login or a link is new, by which somebody may come to be heard (`store.voices`)."""
 HEARD = "login.heard/"
 """Under this and the login's id `state` has when the network last answered it (milliseconds)."""
+_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff]")
 _LARGEST_RANDOM_ID = 2**31 - 1
 
 
@@ -74,11 +79,21 @@ class Mapped:
     kind: str = ""
     """What of the message it shows, as `relay` calls it."""
     digest: str = ""
-    """A keyed hash of what is shown; of a message from here, of the text that was sent."""
+    """A keyed hash of what is shown; of a message from here, of the text that was sent.
+
+    Behind it, after spaces, stand those of earlier texts of which the network may yet tell.
+    """
     edits: int = 0
     """How often it was changed."""
     is_gone: bool = False
     """Whether it was deleted; it stays known so that nothing brings it back."""
+    through: str = ""
+    """The login it went out through, where it came from here; empty: the one it is known under."""
+
+    @property
+    def digests(self) -> Sequence[str]:
+        """Return the digest of what it shows, and those of what it showed, the newest first."""
+        return self.digest.split()
 
 
 # --- logins ---------------------------------------------------------------------------------
@@ -96,6 +111,7 @@ async def save_login(
         .on_conflict_do_update(index_elements=["network", "account_id"], set_=changes)
     )
     tx.wake(LOGINS_BELL)
+    tx.wake(VOICES_BELL)
     query = select(logins.c.id).where(
         logins.c.network == network, logins.c.account_id == account_id
     )
@@ -117,6 +133,11 @@ async def login_secret(tx: Tx, login_id: str) -> str:
     return str(tx.sealer.unseal(sealed, "login"))
 
 
+async def login_seal(tx: Tx, login_id: str) -> bytes:
+    """Return the secret of a login as it lies sealed: another each time one is stored."""
+    return bytes(await tx.value(select(logins.c.sealed).where(logins.c.id == login_id)) or b"")
+
+
 async def cursor(tx: Tx, login_id: str) -> str:
     """Return how far a login has listened, empty for a new one."""
     return str(await tx.value(select(logins.c.cursor).where(logins.c.id == login_id)) or "")
@@ -128,9 +149,16 @@ async def set_cursor(tx: Tx, login_id: str, position: str) -> None:
     await state.put(tx, HEARD + login_id, str(tx.now))
 
 
-async def set_expired(tx: Tx, login_id: str) -> None:
-    """Remember that a login is dead until its owner logs in again."""
-    await tx.run(update(logins).where(logins.c.id == login_id).values(expired_at=tx.now))
+async def set_expired(tx: Tx, login_id: str, seal: bytes | None = None) -> bool:
+    """Remember that a login is dead until its owner logs in again.
+
+    With the `seal` of the secret that was refused only while it is the stored one: who logged in
+    anew meanwhile did so with another. Returns whether that is so.
+    """
+    which = [logins.c.id == login_id]
+    if seal is not None:
+        which.append(logins.c.sealed == seal)
+    return bool(await tx.run(update(logins).where(*which).values(expired_at=tx.now)))
 
 
 # --- chats ----------------------------------------------------------------------------------
@@ -143,6 +171,7 @@ async def link(tx: Tx, chat: Chat) -> None:
     await tx.run(delete(chats).where(*same))
     await tx.run(insert(chats).values(linked_at=tx.now, **asdict(chat)))
     tx.wake(LOGINS_BELL)
+    tx.wake(VOICES_BELL)
     tx.wake(schools.ROOMS_BELL)
 
 
@@ -163,10 +192,18 @@ async def chat_of_room(tx: Tx, room_id: str) -> Chat | None:
     return Chat(r.login_id, r.chat_id, r.room_id, r.relay) if r else None
 
 
-async def places(tx: Tx, login_id: str, chat_ids: Collection[str]) -> Sequence[Place]:
-    """Return how far those of some chats that are linked through a login were taken in."""
+async def places(
+    tx: Tx, login_id: str, chat_ids: Collection[str], *, hold: bool = False
+) -> Sequence[Place]:
+    """Return how far those of some chats that are linked through a login were taken in.
+
+    With `hold` nobody hands them over or unlinks them while the transaction lasts.
+    """
     c = chats.c
-    return await _places(tx, c.login_id == login_id, c.chat_id.in_(chat_ids))
+    which = (c.login_id == login_id, c.chat_id.in_(chat_ids))
+    if hold:
+        await tx.all(select(c.chat_id).where(*which).order_by(c.room_id).with_for_update())
+    return await _places(tx, *which)
 
 
 async def not_started(tx: Tx, login_id: str) -> Sequence[Place]:
@@ -185,6 +222,12 @@ async def _places(tx: Tx, *which: ColumnElement[bool]) -> Sequence[Place]:
     return [
         Place(Chat(r.login_id, r.chat_id, r.room_id, r.relay), r.is_started, r.seen) for r in rows
     ]
+
+
+async def linked_at(tx: Tx, room_id: str) -> int:
+    """Return when a room was linked, in milliseconds; 0 where it is not."""
+    query = select(chats.c.linked_at).where(chats.c.room_id == room_id)
+    return int(await tx.value(query) or 0)
 
 
 async def set_seen(tx: Tx, login_id: str, chat_id: str, message_id: str) -> None:
@@ -243,18 +286,27 @@ async def set_ghost_picture(tx: Tx, mxid: str, digest: str) -> None:
 def digest_of(tx: Tx, said: str) -> str:
     """Return the keyed hash under which what is said in a part is known (`Mapped.digest`).
 
-    Spaces and line breaks do not count: the network may trim what it was sent.
+    Spaces, line breaks and signs nobody sees do not count, nor how an emoji or a letter of several
+    signs is spelled: the network may write all of that its own way.
     """
+    said = _UNSEEN.sub("", unicodedata.normalize("NFC", said))
     return tx.sealer.digest(" ".join(said.split()), "shown").hex()[:32]
 
 
 async def map_message(tx: Tx, login_id: str, m: Mapped) -> None:
-    """Remember which event a part of a message is; a second time changes nothing."""
+    """Remember which event a part of a message is; a second time changes nothing.
+
+    What went out through another login than `login_id` is expected no more (`store.voices`).
+    """
     await tx.run(
         tx.insert(message_map)
         .values(login_id=login_id, mapped_at=tx.now, **asdict(m))
         .on_conflict_do_nothing()
     )
+    if m.from_matrix and m.through not in {"", login_id}:
+        s = sending.c
+        known = (s.event_id == m.event_id, s.part == m.part)
+        await tx.run(update(sending).where(*known).values(heard_in=""))
 
 
 async def is_mapped(tx: Tx, login_id: str, chat_id: str, message_id: str) -> bool:
@@ -277,11 +329,16 @@ async def parts_of(tx: Tx, login_id: str, chat_id: str, message_id: str) -> Sequ
 
 
 async def set_shown(
-    tx: Tx, login_id: str, m: Mapped, *, digest: str, edits: int | None = None
+    tx: Tx, login_id: str, m: Mapped, *, digest: str, edits: int | None = None, late: bool = False
 ) -> None:
-    """Remember what a part shows from now on, and how often it was changed."""
-    which = (*_of_message(login_id, m.chat_id, m.message_id), message_map.c.part == m.part)
-    values: dict[str, Any] = {"digest": digest}
+    """Remember what a part shows from now on, and how often it was changed.
+
+    `late`: what was noted of the text since `m` was read is newer, and stays.
+    """
+    c = message_map.c
+    which = (*_of_message(login_id, m.chat_id, m.message_id), c.part == m.part)
+    newest = case((c.digest == m.digest, digest), else_=c.digest)
+    values: dict[str, Any] = {"digest": newest if late else digest}
     if edits is not None:
         values["edits"] = edits
     await tx.run(update(message_map).where(*which).values(**values))
@@ -311,6 +368,7 @@ def _mapped(r: Row[*tuple[Any, ...]]) -> Mapped:
         r.digest,
         r.edits,
         r.is_gone,
+        r.through,
     )
 
 
@@ -328,21 +386,30 @@ async def event_of(tx: Tx, login_id: str, chat_id: str, message_id: str, room_id
 
 
 async def about_to_send(
-    tx: Tx, login_id: str, chat_id: str, event_id: str, part: int, seed: str = ""
+    tx: Tx,
+    login_id: str,
+    chat_id: str,
+    event_id: str,
+    part: int,
+    seed: str = "",
+    *,
+    digest: str = "",
+    heard_in: str = "",
 ) -> int:
     """Note a part before it goes out, so that its echo is known; return its random id.
 
     The id is the same whenever the part is sent again, and no other part of the chat has it: the
     network would take the second for a repetition of the first and swallow it. A `seed` makes
-    another id, for a part that is to be sent anew (`sending.renew`).
+    another id, for a part that is to be sent anew (`sending.renew`). `digest` is of what it says;
+    `heard_in` the room where it is expected, if another login is to hear it (`store.voices`).
     """
     c = sending.c
     query = select(c.random_id).where(c.event_id == event_id, c.part == part)
     known = await tx.value(query)
     if known is not None:
         return int(known)
-    digest = blake2b(f"{seed or event_id}/{part}".encode(), digest_size=4).digest()
-    random_id = int.from_bytes(digest, "big") & _LARGEST_RANDOM_ID or 1
+    hashed = blake2b(f"{seed or event_id}/{part}".encode(), digest_size=4).digest()
+    random_id = int.from_bytes(hashed, "big") & _LARGEST_RANDOM_ID or 1
     while await echo_of(tx, login_id, chat_id, random_id) is not None:
         random_id = random_id % _LARGEST_RANDOM_ID + 1
     await tx.run(
@@ -353,6 +420,8 @@ async def about_to_send(
             event_id=event_id,
             part=part,
             at=tx.now,
+            digest=digest,
+            heard_in=heard_in,
         )
     )
     return random_id

@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, make_url
@@ -30,13 +31,12 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Table
+    from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, Row, Table
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from sferum_bridge.store.sealing import Sealer
@@ -158,16 +158,31 @@ class Tx:
 
 
 class Database:
-    """The open database. `engine` is for migrations; everything else uses `write` and `read`."""
+    """The open database. `engine` is for migrations; everything else uses `write` and `read`.
+
+    With SQLite it is made when it is asked for: what it needs takes seven MiB, and nearly no start
+    moves tables.
+    """
 
     def __init__(
-        self, engine: AsyncEngine, backend: Backend, sealer: Sealer, clock: Callable[[], int]
+        self,
+        engine: Callable[[], AsyncEngine],
+        dialect: str,
+        backend: Backend,
+        sealer: Sealer,
+        clock: Callable[[], int],
     ) -> None:
-        self.engine = engine
+        self._make_engine = engine
+        self._dialect = dialect
         self.sealer = sealer
         self.clock = clock
         self._backend = backend
         self._bells: dict[str, Bell] = defaultdict(Bell)
+
+    @cached_property
+    def engine(self) -> AsyncEngine:
+        """Return the engine that migrations use."""
+        return self._make_engine()
 
     def bell(self, name: str) -> Bell:
         """Return the bell called `name`; each has one waiter."""
@@ -197,12 +212,13 @@ class Database:
             yield self._tx(runner)
 
     def _tx(self, runner: Runner) -> Tx:
-        return Tx(runner, self.engine.dialect.name, self.sealer, self.clock())
+        return Tx(runner, self._dialect, self.sealer, self.clock())
 
     async def close(self) -> None:
         """Close every connection."""
         await self._backend.close()
-        await self.engine.dispose()
+        if "engine" in self.__dict__:
+            await self.engine.dispose()
 
 
 class Backend(Protocol):
@@ -228,16 +244,10 @@ def open_database(
     """Open a database by URL: `sqlite:///path` or `postgresql://user:password@host/name`."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        address = address.set(drivername="postgresql+asyncpg")
-        engine = create_async_engine(
-            address, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True
+        engine = _engine(
+            address.set(drivername="postgresql+asyncpg"), pool_size=pool_size, pool_pre_ping=True
         )
-        return Database(engine, _Postgres(engine), sealer, clock)
-    engine = create_async_engine(
-        address.set(drivername="sqlite+aiosqlite"),
-        connect_args={"timeout": _LOCKED_SECONDS},
-        hide_parameters=True,
-    )
+        return Database(lambda: engine, "postgresql", _Postgres(engine), sealer, clock)
     # A connection goes between two threads, but is never used by both at once.
     inline = create_engine(
         address.set(drivername="sqlite+pysqlite"),
@@ -247,11 +257,25 @@ def open_database(
         hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": _LOCKED_SECONDS},
     )
-    event.listen(engine.sync_engine, "begin", _sqlite_begin)
     event.listen(inline, "begin", _sqlite_begin_at_once)
-    for each in (engine.sync_engine, inline):
-        event.listen(each, "connect", _sqlite_connected)
-    return Database(engine, _Sqlite(inline), sealer, clock)
+    event.listen(inline, "connect", _sqlite_connected)
+
+    def engine_of_file() -> AsyncEngine:
+        made = _engine(
+            address.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _LOCKED_SECONDS}
+        )
+        event.listen(made.sync_engine, "begin", _sqlite_begin)
+        event.listen(made.sync_engine, "connect", _sqlite_connected)
+        return made
+
+    return Database(engine_of_file, "sqlite", _Sqlite(inline), sealer, clock)
+
+
+def _engine(address: URL, **options: Any) -> AsyncEngine:
+    # Imported where it is used: see `Database`.
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+
+    return create_async_engine(address, hide_parameters=True, **options)
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------

@@ -17,8 +17,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 
 from sferum_bridge.school.corrections import CONTACTS
-from sferum_bridge.store import accounts, audit, cases, consents, corrections, schools
+from sferum_bridge.store import (
+    accounts,
+    announcements,
+    audit,
+    cases,
+    consents,
+    corrections,
+    schools,
+    tickets,
+)
 from sferum_bridge.store.tables import accounts as accounts_table
+from sferum_bridge.store.tables import announcements as announcements_table
 from sferum_bridge.store.tables import (
     assignments,
     classes,
@@ -184,6 +194,8 @@ class _Gatherer:
             "invites": await self._invites(),
             "rooms": await self._rooms(mxids),
             "openings": await self._openings(mxids, around),
+            "announcements": await self._announcements(),
+            "tickets": await self._tickets(),
             "journal": await self._journal(around),
         }
 
@@ -379,6 +391,48 @@ class _Gatherer:
             {"school": self._schools[row.school_id], "room": row.kind, "class": row.name or ""}
             for row in await self._tx.all(query.order_by(r.school_id, r.kind, classes.c.name))
         ]
+
+    async def _announcements(self) -> Rows:
+        """Return when the person announced something, and what; nobody else is named by it."""
+        c = announcements_table.c
+        query = select(c.id, c.school_id).where(
+            c.author_id == self._id, c.school_id.in_(self._here)
+        )
+        found = []
+        for row in await self._tx.all(query.order_by(c.at, c.id)):
+            one = await announcements.by_id(self._tx, row.id)
+            if one is not None:
+                found.append(
+                    {
+                        "school": self._schools[row.school_id],
+                        "state": one.state.value,
+                        "since": self._time(one.at),
+                        "content": one.text,
+                    }
+                )
+        return found
+
+    async def _tickets(self) -> Rows:
+        """Return what the person asked of the school or reported, in their own words only.
+
+        What others answered, and the message a report shows, are other people's.
+        """
+        found = []
+        for one in await tickets.opened_by(self._tx, self._id):
+            if one.school_id in self._here:
+                said = one.content.get("said", ())
+                own = [str(each["text"]) for each in said if each["by"] == self._id]
+                found.append(
+                    {
+                        "school": self._schools[one.school_id],
+                        "kind": one.kind.value,
+                        "state": one.state.value,
+                        "since": self._time(one.opened_at),
+                        "until": self._time(one.closed_at),
+                        "content": "\n".join(own),
+                    }
+                )
+        return found
 
     async def _openings(self, mxids: Sequence[str], around: Circle) -> Rows:
         """Return when an account was let into rooms in an emergency: theirs, or into their rooms.

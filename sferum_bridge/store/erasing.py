@@ -36,6 +36,7 @@ from sferum_bridge.store import (
     privacy,
     schools,
     state,
+    tickets,
     tombstones,
     traces,
 )
@@ -108,6 +109,7 @@ async def erase(tx: Tx, person_id: str, actor: str, reason: str, *, school_id: s
     await _end_ties(tx, person_id, actor, kept)
     await _end_assignments(tx, person_id, actor)
     await _end_cases(tx, me, actor)
+    await tickets.forget(tx, person_id, mxids)
     await openings.forget(tx, mxids, actor)
     await _forget(tx, kept, me, direct)
     await traces.wipe(tx, found, direct)
@@ -141,8 +143,9 @@ async def _erase_at(
     mine = (p.parent_id == person.id, p.child_id.in_(children))
     await tx.run(delete(t.parent_links).where(*mine))
     await _end_cases(tx, me, actor, school_id)
+    await tickets.forget(tx, person.id, mxids, school_id)
     await openings.forget(tx, mxids, actor, school_id)
-    for category in ("roster_ids", "exceptions", "roles"):
+    for category in ("roster_ids", "exceptions", "roles", "announcements"):
         table, rows = kept[category]
         # A role that has ended would keep the name among the school's people: so it goes.
         if await tx.run(delete(table).where(rows)) and category == "roles":
@@ -318,7 +321,11 @@ async def _forget(
     me: set[str],
     direct: Sequence[str],
 ) -> None:
-    gone = ("contacts", "accounts", "roster_ids", "exceptions", "corrections", "direct_rooms")
+    gone = (
+        *("contacts", "accounts", "roster_ids", "exceptions", "corrections", "direct_rooms"),
+        # The texts themselves are the school's, and stay in its rooms.
+        *("announcements", "readings"),
+    )
     for category in gone:
         table, mine = kept[category]
         await tx.run(delete(table).where(mine))
@@ -330,10 +337,13 @@ async def _forget(
     found = t.drifts.c
     await tx.run(delete(t.drifts).where(or_(found.actor.in_(me), found.subject.in_(me))))
     keys = [f"direct/{each}" for each in me]
-    await tx.run(delete(t.rooms).where(or_(t.rooms.c.key.in_(keys), t.rooms.c.room_id.in_(direct))))
+    own = [t.rooms.c.key.startswith(f"personal/{each}/", autoescape=True) for each in me]
+    which = or_(t.rooms.c.key.in_(keys), t.rooms.c.room_id.in_(direct), *own)
+    await tx.run(delete(t.rooms).where(which))
     for row in await tx.all(select(t.logins.c.id).where(t.logins.c.mxid.in_(me))):
         for chat in await logins.chats_of(tx, row.id):
             await logins.unlink(tx, chat.room_id)
+        await tx.run(delete(t.voices).where(t.voices.c.login_id == row.id))
         await tx.run(
             update(t.logins)
             .where(t.logins.c.id == row.id)

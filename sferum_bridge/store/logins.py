@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, update
 
-from sferum_bridge.store import chats, queues, schools, state
+from sferum_bridge.store import chats, former, queues, schools, state, voices
 from sferum_bridge.store.tables import chats as chats_table
-from sferum_bridge.store.tables import logins, message_map, reactions
+from sferum_bridge.store.tables import logins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,24 +71,32 @@ async def forget(tx: Tx, login_id: str) -> None:
     """Erase the secret of a login, whose it was and its name; no chat may be linked through it."""
     nothing = {"mxid": "", "name": "", "sealed": tx.sealer.seal("", "login"), "cursor": ""}
     await tx.run(update(logins).where(logins.c.id == login_id).values(**nothing, expired_at=tx.now))
+    await voices.forget(tx, login_id)
     await state.drop(tx, _SINCE + login_id)
     await state.drop(tx, chats.HEARD + login_id)
     tx.wake(chats.LOGINS_BELL)
 
 
-async def unlink(tx: Tx, room_id: str) -> None:
-    """Unlink whatever chat is linked to a room."""
+async def unlink(tx: Tx, room_id: str, *, resumes: bool = False) -> None:
+    """Unlink whatever chat is linked to a room; linked again, it goes on there (`store.former`)."""
+    await former.note(tx, room_id, resumes=resumes)
     await tx.run(delete(chats_table).where(chats_table.c.room_id == room_id))
     tx.wake(chats.LOGINS_BELL)
     tx.wake(schools.ROOMS_BELL)
 
 
-async def is_at_rest(tx: Tx, room_id: str) -> bool:
-    """Tell whether nothing is under way between a room and its chat."""
-    for queue in (queues.INBOX, queues.OUTBOX):
-        if any(lane.endswith(room_id) for lane in await queues.lanes(tx, queue)):
-            return False
-    return True
+async def are_at_rest(tx: Tx, room_ids: Sequence[str]) -> bool:
+    """Tell whether nothing is under way between rooms and their chats; they stay so in `tx`.
+
+    Whoever queues what was heard in a chat holds its row (`chats.places`), and is waited for; what
+    is queued from now on waits for the end of the transaction, and finds its chat as it is then.
+    """
+    which = chats_table.c.room_id.in_(room_ids)
+    query = select(chats_table.c.room_id).where(which).order_by(chats_table.c.room_id)
+    await tx.all(query.with_for_update())
+    await queues.hold(tx)
+    busy = [lane for q in (queues.INBOX, queues.OUTBOX) for lane in await queues.lanes(tx, q)]
+    return not any(lane.endswith(tuple(room_ids)) for lane in busy)
 
 
 async def hand_over(tx: Tx, room_id: str, heir: str, chat_id: str) -> None:
@@ -102,23 +110,14 @@ async def hand_over(tx: Tx, room_id: str, heir: str, chat_id: str) -> None:
     old = await chats.chat_of_room(tx, room_id)
     if old is None:
         return
-    for table, rest in (
-        (message_map, ("message_id", "part")),
-        (reactions, ("message_id", "user_id")),
-    ):
-        c = table.c
-        theirs = (c.login_id == heir, c.chat_id == chat_id)
-        mine = (c.login_id == old.login_id, c.chat_id == old.chat_id)
-        columns = [c[name] for name in rest]
-        # Of an earlier link of theirs: what this one knows holds.
-        known = select(*columns).where(*mine)
-        await tx.run(delete(table).where(*theirs, tuple_(*columns).in_(known)))
-        await tx.run(update(table).where(*mine).values(login_id=heir, chat_id=chat_id))
+    known = former.Former(old.login_id, old.chat_id, "")
+    await former.inherit(tx, known, heir, chat_id)
     await tx.run(
         update(chats_table)
         .where(chats_table.c.room_id == room_id)
         .values(login_id=heir, chat_id=chat_id, relay=False, is_started=False)
     )
+    await voices.drop(tx, room_id, heir)
     tx.wake(chats.LOGINS_BELL)
 
 

@@ -4,6 +4,9 @@ A move is one transaction, on SQLite too, so a kill leaves the tables as they we
 are after. Two programs that start at once move one after the other: PostgreSQL by an advisory lock,
 SQLite because the transaction is a writer from its beginning. There is no alembic.ini; the
 revisions lie in the package, in `migrations/`.
+
+Where nothing is to be moved, as at nearly every start, Alembic is not even imported: it would stay
+in memory, and takes as much as a hundred linked chats.
 """
 
 from __future__ import annotations
@@ -12,23 +15,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from sferum_bridge.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x5FE7_0A0E
 _OWN = {"alembic_version"}
+HEAD = max(path.name.partition("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*_*.py"))
+"""The newest revision: every file is called by its own."""
 
 
 class SchemaError(Exception):
@@ -41,8 +45,10 @@ async def upgrade(database: Database | AsyncEngine, revision: str = "head") -> N
     Raises:
         SchemaError: the database belongs to another program or to a newer version. It is unchanged.
     """
+    if revision == "head" and isinstance(database, Database) and await _is_at_head(database):
+        return
     async with _moving(_engine(database)) as connection:
-        await connection.run_sync(_move, command.upgrade, revision)
+        await connection.run_sync(_move, "upgrade", revision)
 
 
 async def downgrade(database: Database | AsyncEngine, revision: str = "base") -> None:
@@ -52,7 +58,7 @@ async def downgrade(database: Database | AsyncEngine, revision: str = "base") ->
         SchemaError: the database belongs to another program or to a newer version. It is unchanged.
     """
     async with _moving(_engine(database)) as connection:
-        await connection.run_sync(_move, command.downgrade, revision)
+        await connection.run_sync(_move, "downgrade", revision)
 
 
 async def current(database: Database | AsyncEngine) -> str | None:
@@ -76,6 +82,15 @@ async def check(database: Database | AsyncEngine) -> None:
         raise SchemaError("the database is empty: upgrade it first")
     if found != head:
         raise SchemaError(f"the tables are at revision {found}, not {head}: upgrade them first")
+
+
+async def _is_at_head(database: Database) -> bool:
+    try:
+        async with database.read() as tx:
+            found = await tx.all(text("SELECT version_num FROM alembic_version"))
+    except DBAPIError:
+        return False  # there is no such table, or whatever is wrong shows when it is moved
+    return [row.version_num for row in found] == [HEAD]
 
 
 def _engine(database: Database | AsyncEngine) -> AsyncEngine:
@@ -106,7 +121,13 @@ async def _moving(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             await driver.execute("PRAGMA foreign_keys=ON")
 
 
+# Alembic is imported where it is used, see above.
+# ruff: noqa: PLC0415
+
+
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     # Alembic reads settings as an ini file does, where % begins a reference.
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
@@ -114,17 +135,23 @@ def _config() -> Config:
 
 
 def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config())
 
 
-def _move(connection: Connection, way: Callable[[Config, str], None], revision: str) -> None:
+def _move(connection: Connection, way: str, revision: str) -> None:
+    from alembic import command
+
     _current(connection, _scripts())
     config = _config()
     config.attributes["connection"] = connection
-    way(config, revision)
+    {"upgrade": command.upgrade, "downgrade": command.downgrade}[way](config, revision)
 
 
 def _current(connection: Connection, scripts: ScriptDirectory) -> str | None:
+    from alembic.runtime.migration import MigrationContext
+
     found = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in scripts.walk_revisions()}
     if found is not None and found not in known:

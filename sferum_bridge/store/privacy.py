@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, or_, select, true
 
 from sferum_bridge.school import consent
 from sferum_bridge.school.people import LinkState
-from sferum_bridge.store import accounts, cases, dossier, kin, mails, schools
+from sferum_bridge.store import accounts, cases, dossier, kin, mails, schools, tickets
 from sferum_bridge.store import tables as t
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ async def prune(tx: Tx) -> None:
     await tx.run(delete(t.pupil_invites).where(t.pupil_invites.c.used_at < before))
     await mails.prune(tx, before)
     await cases.prune(tx, before)
+    await tickets.prune(tx, before)
 
 
 # --- who may ask ----------------------------------------------------------------------------
@@ -134,7 +135,9 @@ async def inventory(tx: Tx, person_id: str, school_id: str = "") -> Mapping[str,
         category: int(await tx.value(select(func.count()).select_from(table).where(mine)))
         for category, (table, mine) in kept.items()
     }
-    return {**counts, "cases": len(await cases_of(tx, me, school_id))}
+    named = await tickets.naming(tx, person_id, sorted(me), school_id)
+    cases_ = len(await cases_of(tx, me, school_id))
+    return {**counts, "cases": cases_, "tickets": len(named)}
 
 
 def kept_of(person_id: str, me: set[str]) -> Mapping[str, tuple[Table, ColumnElement[bool]]]:
@@ -180,6 +183,8 @@ def kept_of(person_id: str, me: set[str]) -> Mapping[str, tuple[Table, ColumnEle
         "dialogues": (t.dialogues, t.dialogues.c.mxid.in_(me)),
         "direct_rooms": (t.direct_rooms, t.direct_rooms.c.mxid.in_(me)),
         "openings": (t.openings, t.openings.c.mxid.in_(me)),
+        "announcements": (t.announcements, t.announcements.c.author_id == person_id),
+        "readings": (t.readers, t.readers.c.mxid.in_(me)),
     }
 
 
@@ -200,6 +205,7 @@ def kept_at(
         "invites": invites_.school_id,
         "pupil_invites": pupil.school_id,
         "openings": t.openings.c.school_id,
+        "announcements": t.announcements.c.school_id,
     }
     kept = {what: (whole[what][0], whole[what][1] & (c == school_id)) for what, c in here.items()}
     mine = (links.parent_id == person_id) & links.child_id.in_(children)

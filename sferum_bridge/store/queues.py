@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from sferum_bridge.store.tables import inbox, outbox
 
@@ -69,7 +69,9 @@ async def put_all(tx: Tx, queue: Queue, rows: Sequence[tuple[str, str, Any]]) ->
         }
         for lane, name, content in rows
     ]
-    added = await tx.run(tx.insert(queue.table).values(values).on_conflict_do_nothing())
+    # One row by itself, as most are: SQLAlchemy keeps no compiled form of an insert of several.
+    which = values[0] if len(values) == 1 else values
+    added = await tx.run(tx.insert(queue.table).values(which).on_conflict_do_nothing())
     if added:
         for lane, _, _ in rows:
             tx.wake(queue.bell, lane)
@@ -124,6 +126,15 @@ async def prune(tx: Tx, queue: Queue, before: int) -> int:
     """Forget rows done before a time (milliseconds); return how many."""
     table = queue.table
     return await tx.run(delete(table).where(table.c.done_at < before))
+
+
+async def hold(tx: Tx) -> None:
+    """Have nothing be queued or done by others until this transaction ends.
+
+    On PostgreSQL alone: SQLite has one writer at a time anyhow. For what is rare and quick.
+    """
+    if tx.dialect == "postgresql":
+        await tx.run(text("LOCK TABLE inbox, outbox IN SHARE ROW EXCLUSIVE MODE"))
 
 
 async def is_waiting(tx: Tx, queue: Queue, item_id: int) -> bool:

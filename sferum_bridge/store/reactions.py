@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from sferum_bridge.store.tables import reactions
 
@@ -40,6 +40,8 @@ class Reaction:
     """Who sent that event."""
     times: int
     """How many reactions of the person to the message were shown so far."""
+    at: int = 0
+    """When it was known to be so, in milliseconds: what was heard before does not change it."""
 
 
 async def of_message(tx: Tx, key: Key) -> Mapping[str, Reaction]:
@@ -51,20 +53,23 @@ async def of_message(tx: Tx, key: Key) -> Mapping[str, Reaction]:
         c.message_id == key.message_id,
     )
     rows = await tx.all(select(reactions).where(*same))
-    return {r.user_id: Reaction(r.user_id, r.emoji, r.event_id, r.mxid, r.times) for r in rows}
+    return {
+        r.user_id: Reaction(r.user_id, r.emoji, r.event_id, r.mxid, r.times, r.at) for r in rows
+    }
 
 
 async def save(tx: Tx, key: Key, reaction: Reaction) -> None:
     """Remember a person's reaction to a message, in place of an earlier one.
 
-    Also what somebody reacts with here is remembered, so that its echo is known as such.
+    Also what somebody reacts with here is remembered, so that its echo is known as such. It is of
+    `reaction.at`, 0: of now.
     """
     values = {
         "emoji": reaction.emoji,
         "event_id": reaction.event_id,
         "mxid": reaction.mxid,
         "times": reaction.times,
-        "at": tx.now,
+        "at": reaction.at or tx.now,
     }
     await tx.run(
         tx.insert(reactions)
@@ -79,6 +84,14 @@ async def save(tx: Tx, key: Key, reaction: Reaction) -> None:
             index_elements=["login_id", "chat_id", "message_id", "user_id"], set_=values
         )
     )
+
+
+async def confirm(tx: Tx, key: Key, user_id: str, event_id: str) -> None:
+    """Note that the network has a reaction of ours now, if it is still the person's."""
+    c = reactions.c
+    same = (c.login_id == key.login_id, c.chat_id == key.chat_id, c.message_id == key.message_id)
+    ours = (c.user_id == user_id, c.event_id == event_id)
+    await tx.run(update(reactions).where(*same, *ours).values(at=tx.now))
 
 
 async def forget_login(tx: Tx, login_id: str) -> None:

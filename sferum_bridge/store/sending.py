@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, func, select
 
 from sferum_bridge.store.tables import (
     accounts,
+    logins,
     message_map,
     people,
     reactions,
@@ -20,6 +22,20 @@ if TYPE_CHECKING:
 
     from sferum_bridge.school.people import Person
     from sferum_bridge.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A part that was to be sent: under which random id, and since when (milliseconds)."""
+
+    part: int
+    random_id: int
+    since: int
+    login_id: str
+    account_id: str
+    """The login it was to go out through, and its account."""
+    digest: str
+    """What it says, as `chats.Mapped`; empty where that was not noted."""
 
 
 async def mapped_at(tx: Tx, event_id: str) -> int:
@@ -37,11 +53,12 @@ async def last_before(tx: Tx, login_id: str, chat_id: str, at: int) -> str:
     return str(await tx.value(query.order_by(c.mapped_at.desc()).limit(1)) or "")
 
 
-async def tried(tx: Tx, event_id: str) -> Sequence[tuple[int, int, int]]:
-    """Return (part, random id, since when in milliseconds) of what was to be sent for an event."""
+async def tried(tx: Tx, event_id: str) -> Sequence[Tried]:
+    """Return what was to be sent for an event, in the order of its parts."""
     c = sending.c
-    rows = await tx.all(select(c.part, c.random_id, c.at).where(c.event_id == event_id))
-    return sorted((row.part, row.random_id, row.at) for row in rows)
+    query = select(sending, logins.c.account_id).join(logins, logins.c.id == c.login_id)
+    rows = await tx.all(query.where(c.event_id == event_id).order_by(c.part))
+    return [Tried(r.part, r.random_id, r.at, r.login_id, r.account_id, r.digest) for r in rows]
 
 
 async def renew(tx: Tx, event_id: str, part: int) -> None:

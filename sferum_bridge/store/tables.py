@@ -432,6 +432,22 @@ chats = Table(
     Column("pinned_event", Text, nullable=False, server_default=""),
 )
 
+# By which number another login knows the chat of a room, empty where it was looked for in vain: so
+# its owner is heard there through it, and not through the one that linked the chat.
+voices = Table(
+    "voices",
+    metadata,
+    Column(
+        "room_id",
+        Text,
+        ForeignKey("chats.room_id", onupdate="CASCADE", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("login_id", Text, ForeignKey("logins.id"), primary_key=True),
+    Column("chat_id", Text, nullable=False),
+    Column("looked_at", BigInteger, nullable=False),
+)
+
 ghosts = Table(
     "ghosts",
     metadata,
@@ -499,6 +515,8 @@ message_map = Table(
     Column("digest", Text, nullable=False, server_default=""),
     Column("edits", Integer, nullable=False, server_default=text("0")),
     Column("is_gone", Boolean, nullable=False, server_default=false()),
+    # The login it went out through, where it came from here; empty: by then the linked one.
+    Column("through", Text, nullable=False, server_default=""),
     Index("ix_message_map_event_id", "event_id"),
 )
 
@@ -530,7 +548,19 @@ sending = Table(
     Column("event_id", Text, nullable=False),
     Column("part", SmallInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+    # What it says, as in the message map.
+    Column("digest", Text, nullable=False, server_default=""),
+    # The room whose linked login will hear it as somebody else's, who has no random id of it; empty
+    # as soon as it is known which message it became. `is_over`: it was given up before that.
+    Column("heard_in", Text, nullable=False, server_default=""),
+    Column("is_over", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("event_id", "part"),
+    Index(
+        "ix_sending_heard_in",
+        "heard_in",
+        sqlite_where=text("heard_in != ''"),
+        postgresql_where=text("heard_in != ''"),
+    ),
 )
 
 # --- dialogues ------------------------------------------------------------------------------
@@ -574,6 +604,92 @@ attempts = Table(
     # What was tried: `code`, `sign-in`, `application`; each is limited for itself.
     Column("kind", Text, nullable=False),
     Index("ix_attempts_mxid", "mxid", "kind", "at"),
+)
+
+# --- services --------------------------------------------------------------------------------
+
+# What somebody of the school announces: written once, posted into many rooms (D-7).
+announcements = Table(
+    "announcements",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    _ref("author_id", "people.id"),
+    # The message it was written in: what is done to that is done to every post.
+    Column("event_id", Text, nullable=False, unique=True),
+    # The school room that is in, where it needs no post; empty for a direct chat.
+    Column("room_id", Text, nullable=False, server_default=""),
+    # JSON of `school.announcements.to_json`; empty while it is being asked for.
+    Column("audience", Text, nullable=False, server_default=""),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("is_urgent", Boolean, nullable=False, server_default=false()),
+    Column("state", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # When quiet hours let it go, and when it went.
+    Column("due_at", BigInteger),
+    Column("sent_at", BigInteger),
+    # How often it was edited, so that each edit of a post is an event of its own.
+    Column("edits", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint("state IN ('draft', 'held', 'sent', 'withdrawn')", name="state"),
+    Index("ix_announcements_author_id", "author_id", "at"),
+    Index("ix_announcements_state", "state", "due_at"),
+)
+
+# One announcement in one room.
+posts = Table(
+    "posts",
+    metadata,
+    Column(
+        "announcement_id",
+        Text,
+        ForeignKey("announcements.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("room_id", Text, primary_key=True),
+    # Empty until the homeserver took it.
+    Column("event_id", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    CheckConstraint("state IN ('waiting', 'sent', 'refused')", name="state"),
+    Index("ix_posts_room_id", "room_id", "at"),
+)
+
+# Who has read in a room since a post was there; only counts are ever shown.
+readers = Table(
+    "readers",
+    metadata,
+    Column(
+        "announcement_id",
+        Text,
+        ForeignKey("announcements.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("room_id", Text, primary_key=True),
+    Column("mxid", Text, primary_key=True),
+    Index("ix_readers_mxid", "mxid"),
+)
+
+# What somebody asks the school for, or complains of (see `store.tickets`).
+tickets = Table(
+    "tickets",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    Column("kind", Text, nullable=False),
+    _ref("opened_by", "people.id"),
+    Column("opened_at", BigInteger, nullable=False),
+    # Of a report: whose class it is of, and whose message it shows; empty where there is none.
+    Column("class_id", Text, nullable=False, server_default=""),
+    Column("about", Text, nullable=False, server_default=""),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("taken_by", Text, nullable=False, server_default=""),
+    Column("closed_at", BigInteger),
+    CheckConstraint("kind IN ('request', 'report')", name="kind"),
+    CheckConstraint("state IN ('open', 'taken', 'closed')", name="state"),
+    Index("ix_tickets_school_id", "school_id", "state"),
+    Index("ix_tickets_opened_by", "opened_by"),
+    Index("ix_tickets_about", "about"),
 )
 
 bridge_state = Table(

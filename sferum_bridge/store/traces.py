@@ -92,6 +92,8 @@ async def _wipe_outbox(tx: Tx, found: Marks, direct_rooms: Collection[str]) -> N
         # With `as` it is somebody of the school who speaks, not the bot.
         speaker = content.get("as")
         ours = speaker["mxid"] in found.ids if speaker else found.are_in(content)
+        # An announcement is its author's words, not the bot's.
+        ours = ours and "post" not in content
         if row.lane in own or ours:
             await tx.run(delete(t.outbox).where(t.outbox.c.id == row.id))
 

@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING
 from sferum_bridge.bot import commands
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.school import kinship
+from sferum_bridge.store import failures
 from sferum_bridge.web.limits import visitor
 from sferum_bridge.web.pages import FormRefused, read_form, see
 from sferum_bridge.web.parts import FIELDS, OFFER, View
-from sferum_bridge.web.server_log import described
 from sferum_bridge.web.signin import HomeserverAway, NotOurs, SignInError, TooOften
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class InvitePage:
                     language=view.language,
                 )
         except Exception as e:  # noqa: BLE001 - whatever it was, somebody waits for a page
-            log.error("the page failed: %s", described(e))  # noqa: TRY400 - its message may quote
+            failures.report(log, e, "the page failed")
             return await self._first_page(view, self._parts.failed(view), status=503)
         return self._answered(view, command, answers)
 

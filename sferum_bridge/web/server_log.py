@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any
+
+from sferum_bridge.store import failures
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -28,12 +29,5 @@ class ServerLog(logging.LoggerAdapter[logging.Logger]):
         if error and not isinstance(error, BaseException):
             error = sys.exc_info()[1]
         if error:
-            msg = f"{msg}: {described(error).replace('%', '%%')}"
+            msg = f"{msg}: {failures.placed(error).replace('%', '%%')}"
         return msg, kwargs
-
-
-def described(error: BaseException) -> str:
-    """Return the type of an error and where it was raised: its message may quote somebody."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"

@@ -145,6 +145,37 @@ async def test_an_answer_an_edit_and_a_deletion(linked: Linked) -> None:
     await until(deleted)
 
 
+MENTIONS_ALL = {"m.mentions": {"room": True}}
+REWRITTEN: list[tuple[str, str, dict[str, Any]]] = [
+    ("@room, сюда", "@all, сюда", MENTIONS_ALL),
+    ("@all сюда", "@\u2060all сюда", {}),
+    ("[id1|Директор]", "[\u2060id1|Директор]", {}),
+    ("с краю  \n\n", "с краю", {}),
+    ("сердце ❤️", "сердце ❤️", {}),
+]
+
+
+@pytest.mark.parametrize(("said", "written", "more"), REWRITTEN, ids=["all", "at", "id", "", "❤"])
+async def test_what_is_written_otherwise_there_is_not_taken_for_a_correction(
+    linked: Linked, said: str, written: str, more: dict[str, Any]
+) -> None:
+    event_id = await linked.send({"msgtype": "m.text", "body": f"раз: {said}", **more})
+    message = await linked.arrives(f"раз: {written}")
+    new = {"msgtype": "m.text", "body": f"два: {said}", **more}
+    relation = {"rel_type": "m.replace", "event_id": event_id}
+    await linked.send({**new, "m.new_content": new, "m.relates_to": relation})
+    assert (await linked.arrives(f"два: {written}"))["cmid"] == message["cmid"]
+    # What follows it in the stream was heard behind it.
+    other = linked.chat.others[0]
+    await linked.control.post(other, linked.chat.chat, f"после {said}")
+
+    async def heard() -> list[str]:
+        bodies = [body for _, body in await linked.teacher.texts(linked.room_id)]
+        return bodies if any(body.startswith("после ") for body in bodies[-1:]) else []
+
+    assert not any("Исправлено в Сферуме" in body for body in await until(heard))
+
+
 async def test_a_reaction_comes_and_goes(linked: Linked) -> None:
     event_id = await linked.teacher.say(linked.room_id, "ура")
     message = await linked.arrives("ура")
@@ -254,3 +285,50 @@ async def test_kills_in_the_middle_of_files_lose_nothing_and_double_nothing(link
     assert [body for body in bodies if body in wanted] == wanted
     # No echo of an edit was taken for one that was made in Sferum.
     assert not any("Исправлено в Сферуме" in body for body in bodies)
+
+
+async def test_changes_whose_answers_were_lost_are_no_failures(linked: Linked) -> None:
+    chat = await linked.teacher.direct_chat()
+    event_id = await linked.teacher.say(linked.room_id, "изменчивое")
+    message = await linked.arrives("изменчивое")
+    for method in ("messages.edit", "messages.sendReaction", "messages.delete"):
+        await linked.control.fault(method, "cut_after", times=2)
+    new = {"msgtype": "m.text", "body": "изменённое"}
+    relation = {"rel_type": "m.replace", "event_id": event_id}
+    await linked.send({**new, "m.new_content": new, "m.relates_to": relation})
+    relation = {"rel_type": "m.annotation", "event_id": event_id, "key": "👍"}
+    await linked.send({"m.relates_to": relation}, "m.reaction")
+    where = f"rooms/{linked.room_id}/redact/{event_id}/{secrets.token_hex(8)}"
+    await linked.teacher.call("PUT", where, {})
+    await linked.teacher.say(linked.room_id, "после изменчивого")
+    await linked.arrives("после изменчивого")
+    [found] = [m for m in await linked.messages() if m["cmid"] == message["cmid"]]
+    assert (found["text"], found["deleted"]) == ("изменённое", True)
+    assert (await linked.control.counters())["seen"]["messages.delete"] >= 3
+    bodies = [body for _, body in await linked.teacher.texts(chat)]
+    assert not any("осталось" in body or "не ушло" in body for body in bodies)
+
+
+async def test_what_sferum_always_fails_at_is_told_and_stops_nobody(linked: Linked) -> None:
+    bridged = linked.bridged
+    chat = await linked.teacher.direct_chat()
+    await bridged.stop_bridge()
+    bridged.change_settings("sferum", send_tries=3, send_seconds=0)
+    await bridged.start_bridge()
+    troubles: list[tuple[str, int]] = [("error", 1), ("error", 10), ("http", 500)]
+    for effect, code in troubles:
+        said = f"на этом Сферум падает: {effect} {code}"
+        await linked.control.fault("messages.send", effect, times=3, code=code)
+        await linked.teacher.say(linked.room_id, said)
+        await linked.teacher.say(linked.room_id, f"следом за {effect} {code}")
+        await linked.arrives(f"следом за {effect} {code}")
+        told = await linked.is_told(linked.teacher, chat, said)
+        assert "раз за разом" in told
+    assert not any("падает" in m["text"] for m in await linked.messages())
+    # Each time its effect was there, only the answer was not: nobody is told of that.
+    await linked.control.fault("messages.send", "cut_after", times=3)
+    await linked.teacher.say(linked.room_id, "дошло без ответа")
+    await linked.teacher.say(linked.room_id, "и дальше")
+    await linked.arrives("и дальше")
+    assert [m["text"] for m in await linked.messages()][-2:] == ["дошло без ответа", "и дальше"]
+    assert not any("дошло без" in body for _, body in await linked.teacher.texts(chat))

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from sferum_bridge.matrix import marks
 from sferum_bridge.network.base import RemoteRead, RemoteTyping, Service, ServiceKind
 from sferum_bridge.network.content import Content, Poll, Quote, Span, Style
+from sferum_bridge.store import reactions
+from sferum_bridge.store.reactions import Key, Reaction
 from tests.support.bridge import until
 from tests.support.inward import GHOST, Linked, linked_room, working
 from tests.support.messenger import CHAT
@@ -30,6 +33,7 @@ async def linked(
 ) -> AsyncIterator[Linked]:
     url = f"sqlite:///{tmp_path_factory.mktemp('bridge') / 'bridge.db'}"
     async with linked_room(plain_homeserver, url, people=PEOPLE) as linked, working(linked):
+        await linked.begun()
         yield linked
 
 
@@ -125,6 +129,19 @@ async def test_a_deletion_for_all_is_a_redaction_by_the_ghost(linked: Linked) ->
     assert (await linked.settled())[-1] == "останется"
 
 
+async def test_a_message_that_was_edited_often_leaves_no_word(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "_PAGE", 2)
+    message = await linked.messenger.say(ASYA, "тайна 0")
+    for number in range(1, 8):
+        await linked.messenger.edit(message, f"тайна {number}")
+    assert (await linked.settled())[-1] == "тайна 7"
+    await linked.messenger.delete(message)
+    await linked.idle()
+    assert "тайна" not in str(await linked.events())
+
+
 async def test_reactions_follow_who_has_reacted(linked: Linked) -> None:
     message = await linked.messenger.say(ASYA, "оцените")
 
@@ -146,6 +163,21 @@ async def test_reactions_follow_who_has_reacted(linked: Linked) -> None:
     assert await reactions() == {}
     await linked.messenger.react(message, {ASYA: "❤"})
     assert await reactions() == {asya: "❤"}
+
+
+async def test_what_is_heard_late_takes_back_no_reaction_made_here_since(linked: Linked) -> None:
+    message = await linked.messenger.say(ASYA, "оцените ещё раз")
+    await linked.idle()
+    key = Key(linked.login_id, CHAT, message.message_id)
+    of_tomorrow = linked.database.clock() + 86_400_000
+    made_here = Reaction("owner", "👍", "$here", linked.reader.mxid, 0, of_tomorrow)
+    async with linked.database.write() as tx:
+        await reactions.save(tx, key, made_here)
+    await linked.messenger.react(message, {"owner": "❤"})
+    await linked.messenger.react(message, {})
+    await linked.idle()
+    async with linked.database.read() as tx:
+        assert (await reactions.of_message(tx, key))["owner"] == made_here
 
 
 async def test_reports_of_the_chat_are_notices_of_the_bot(linked: Linked) -> None:

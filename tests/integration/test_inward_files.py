@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
 from sferum_bridge.network.content import Content, File, FileKind, Place
+from sferum_bridge.network.space import Space
 from sferum_bridge.school.attachments import SUFFIXES, Policy
+from sferum_bridge.store import chats, queues
 from tests.support import databases
 from tests.support.bridge import until
 from tests.support.inward import GHOST, Linked, linked_room, working
+from tests.support.synapse import SERVER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -176,6 +180,120 @@ async def test_what_breaks_off_is_fetched_again(linked: Linked) -> None:
     await linked.messenger.say(ASYA, Content(parts=(file,)))
     [content] = await last_contents(linked, 1)
     assert await read(linked, content["url"]) == data
+
+
+async def uploads_of(server: Homeserver, mxid: str) -> set[str]:
+    """Return what an account uploaded, as the server's administrator sees it."""
+    boss = await server.account("boss", admin=True)
+    url = f"{server.process.url}/_synapse/admin/v1/users/{mxid}/media?limit=1000"
+    headers = {"Authorization": f"Bearer {boss.token}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(url, headers=headers) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+        listed = (await answer.json())["media"]
+    return {f"mxc://{SERVER_NAME}/{one['media_id']}" for one in listed}
+
+
+async def test_a_file_is_the_upload_of_who_shows_it(
+    linked: Linked, plain_homeserver: Homeserver
+) -> None:
+    vera = linked.messenger.person("103", "Вера Выдумкина")
+    linked.messenger.pictures[vera] = "https://cdn/vera.jpg"
+    linked.messenger.file("https://cdn/vera.jpg", b"a picture", "image/jpeg")
+    linked.messenger.file("https://cdn/whose.txt", b"one")
+    linked.messenger.file("https://cdn/edited.txt", b"two")
+    whose = File(FileKind.DOCUMENT, "https://cdn/whose.txt", "whose.txt")
+    edited = File(FileKind.DOCUMENT, "https://cdn/edited.txt", "edited.txt")
+    message = await linked.messenger.say(vera, Content(parts=(whose,)))
+    await linked.messenger.edit(message, Content(parts=(whose, edited)))
+    contents = await last_contents(linked, 2)
+    _, profile = await linked.reader.call("GET", f"profile/{GHOST.format(vera)}")
+    shown = {one["url"] for one in contents} | {profile["avatar_url"]}
+    assert len(shown) == 3
+    assert await uploads_of(plain_homeserver, GHOST.format(vera)) == shown
+
+
+async def test_a_file_of_who_logged_in_is_their_own_upload(
+    plain_homeserver: Homeserver, database_url: str
+) -> None:
+    async with (
+        linked_room(plain_homeserver, database_url, people={}, owner_logs_in=True) as linked,
+        working(linked),
+    ):
+        linked.messenger.file("https://cdn/own.txt", b"mine")
+        file = File(FileKind.DOCUMENT, "https://cdn/own.txt", "own.txt")
+        await linked.messenger.say("owner", Content(parts=(file,)))
+        [content] = await last_contents(linked, 1)
+        assert await uploads_of(plain_homeserver, linked.reader.mxid) == {content["url"]}
+
+
+async def test_a_file_outlives_the_login_it_was_heard_through(
+    plain_homeserver: Homeserver, database_url: str
+) -> None:
+    async with linked_room(plain_homeserver, database_url, people={ASYA: "Ася"}) as linked:
+        linked.messenger.file("https://cdn/late.txt", b"late")
+        file = File(FileKind.DOCUMENT, "https://cdn/late.txt", "late.txt")
+        await linked.messenger.say(ASYA, Content(parts=(file,)))
+        hearing = asyncio.create_task(linked.inward.run())
+
+        async def is_queued() -> bool:
+            async with linked.database.read() as tx:
+                return bool(await queues.waiting(tx, queues.OUTBOX, linked.room_id, 1))
+
+        await until(is_queued)
+        hearing.cancel()
+        async with linked.database.write() as tx:
+            await chats.set_expired(tx, linked.login_id)
+        async with working(linked):
+            await linked.until_shown("late.txt")
+        [content] = [one["content"] for one in await linked.last()]
+        assert await read(linked, content["url"]) == b"late"
+
+
+async def test_a_long_wait_that_is_asked_for_is_no_longer_than_patience(
+    plain_homeserver: Homeserver, database_url: str
+) -> None:
+    async with (
+        linked_room(plain_homeserver, database_url, people={ASYA: "Ася"}) as linked,
+        working(linked),
+    ):
+        linked.inward._carrier._patience = 0.2
+        slow = linked.messenger.file("https://cdn/quota.txt", b"x", too_fast=3600.0)
+        file = File(FileKind.DOCUMENT, "https://cdn/quota.txt", "quota.txt")
+        await linked.messenger.say(ASYA, Content(parts=(file,)))
+        await linked.messenger.say(ASYA, "дальше")
+        notice, after = await last_contents(linked, 2)
+        assert ("не удалось получить" in notice["body"], after["body"]) == (True, "дальше")
+        assert slow.opened >= 2
+
+
+async def test_files_take_turns_where_the_disk_has_no_room(
+    plain_homeserver: Homeserver, database_url: str
+) -> None:
+    space = Space(250_000)
+    async with (
+        linked_room(plain_homeserver, database_url, people={ASYA: "Ася"}, space=space) as linked,
+        working(linked),
+    ):
+        names = [f"{number}.txt" for number in range(4)]
+        files = []
+        for name in names:
+            linked.messenger.file(f"https://cdn/{name}", name.encode() * 20_000)
+            linked.messenger.files[f"https://cdn/{name}"].held.clear()
+            files.append(File(FileKind.DOCUMENT, f"https://cdn/{name}", name))
+        await linked.messenger.say(ASYA, Content(parts=tuple(files)))
+
+        async def is_full() -> bool:
+            return space.free == 50_000
+
+        # Two of 100,000 bytes have room, the others wait for it.
+        await until(is_full)
+        for name in names:
+            linked.messenger.files[f"https://cdn/{name}"].held.set()
+        await linked.until_shown(*names)
+        assert space.free == 250_000
 
 
 async def test_parts_come_and_go_with_edits(linked: Linked) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
 
 from sferum_bridge.bot.texts import Texts
 from sferum_bridge.network.base import Refused
 from sferum_bridge.network.content import Content, Other, Span, Style
 from sferum_bridge.relay import puppets
 from sferum_bridge.relay.inward import history, speaking
-from sferum_bridge.store import chats, logins
+from sferum_bridge.store import chats, logins, tables
 from tests.support import databases, messenger
 from tests.support.bridge import until
-from tests.support.inward import GHOST, linked_room, working
-from tests.support.messenger import BEGAN, CHAT
+from tests.support.inward import GHOST, Linked, linked_room, working
+from tests.support.messenger import BEGAN, CHAT, NETWORK
 
 if TYPE_CHECKING:
     from tests.support.synapse import Homeserver
@@ -71,6 +73,121 @@ async def test_what_was_missed_is_fetched_and_comes_before_what_is_new(
             await linked.until_shown(*wanted)
 
 
+@pytest.mark.parametrize("before", [[], [(ASYA, "до связи"), (ASYA, "и ещё")]])
+async def test_a_gap_before_the_first_message_is_closed(
+    plain_homeserver: Homeserver, database_url: str, before: list[tuple[str, str]]
+) -> None:
+    async with linked_room(
+        plain_homeserver, database_url, people=PEOPLE, history=0, before=before
+    ) as linked:
+        async with working(linked):
+            await linked.begun()
+        missed = [linked.messenger.written(ASYA, f"пропущено {n}") for n in range(3)]
+        await linked.messenger.happen(gaps=[CHAT])
+        async with working(linked):
+            assert await linked.settled() == [one.content.text for one in missed]
+
+
+async def test_what_was_written_after_the_link_is_heard_in_its_order(
+    plain_homeserver: Homeserver, database_url: str
+) -> None:
+    async with linked_room(plain_homeserver, database_url, people=PEOPLE, history=3) as linked:
+        # The bridge was away for an hour since the link, in which more was written than is shown
+        # of the past.
+        now = linked.database.clock() // 1000
+        async with linked.database.write() as tx:
+            await tx.run(update(tables.chats).values(linked_at=(now - 3600) * 1000))
+        texts = [f"до связи {n}" for n in range(5)] + [f"после связи {n}" for n in range(5)]
+        for number, text in enumerate(texts):
+            sent_at = now - (4000 - number if number < 5 else 1000 - number)
+            linked.messenger.written(ASYA, text)
+            known = linked.messenger.messages[CHAT]
+            known[-1] = replace(known[-1], sent_at=sent_at)
+        await linked.messenger.happen(*linked.messenger.messages[CHAT][5:])
+        async with working(linked):
+            await linked.until_shown(*texts[2:])
+        kinds = [one["content"]["msgtype"] for one in await linked.last(8)]
+        assert kinds == ["m.notice"] * 3 + ["m.text"] * 5
+
+
+async def relink(linked: Linked, chat_id: str) -> None:
+    """Link the room to a chat through the login of another teacher."""
+    async with linked.database.write() as tx:
+        heir = await chats.save_login(tx, NETWORK, "heir", "", "", "heir")
+        await chats.set_cursor(tx, heir, str(len(linked.messenger.batches)))
+        await chats.link(tx, chats.Chat(heir, chat_id, linked.room_id, relay=False))
+
+
+async def unlinked(linked: Linked, *, resumes: bool) -> None:
+    """Show three messages, and unlink the room."""
+    async with working(linked):
+        await linked.begun()
+        for text in ("раз", "два", "три"):
+            await linked.messenger.say(ASYA, text)
+        await linked.until_shown("раз", "два", "три")
+    async with linked.database.write() as tx:
+        await logins.unlink(tx, linked.room_id, resumes=resumes)
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+async def test_a_chat_linked_again_through_another_login_goes_on_where_it_ended(
+    plain_homeserver: Homeserver, database_url: str, *, resumes: bool
+) -> None:
+    async with linked_room(
+        plain_homeserver, database_url, people={**PEOPLE, "heir": "Завуч Сказочная"}, history=2
+    ) as linked:
+        await unlinked(linked, resumes=resumes)
+        texts = ["раз", "два", "три", "без связи 1", "без связи 2", "без связи 3"]
+        for text in texts:
+            linked.messenger.written(ASYA, text, "chat-by-another-number")
+        await relink(linked, "chat-by-another-number")
+        async with working(linked):
+            answer = linked.messenger.written(ASYA, "ответ", "chat-by-another-number", reply_to="1")
+            await linked.messenger.happen(answer)
+            # What stopped by itself goes on; what somebody ended begins with its end.
+            wanted = texts if resumes else [*texts[:3], *texts[-1:]]
+            await linked.until_shown(*wanted, "ответ")
+        shown = await linked.events("m.room.message")
+        related = shown[-1]["content"]["m.relates_to"]["m.in_reply_to"]["event_id"]
+        assert related == shown[0]["event_id"]
+        assert len(shown) == len(wanted) + 1
+
+
+async def test_another_chat_that_is_linked_to_a_room_takes_nothing_over(
+    plain_homeserver: Homeserver, database_url: str
+) -> None:
+    async with linked_room(
+        plain_homeserver, database_url, people={**PEOPLE, "heir": "Завуч Сказочная"}
+    ) as linked:
+        await unlinked(linked, resumes=True)
+        for text in ("раз", "другое", "совсем"):
+            linked.messenger.written(ASYA, text, "another-chat")
+        await relink(linked, "another-chat")
+        async with working(linked):
+            await linked.until_shown("раз", "два", "три", "раз", "другое", "совсем")
+
+
+async def test_what_is_fetched_of_a_chat_that_is_unlinked_meanwhile_is_not_shown(
+    plain_homeserver: Homeserver, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with linked_room(plain_homeserver, database_url, people=PEOPLE) as linked:
+        async with working(linked):
+            await linked.messenger.say(ASYA, "услышано")
+            await linked.until_shown("услышано")
+        told = messenger.Account.history
+
+        async def unlink_meanwhile(*args: Any, **named: Any) -> Any:
+            async with linked.database.write() as tx:
+                await logins.unlink(tx, linked.room_id)
+            return await told(*args, **named)
+
+        monkeypatch.setattr(messenger.Account, "history", unlink_meanwhile)
+        linked.messenger.written(ASYA, "после конца")
+        await linked.messenger.happen(gaps=[CHAT])
+        async with working(linked):
+            assert await linked.settled() == ["услышано"]
+
+
 async def test_who_logged_in_is_heard_as_themselves_while_a_member(
     plain_homeserver: Homeserver, database_url: str
 ) -> None:
@@ -89,6 +206,15 @@ async def test_who_logged_in_is_heard_as_themselves_while_a_member(
             # None of it goes back, by the mark.
             kept = [e for e in events if e["content"]]
             assert all(e["content"][puppets.MARK] == "invented" for e in kept)
+            # Nor is it another's who passes the message on, here or elsewhere.
+            said = next(e for e in await linked.events("m.room.message") if e["content"])
+            said["room_id"] = linked.room_id
+            sealer = linked.database.sealer
+            assert not puppets.is_copied(sealer, said)
+            await linked.reader.say(linked.room_id, **said["content"])
+            copy = {**(await linked.last())[0], "room_id": linked.room_id}
+            assert copy["content"][puppets.MARK] == "invented"
+            assert puppets.is_copied(sealer, copy)
             await linked.reader.call("POST", f"rooms/{linked.room_id}/leave")
             await linked.messenger.say("owner", "меня нет, но я говорю")
             await linked.idle()
@@ -109,6 +235,20 @@ async def test_a_message_from_here_that_was_changed_there_is_shown_as_corrected(
             assert await linked.settled() == ["отсюда"]
             await linked.messenger.edit(message, "Читатель: отсюда")
             assert await linked.settled() == ["отсюда"]
+            # Changed here twice; the news of the first change comes after the second one was made.
+            texts = [f"Читатель: отсюда {n}" for n in range(3)]
+            async with linked.database.write() as tx:
+                [one] = await chats.by_event(tx, event_id)
+                digest = " ".join(chats.digest_of(tx, text) for text in (texts[2], texts[1]))
+                await chats.set_shown(tx, linked.login_id, one, digest=digest)
+            for text in texts[1:]:
+                await linked.messenger.edit(message, text)
+                assert await linked.settled() == ["отсюда"]
+            async with linked.database.write() as tx:
+                # What was noted since it was read stays.
+                await chats.set_shown(tx, linked.login_id, one, digest="read earlier", late=True)
+                [noted] = await chats.by_event(tx, event_id)
+                assert noted.digest == chats.digest_of(tx, texts[2])
             await linked.messenger.edit(message, "Читатель: туда")
             assert await linked.settled() == ["отсюда", "Исправлено в Сферуме: Читатель: туда"]
             [event] = await linked.last()

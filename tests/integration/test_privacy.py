@@ -23,6 +23,7 @@ from sferum_bridge.school.corrections import Field
 from sferum_bridge.school.people import LinkState, ParentLink
 from sferum_bridge.store import (
     accounts,
+    announcements,
     audit,
     cases,
     chats,
@@ -42,6 +43,7 @@ from sferum_bridge.store import (
     rooms,
     schools,
     tables,
+    tickets,
     tombstones,
 )
 from sferum_bridge.store.privacy import Hold
@@ -124,6 +126,12 @@ async def a_life(tx: Tx) -> tuple[str, str, str]:
     await dialogues.open_dialogue(tx, MXID, {"topic": "confirm", "invite": "x"})
     await dialogues.add_offer(tx, "$event", "✅", FATHER, f"одобрить {child} {father}")
     await dialogues.note_attempt(tx, MXID, "code")
+    one = await announcements.draft(tx, school_id, child, None, "Уника поёт", event_id="$a")
+    theirs = await announcements.draft(tx, school_id, father, None, "сбор", event_id="$b")
+    await announcements.read_by(tx, [(each.id, "!room", MXID) for each in (one, theirs)])
+    reported = {"said": [], "shown": {"sender": MXID, "name": "Уника", "text": "Уника спешит"}}
+    await tickets.open_(tx, school_id, tickets.Kind.REPORT, father, reported, about=child)
+    await tickets.open_(tx, school_id, tickets.Kind.REQUEST, father, {"said": [], "who": MXID})
     await openings.begin(tx, school_id, MXID, ["staff/s"], "complaint No. 17", tx.now + DAY)
     await queues.put(tx, queues.OUTBOX, f"name/{MXID}", "name", {"mxid": MXID, "name": "Уника"})
     await queues.put(tx, queues.INBOX, "bot/!direct:school.example", "$said", {"body": "Уника"})

@@ -177,9 +177,23 @@ async def test_a_key_in_a_linked_room_is_not_carried(linking: Linking) -> None:
     await linking.teacher.client.say(linking.room, f"вот remixdsid={key}")
     await linking.teacher.hears("его могли увидеть участники чата")
     assert await is_hidden(linking.teacher, linking.room, key)
+    picture = {"msgtype": "m.image", "filename": "снимок.png", "url": "mxc://school.example/none"}
+    await linking.teacher.client.say(linking.room, f"вот {key}", **picture)
+    html = f"<p>{key[:20]}<b>{key[20:]}</b></p>"
+    formatted = {"format": "org.matrix.custom.html", "formatted_body": html}
+    await linking.teacher.client.say(linking.room, "вот", **formatted)
     await linking.teacher.client.say(linking.room, "ой")
     await linking.arrives_there("ой")
-    assert key not in str(await linking.in_sferum())
+
+    async def hidden() -> bool:
+        _, answer = await linking.teacher.client.call(
+            "GET", f"rooms/{linking.room}/messages", dir="b", limit="200"
+        )
+        return key[20:] not in str(answer) and "снимок.png" not in str(answer)
+
+    await until(hidden)
+    assert key[20:] not in str(await linking.in_sferum())
+    assert "снимок" not in str(await linking.in_sferum())
     linking.keys.append(key)
 
 

@@ -76,11 +76,11 @@ async def test_a_chat_that_is_handed_over_keeps_what_is_known_of_it(database: Da
 
 async def test_a_room_is_at_rest_when_nothing_is_under_way(database: Database) -> None:
     async with database.write() as tx:
-        assert await logins.is_at_rest(tx, ROOM)
+        assert await logins.are_at_rest(tx, [ROOM])
         await queues.put(tx, queues.OUTBOX, ROOM, "one", {})
         await queues.put(tx, queues.INBOX, f"relay/{ROOM}", "$two", {})
         for queue, lane in ((queues.OUTBOX, ROOM), (queues.INBOX, f"relay/{ROOM}")):
-            assert not await logins.is_at_rest(tx, ROOM)
+            assert not await logins.are_at_rest(tx, [ROOM])
             [item] = await queues.waiting(tx, queue, lane, 1)
             await queues.done(tx, queue, item.id)
-        assert await logins.is_at_rest(tx, ROOM)
+        assert await logins.are_at_rest(tx, [ROOM])

@@ -83,7 +83,8 @@ async def test_checks_defaults_and_partial_indexes_are_the_same_too(database: Da
 
 
 async def test_up_down_up(database: Database) -> None:
-    assert await migrate.current(database) == "0006"
+    # What tells a start that nothing is to be moved, without asking Alembic, knows the newest.
+    assert await migrate.current(database) == migrate.HEAD == "0008"
     await migrate.check(database)
     await migrate.downgrade(database)
     assert await tables_of(database) <= {"alembic_version"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.store import accounts, chats, reactions, rooms, sending
 from sferum_bridge.store.chats import Mapped
 from sferum_bridge.store.reactions import Key, Reaction
+from sferum_bridge.store.sending import Tried
 from tests.support import databases
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ async def test_a_part_that_is_sent_anew_has_another_id(database: Database) -> No
     login_id = await login(database)
     async with database.write() as tx:
         first = await chats.about_to_send(tx, login_id, CHAT, "$a", 0)
-        assert await sending.tried(tx, "$a") == [(0, first, tx.now)]
+        assert await sending.tried(tx, "$a") == [Tried(0, first, tx.now, login_id, "1", "")]
         assert await chats.about_to_send(tx, login_id, CHAT, "$a", 0, "$again") == first
         await sending.renew(tx, "$a", 0)
         second = await chats.about_to_send(tx, login_id, CHAT, "$a", 0, "$again")

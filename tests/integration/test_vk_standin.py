@@ -20,6 +20,7 @@ from sferum_bridge.network.vk import VkNetwork, VkSettings
 from tests.support.vk_school import VERSIONS, Ear
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from tests.support.standin import StandIn
@@ -96,6 +97,27 @@ async def test_the_same_random_id_is_sent_once(vk_school: VkSchool) -> None:
     assert first == again
     written = await vk_school.control.messages(vk_school.chat.chat)
     assert [message["text"] for message in written if message["text"]] == ["раз", "два"]
+
+
+async def test_a_change_whose_answer_was_lost_is_made_again_without_harm(
+    vk_school: VkSchool,
+) -> None:
+    connector, chat_id = vk_school.connector, vk_school.chat_id
+    sent = await connector.send(chat_id, Draft("раз"), random_id=11)
+    changes: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+        ("messages.edit", lambda: connector.edit(chat_id, sent.message_id, Draft("два"))),
+        ("messages.sendReaction", lambda: connector.react(chat_id, sent.message_id, "👍")),
+        ("messages.deleteReaction", lambda: connector.react(chat_id, sent.message_id, "")),
+        ("messages.delete", lambda: connector.delete(chat_id, [sent.message_id])),
+    ]
+    for method, change in changes:
+        await vk_school.control.fault(method, "cut_after")
+        with pytest.raises(Unavailable):
+            await change()
+        for _ in range(2):
+            await change()
+    own = [m for m in await vk_school.control.messages(vk_school.chat.chat) if m["text"]]
+    assert [(m["text"], m["deleted"]) for m in own] == [("два", True)]
 
 
 @every_version

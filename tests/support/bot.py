@@ -18,7 +18,16 @@ from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
 from sferum_bridge.bot.texts import Texts
 from sferum_bridge.school import kinship
-from sferum_bridge.store import accounts, dialogues, kin, queues, schools, tables
+from sferum_bridge.store import (
+    accounts,
+    announcements,
+    dialogues,
+    kin,
+    news,
+    queues,
+    schools,
+    tables,
+)
 from sferum_bridge.store.database import Database, _Sqlite, open_database
 from sferum_bridge.store.sealing import Sealer
 from tests.support.sferum import Sferum
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.school.people import ParentLink
     from sferum_bridge.store.database import Tx
+    from sferum_bridge.store.queues import Item
 
 BOT = "@helper:school.example"
 PUPIL = "@asya:school.example"
@@ -92,8 +102,12 @@ class World:
     verified: dict[str, list[tuple[str, str]]]
     ids: dict[str, str] = field(default_factory=dict)
     sferum: Sferum = field(default_factory=Sferum)
+    events: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """Room and event id → what the bot sees when it looks at an event."""
     renamed: dict[str, str] = field(default_factory=dict)
     """Matrix id → the name the bot had the account be shown by."""
+    relayed: list[dict[str, Any]] = field(default_factory=list)
+    """What the bot asks the relay for."""
     now: int = 1_790_000_000_000
     counter: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -159,6 +173,12 @@ class World:
             for item in sorted(items, key=lambda item: item.id):
                 row, event_id = item.content, f"$said-{next(self.counter)}"
                 await queues.done(tx, queues.OUTBOX, item.id)
+                if "post" in row:
+                    said.append(await self._posted(tx, item, event_id))
+                    continue
+                if "relay" in row:
+                    self.relayed.append(row)
+                    continue
                 if "name" in row:
                     self.renamed[row["mxid"]] = row["name"]
                     continue
@@ -171,6 +191,15 @@ class World:
                     Said(item.name, row["to"], row["room"], row["content"], event_id, shown, file)
                 )
         return said
+
+    async def _posted(self, tx: Tx, item: Item, event_id: str) -> Said:
+        """Take an announcement's post, edit or end as the homeserver would."""
+        row = item.content
+        one, room_id = row["post"], item.lane
+        is_new = "revises" not in row and "withdraws" not in row
+        if is_new and await announcements.posted(tx, one, room_id, event_id, tx.now):
+            await news.put(tx, announcements.DELIVERED, {"announcement": one})
+        return Said(item.name, "", item.lane, row.get("content", {}), event_id)
 
     async def links(self, who: str = PUPIL) -> list[ParentLink]:
         """Return a child's live links."""
@@ -234,7 +263,7 @@ class _Home:
 
     def _database(self, clock: Callable[[], int]) -> Database:
         backend = _Sqlite(self._opened._backend._engine)  # type: ignore[attr-defined]
-        return Database(self._opened.engine, backend, Sealer(_KEY), clock)
+        return Database(lambda: self._opened.engine, "sqlite", backend, Sealer(_KEY), clock)
 
 
 @asynccontextmanager
@@ -254,6 +283,9 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
     async def contacts_of(mxid: str) -> list[tuple[str, str]]:
         return verified.get(mxid, [])
 
+    async def look(room_id: str, event_id: str) -> Mapping[str, Any] | None:
+        return world.events.get((room_id, event_id)) if world else None
+
     def clock() -> int:
         return world.now if world else World.now
 
@@ -268,7 +300,8 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
             name_of,
             contacts_of,
             hide=sferum.hide,
-            messenger=sferum.messenger(db),
+            messenger=sferum.messenger(db, personal=bool(settings.get("personal_chats"))),
+            look=look,
         )
         world = World(db, bot, texts, names, joined, verified, ids, sferum)
         yield world

@@ -19,6 +19,7 @@ from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.matrix.lanes import Lanes
 from sferum_bridge.matrix.registration import double_puppet, own
+from sferum_bridge.network.space import Space
 from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.inward.queueing import Manner
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
@@ -109,11 +110,21 @@ class Linked:
         try:
             await until(so)
         except TimeoutError:
-            assert (await self.shown())[-len(bodies) :] == list(bodies)
+            shown = await self.shown()
+            assert shown[-len(bodies) :] == list(bodies), f"{shown} and not {bodies}"
 
     async def last(self, count: int = 1) -> list[dict[str, Any]]:
         """Return the last events of the room's messages."""
         return (await self.events("m.room.message", "m.sticker"))[-count:]
+
+    async def begun(self) -> None:
+        """Wait until the end of the chat is taken in: what is written then is new."""
+
+        async def so() -> bool:
+            async with self.database.read() as tx:
+                return not await chats.not_started(tx, self.login_id)
+
+        await until(so)
 
     async def idle(self) -> None:
         """Wait until everything that was heard is stored and nothing waits in the outbox."""
@@ -136,7 +147,11 @@ class Linked:
 async def working(linked: Linked) -> AsyncIterator[None]:
     """Have the way in work; what is under way at the end is cut off."""
     lanes = Lanes(
-        linked.database, queues.OUTBOX, linked.inward.handle, foresee=linked.inward.foresee
+        linked.database,
+        queues.OUTBOX,
+        linked.inward.handle,
+        foresee=linked.inward.foresee,
+        give_up=linked.inward.give_up,
     )
     tasks = [asyncio.create_task(linked.inward.run()), asyncio.create_task(lanes.run())]
     try:
@@ -159,7 +174,9 @@ async def linked_room(
     owner_logs_in: bool = False,
     policy: Policy | None = None,
     history: int = 20,
+    everybody: bool = False,
     before: Sequence[tuple[str, str]] = (),
+    space: Space | None = None,
 ) -> AsyncIterator[Linked]:
     """Link a chat of a messenger to a fresh room, with a database at `url`.
 
@@ -203,7 +220,9 @@ async def linked_room(
             homeserver,
             ghosts,
             Connections(database, {NETWORK: messenger}),
-            InwardSettings(manner, policy or Policy(), history),
+            InwardSettings(
+                manner, policy or Policy(), history, space or Space(), everybody=everybody
+            ),
             login_lost,
         )
         yield Linked(messenger, database, homeserver, room_id, reader, login_id, inward, lost)

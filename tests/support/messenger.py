@@ -16,6 +16,7 @@ from sferum_bridge.network.base import (
     Abilities,
     Batch,
     Contact,
+    Member,
     Refused,
     RemoteChat,
     RemoteDeletion,
@@ -23,6 +24,7 @@ from sferum_bridge.network.base import (
     RemoteMessage,
     RemoteReactions,
     Session,
+    TooFast,
     Unavailable,
 )
 from sferum_bridge.network.content import Content
@@ -48,6 +50,8 @@ class Bytes:
     """What is claimed; the truth if it is not said."""
     fails: int = 0
     gone: bool = False
+    too_fast: float = 0.0
+    """For how long to wait is asked every time, if at all (seconds)."""
     breaks_off: int = 0
     """How often it ends in the middle."""
     held: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,6 +91,7 @@ class Messenger:
         self.messages: dict[str, list[RemoteMessage]] = {}
         self.batches: list[Batch] = []
         self.pinned: dict[str, str] = {}
+        self.members: dict[str, list[str]] = {}
         self._news = asyncio.Condition()
 
     # --- what people do there ---------------------------------------------------------------
@@ -152,6 +157,20 @@ class Messenger:
         """Open a login."""
         return Account(self, secret)
 
+    @asynccontextmanager
+    async def download(self, file: File) -> AsyncIterator[Open]:
+        """Open a file."""
+        found = self.files.get(file.url)
+        if found is None or found.gone:
+            raise Refused("there is no such file")
+        found.opened += 1
+        if found.too_fast:
+            raise TooFast("not so fast", found.too_fast)
+        if found.fails > 0:
+            found.fails -= 1
+            raise Unavailable("not now")
+        yield Open(found)
+
     async def close(self) -> None:
         """Nothing is open."""
 
@@ -190,24 +209,17 @@ class Account:
         pinned = self._messenger.pinned.get(chat_id, "")
         return RemoteChat(chat_id, chat_id, is_group=True, pinned=pinned)
 
+    async def members(self, chat_id: str) -> Sequence[Member]:
+        """List who is in a chat: everybody, but where that was said otherwise."""
+        ids = self._messenger.members.get(chat_id, list(self._messenger.names))
+        return [Member(contact) for contact in await self.contacts(ids)]
+
     async def history(self, chat_id: str, *, after: str, limit: int) -> Sequence[RemoteMessage]:
         """Read what was written."""
         known = self._messenger.messages.get(chat_id, [])
         if not after:
             return known[-limit:] if limit else []
         return [m for m in known if int(m.message_id) > int(after)][:limit]
-
-    @asynccontextmanager
-    async def download(self, file: File) -> AsyncIterator[Open]:
-        """Open a file."""
-        found = self._messenger.files.get(file.url)
-        if found is None or found.gone:
-            raise Refused("there is no such file")
-        found.opened += 1
-        if found.fails > 0:
-            found.fails -= 1
-            raise Unavailable("not now")
-        yield Open(found)
 
     def listen(self, cursor: str) -> AsyncIterator[Batch]:
         """Hear what happens."""

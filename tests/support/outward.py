@@ -16,12 +16,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import insert, select
 
+from sferum_bridge.bot import keys
 from sferum_bridge.bot.texts import Texts
 from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.ghosts import Ghosts
-from sferum_bridge.network.base import Abilities, Sent
+from sferum_bridge.network.base import Abilities, Sent, Unavailable
 from sferum_bridge.network.content import Content
 from sferum_bridge.relay.connections import Connections
+from sferum_bridge.relay.outward.patience import Patience
 from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.relay.outward.way import Outward, OutwardSettings
 from sferum_bridge.school.attachments import Policy
@@ -34,12 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
-    from sferum_bridge.network.base import Connector, NetworkError
+    from sferum_bridge.network.base import Connector, NetworkError, RemoteChat
     from sferum_bridge.network.content import Draft, FileKind
     from sferum_bridge.store.database import Database
 
 ROOM = "!room"
 OWNER, PUPIL, TEACHER = "@owner:school.example", "@pupil:school.example", "@t:school.example"
+PATIENCE = Patience(100, 600.0)
 _HOUR = 3600
 
 
@@ -60,13 +63,18 @@ class Talking(Messenger):
         """What the next requests that change something fail with, without an effect."""
         self.deaf: list[NetworkError] = []
         """What the next sends fail with though they had their effect."""
-        self.takes_photos = True
+        self.poison: dict[str, NetworkError] = {}
+        """What a send or an edit with a certain text fails with, however often it is made."""
+        self.is_away = False
+        """Whether nothing is answered at all."""
         self.abilities = Abilities(60, 86_400, 86_400, 100_000, frozenset(("👍", "❤")))
+        self.sends = self.looked = 0
+        """How many sends were asked for, and how often a chat was looked up."""
         self._random: dict[int, tuple[float, str]] = {}
 
     async def connect(self, secret: str) -> Connector:
         """Open a login."""
-        return cast("Connector", _Talker(self, secret))
+        return cast("Connector", Talker(self, secret))
 
     def texts(self) -> list[str]:
         """Return what the chat shows by now."""
@@ -86,7 +94,7 @@ class Talking(Messenger):
         return message.message_id
 
 
-class _Talker(Account):
+class Talker(Account):
     """One account that talks."""
 
     _messenger: Talking
@@ -95,19 +103,30 @@ class _Talker(Account):
         super().__init__(messenger, account_id)
         self.abilities = messenger.abilities
 
-    def _fail(self) -> None:
+    def _fail(self, text: str = "") -> None:
+        if self._messenger.is_away:
+            raise Unavailable("away")
+        if text in self._messenger.poison:
+            raise self._messenger.poison[text]
         if self._messenger.errors:
             raise self._messenger.errors.pop(0)
 
+    async def chat(self, chat_id: str) -> RemoteChat:
+        if self._messenger.is_away:
+            raise Unavailable("away")
+        self._messenger.looked += 1
+        return await super().chat(chat_id)
+
     async def send(self, chat_id: str, draft: Draft, *, random_id: int, reply_to: str = "") -> Sent:
-        self._fail()
+        self._messenger.sends += 1
+        self._fail(draft.text)
         message_id = self._messenger.take(self.account_id, draft, random_id, reply_to)
         if self._messenger.deaf:
             raise self._messenger.deaf.pop(0)
         return Sent(chat_id, message_id)
 
     async def edit(self, chat_id: str, message_id: str, draft: Draft) -> None:
-        self._fail()
+        self._fail(draft.text)
         known = self._messenger.messages[chat_id]
         number = int(message_id) - 1
         known[number] = replace(known[number], content=Content(draft.text, draft.spans))
@@ -152,6 +171,8 @@ class Answering:
     before: dict[str, list[str]] = field(default_factory=dict)
     redacted: list[tuple[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    is_away: bool = False
+    """Whether it does not even say who asks."""
 
     def application(self) -> web.Application:
         """Return it as a web application."""
@@ -162,6 +183,11 @@ class Answering:
                 web.get(client + "/event/{event}", self._event),
                 web.get(client + "/context/{event}", self._context),
                 web.put(client + "/redact/{event}/{txn}", self._redact),
+                web.get(
+                    "/_matrix/client/v1/rooms/{room}/relations/{event}/m.annotation",
+                    self._reactions,
+                ),
+                web.get("/_matrix/client/v3/account/whoami", self._whoami),
                 web.get("/_matrix/client/v1/media/download/{server}/{media}", self._file),
             ]
         )
@@ -175,9 +201,23 @@ class Answering:
         before = self.before.get(request.match_info["event"], [])
         return web.json_response({"events_before": [{"event_id": one} for one in before]})
 
+    async def _reactions(self, request: web.Request) -> web.Response:
+        gone = {event_id for event_id, _ in self.redacted}
+        chunk = [
+            event
+            for event in self.events.values()
+            if event["event_id"] not in gone
+            and event["type"] == "m.reaction"
+            and request.match_info["event"] in str(event["content"].get("m.relates_to"))
+        ]
+        return web.json_response({"chunk": chunk})
+
     async def _redact(self, request: web.Request) -> web.Response:
         self.redacted.append((request.match_info["event"], request.query["user_id"]))
         return web.json_response({"event_id": "$redaction"})
+
+    async def _whoami(self, _request: web.Request) -> web.Response:
+        return web.json_response({}, status=502 if self.is_away else 200)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.match_info["media"])
@@ -260,17 +300,30 @@ class Way:
 
 @asynccontextmanager
 async def linked(
-    folder: Path, *, relay: bool = True, shown: Shown = Shown.TROUBLE, policy: Policy | None = None
+    folder: Path,
+    *,
+    relay: bool = True,
+    shown: Shown = Shown.TROUBLE,
+    policy: Policy | None = None,
+    patience: Patience = PATIENCE,
+    url: str = "",
+    beside: Way | None = None,
 ) -> AsyncIterator[Way]:
-    """Link a chat of a messenger to a room; the login is `OWNER`'s."""
-    messenger, answering = Talking(), Answering()
+    """Link a chat of a messenger to a room; the login is `OWNER`'s.
+
+    The database is a fresh file, or an empty one at `url`. `beside` is the first of two bridges
+    that share one database and one messenger.
+    """
+    messenger = beside.messenger if beside else Talking()
+    answering = beside.homeserver if beside else Answering()
     db = open_database(
-        f"sqlite:///{folder}/a.db",
+        url or f"sqlite:///{folder}/a.db",
         Sealer(b"an invented key of 32 bytes, hah"),
         clock=lambda: int(messenger.clock * 1000),
     )
-    async with db.engine.begin() as connection:
-        await connection.run_sync(tables.metadata.create_all)
+    if not beside:
+        async with db.engine.begin() as connection:
+            await connection.run_sync(tables.metadata.create_all)
     server = TestServer(answering.application())
     await server.start_server()
     async with aiohttp.ClientSession() as session:
@@ -288,12 +341,20 @@ async def linked(
             homeserver,
             Ghosts(db, homeserver, "sferum_"),
             connections,
-            OutwardSettings(policy or Policy(), "!", shown),
+            OutwardSettings(
+                policy or Policy(),
+                "!",
+                shown,
+                patience,
+                is_private=lambda content: bool(keys.find_in(content)),
+            ),
             lambda key, language, **values: texts.text(language or "ru", key, **values).content(),
         )
-        async with db.write() as tx:
-            login_id = await chats.save_login(tx, NETWORK, "owner", "Учитель", OWNER, "owner")
-            await chats.link(tx, chats.Chat(login_id, CHAT, ROOM, relay=relay))
+        login_id = beside.login_id if beside else ""
+        if not beside:
+            async with db.write() as tx:
+                login_id = await chats.save_login(tx, NETWORK, "owner", "Учитель", OWNER, "owner")
+                await chats.link(tx, chats.Chat(login_id, CHAT, ROOM, relay=relay))
         yield Way(db, messenger, answering, outward, login_id)
     await server.close()
     await db.close()

@@ -42,6 +42,8 @@ class Account:
     chats: dict[str, list[str]] = field(default_factory=dict)
     said: dict[str, list[tuple[str, str, int]]] = field(default_factory=dict)
     """Title → messages: id, sender, time."""
+    friends: dict[str, str] = field(default_factory=dict)
+    """With whom it has personal chats: account → name."""
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Sferum:
         self.accounts.append(account)
         return account
 
-    def messenger(self, db: Database) -> Messenger:
+    def messenger(self, db: Database, *, personal: bool = False) -> Messenger:
         """Return what the bot asks it by."""
 
         async def connector(login: Login) -> Connector:
@@ -70,7 +72,9 @@ class Sferum:
                 secret = await chats.login_secret(tx, login.id)
             return cast("Connector", _Connector(self, self._open(secret)))
 
-        return Messenger(db, cast("Network", self), connector, self._drop, patience=5)
+        return Messenger(
+            db, cast("Network", self), connector, self._drop, personal=personal, patience=5
+        )
 
     async def hide(self, room_id: str, event_id: str, sender: str) -> bool:
         """Take a message away."""
@@ -102,7 +106,10 @@ class _Connector:
 
     async def chats(self) -> Sequence[RemoteChat]:
         """List the account's chats."""
-        return [self._chat(title) for title in self.account.chats]
+        friends = self.account.friends.items()
+        return [self._chat(title) for title in self.account.chats] + [
+            RemoteChat(id_, name, is_group=False, partner_id=id_) for id_, name in friends
+        ]
 
     async def chat(self, chat_id: str) -> RemoteChat:
         """Return one chat."""
@@ -131,4 +138,8 @@ class _Connector:
 def absent(db: Database) -> dict[str, Any]:
     """Return what a bot is given where no test is about Sferum."""
     sferum = Sferum()
-    return {"hide": sferum.hide, "messenger": sferum.messenger(db)}
+    return {"hide": sferum.hide, "messenger": sferum.messenger(db), "look": nothing_there}
+
+
+async def nothing_there(_room_id: str, _event_id: str) -> None:
+    """See no event."""

@@ -94,6 +94,8 @@ class StandIn:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                # A Ctrl-C in the terminal is for the tests alone.
+                start_new_session=True,
             )
         if self._process.stdout is None:
             raise RuntimeError("no pipe")

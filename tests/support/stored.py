@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LABELS = {
     "mails": "mail",
     "cases": "case",
+    "announcements": "announcement",
+    "tickets": "ticket",
     "logins": "login",
     "dialogues": "dialogue",
     "inbox": queues.INBOX_BELL,

@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.test_utils import TestServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 COOKIE = "vk1.a.cookie-of-nobody"
 USER_ID = 700001
@@ -69,6 +69,8 @@ class ScriptedVk:
         self.url = ""
         self.tokens: deque[Any] = deque([profiles("token-1")])
         self.methods: dict[str, deque[Any]] = defaultdict(deque)
+        self.answers: dict[str, Callable[[dict[str, str]], Any]] = {}
+        """Methods whose replies depend on what is asked."""
         self.polls: deque[Any] = deque()
         self.uploads: deque[Any] = deque()
         self.uploaded: list[Uploaded] = []
@@ -112,7 +114,10 @@ class ScriptedVk:
 
     async def _method(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        self.calls.append((method, {k: str(v) for k, v in (await request.post()).items()}))
+        form = {k: str(v) for k, v in (await request.post()).items()}
+        self.calls.append((method, form))
+        if method in self.answers:
+            return await self._answer(request, deque([self.answers[method](form)]))
         return await self._answer(request, self.methods[method])
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:

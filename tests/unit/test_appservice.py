@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import insert
 
-from sferum_bridge.bot import commands
+from sferum_bridge.bot import commands, events
 from sferum_bridge.matrix.appservice import Appservice
 from sferum_bridge.matrix.door import Door
 from sferum_bridge.relay import puppets
@@ -55,7 +55,9 @@ def appservice(db: Database, **more: Any) -> Appservice:
         bot_mxid=BOT,
         ghost_prefix="sferum_",
         own_mark=puppets.MARK,
-        is_command=lambda body: commands.parse(body, prefix="!", direct=False) is not None,
+        is_for_the_bot=lambda content: (
+            commands.parse(events.written(content), prefix="!", direct=False) is not None
+        ),
     )
     return Appservice(db, "hs-secret", door, **more)
 
@@ -208,7 +210,7 @@ async def test_what_is_of_the_moment_is_handed_on_and_never_stored(
     key: str,
 ) -> None:
     heard: list[Any] = []
-    door = Door(bot_mxid=BOT, ghost_prefix="sferum_", own_mark="x", is_command=lambda _: False)
+    door = Door(bot_mxid=BOT, ghost_prefix="sferum_", own_mark="x", is_for_the_bot=lambda _: False)
     application = web.Application()
     application.add_routes(Appservice(db, "hs-secret", door, heard.extend).routes())
     client = await aiohttp_client(application)

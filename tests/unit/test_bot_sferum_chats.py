@@ -9,7 +9,7 @@ import pytest_asyncio
 from sqlalchemy import insert, select
 
 from sferum_bridge.network.base import Refused, Unavailable
-from sferum_bridge.store import chats, rooms, tables
+from sferum_bridge.store import chats, personal, rooms, tables, voices
 from tests.support.bot import ADMIN, BROTHER, PUPIL, TEACHER, a_world, assign
 
 if TYPE_CHECKING:
@@ -372,3 +372,67 @@ async def test_teachers_of_one_class_hear_of_each_other(world: World) -> None:
         await assign(tx, world.ids, ADMIN, "leadership", class_id="class-5a")
     said = await link(world)
     assert len([one for one in said if one.to == ADMIN]) == 1
+
+
+# --- known by another number ----------------------------------------------------------------
+
+
+async def test_a_chat_that_another_login_linked_is_known_as_linked(world: World) -> None:
+    await link(world)
+    [chat] = await linked(world)
+    key = "vk1.a.key-of-a-colleague-0123456789"
+    world.sferum.add("Пётр Придуманный", key, **{"5А родители": ["Пётр Придуманный"]})
+    await log_in(world, ADMIN, key)
+    async with world.db.write() as tx:
+        [own] = [one for one in await chats.all_logins(tx) if one.mxid == ADMIN]
+        await voices.note(tx, chat.room_id, own.id, f"{own.account_id}/5А родители")
+    assert "Связан с чатом «5А · родители»" in (await listed(world, ADMIN)).body
+    [taken] = await world.write(ADMIN, "связать 1")
+    assert "уже связан" in taken.body
+    [state] = await world.write(ADMIN, "сферум")
+    assert world.text("sferum-heard") in state.body
+    [asks] = await world.write(ADMIN, "отвязать 1")
+    await world.tap(ADMIN, asks, "✅")
+    assert not await linked(world)
+    async with world.db.read() as tx:
+        assert not await voices.found(tx)
+
+
+# --- personal chats -------------------------------------------------------------------------
+
+
+async def test_personal_chats_are_the_owners_own_matter() -> None:
+    async with a_world(sferum=True, personal_chats=True) as world:
+        account = world.sferum.add("Ася Выдумкина", KEY, Соседи=["Ася Выдумкина"])
+        account.friends = {"77": "Ольга Выдумкина", account.id: "Ася Выдумкина"}
+        # A pupil, who may link nothing of the school.
+        await log_in(world, PUPIL, KEY)
+        answer = await listed(world, PUPIL)
+        assert "2 — Ольга Выдумкина, личный чат" in answer.body
+        # Notes to oneself are none.
+        assert "3 — " not in answer.body
+        [said] = await world.write(PUPIL, "связать 2")
+        assert said.body == world.text("personal-opening", title="Ольга Выдумкина")
+        [row] = world.relayed
+        async with world.db.write() as tx:
+            [login] = await chats.all_logins(tx)
+            assert (row["relay"], row["origin"]) == (personal.OPEN, [login.id, "77", ""])
+            key = personal.key(tx, PUPIL, login.id, "77")
+            await rooms.intend(tx, key, "", personal.KIND)
+            await rooms.created(tx, key, "!own:school.example")
+            chat = chats.Chat(login.id, "77", "!own:school.example", relay=False)
+            await personal.begin(tx, chat, key, is_new=False)
+        [said] = await world.write(PUPIL, "связать 2")
+        assert said.body == world.text("personal-taken", title="Ольга Выдумкина")
+        assert "личный чат. Есть и здесь" in (await listed(world, PUPIL)).body
+        [said] = await world.write(PUPIL, "отвязать 2")
+        assert said.body == world.text("personal-ended", title="Ольга Выдумкина")
+        [said] = await world.write(PUPIL, "отвязать 2")
+        assert said.body == world.text("personal-none", title="Ольга Выдумкина")
+        assert not await linked(world)
+        assert len(world.relayed) == 1
+
+
+async def test_without_the_setting_personal_chats_are_not_listed(world: World) -> None:
+    world.sferum.accounts[0].friends = {"77": "Ольга Выдумкина"}
+    assert "личный" not in (await listed(world)).body

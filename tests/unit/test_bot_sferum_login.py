@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -165,6 +165,45 @@ async def test_a_key_in_a_room_of_many(world: World) -> None:
     assert (answer.to, answer.room) == (TEACHER, "")
     assert "его могли увидеть участники" in answer.body
     assert not world.sferum.tried
+
+
+HALF = len(KEY) // 2
+HTML = "org.matrix.custom.html"
+PHOTO = {"msgtype": "m.image", "url": "mxc://s/m", "body": "кот.png"}
+HIDDEN_IN: list[tuple[str, dict[str, Any]]] = [
+    ("m.room.message", {**PHOTO, "filename": "кот.png", "body": f"вот {KEY}"}),
+    ("m.room.message", {**PHOTO, "body": f"{KEY}.png"}),
+    ("m.room.message", {"msgtype": "m.text", "body": "вот", "format": HTML,
+                        "formatted_body": f"<p>вот</p><code>{KEY}</code>"}),
+    ("m.room.message", {"msgtype": "m.text", "body": "вот", "format": HTML,
+                        "formatted_body": f"{KEY[:HALF]}<b>{KEY[HALF:]}</b>"}),
+    ("m.room.message", {"msgtype": "m.text", "body": "вот", "format": HTML,
+                        "formatted_body": "<td>remixdsid</td><td>an-invented-key-of-a-shape</td>"}),
+    ("m.room.message", {"msgtype": "m.notice", "body": KEY}),
+    ("m.room.message", {"msgtype": "m.location", "geo_uri": "geo:1,2", "body": KEY}),
+    ("m.room.message", {"msgtype": "m.text", "body": "* да", "m.new_content": {
+        "msgtype": "m.text", "body": "да", "format": HTML, "formatted_body": KEY}}),
+    ("m.sticker", {"url": "mxc://s/m", "body": KEY}),
+    ("m.poll.start", {"m.poll": {"question": {"m.text": [{"body": KEY}]}, "answers": []}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "content"), HIDDEN_IN)
+async def test_a_key_is_taken_away_wherever_in_an_event_it_stands(
+    world: World, kind: str, content: dict[str, Any]
+) -> None:
+    assert keys.find_in(content)
+    [answer] = await world.send(TEACHER, kind, content, room="!class:school.example")
+    assert [room for room, *_ in world.sferum.hidden] == ["!class:school.example"]
+    assert "его могли увидеть участники" in answer.body
+
+
+def test_what_holds_no_key_is_left_alone() -> None:
+    deep: Any = KEY[:8]
+    for _ in range(5_000):
+        deep = [deep]
+    for content in (PHOTO, {}, deep, {"body": 5, "x": None}, {"body": "<" * 60_000}):
+        assert keys.find_in(content) == ""
 
 
 async def test_an_outsider_gets_nowhere(world: World) -> None:

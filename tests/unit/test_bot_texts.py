@@ -22,13 +22,14 @@ from sferum_bridge.bot.texts import LANGUAGES, Text, TextMissingError, Texts, ha
 from sferum_bridge.school.access import Role
 from sferum_bridge.school.kinship import Answer
 from sferum_bridge.school.layout import Kind
+from sferum_bridge.store import tickets
 from sferum_bridge.store.mails import Cause
 
 TEXTS = Texts()
 WHEN = datetime(2026, 9, 14, 10, 32, tzinfo=UTC)
 SPECIAL: dict[str, Any] = {"until": WHEN, "minutes": 3, "action": Action.INVITE, "has_subject": 1}
 SPECIAL |= {"at": WHEN, "cause": Cause.FULL, "typed": 1, "creates": 1, "count": 3, "least": 10}
-SPECIAL |= {"heard": WHEN, "outside": 3, "here": 3}
+SPECIAL |= {"heard": WHEN, "outside": 3, "here": 3, "kind": tickets.Kind.REPORT}
 SPECIAL |= {"given": WHEN, "withdrawn": WHEN, "since": WHEN, "day": WHEN}
 
 

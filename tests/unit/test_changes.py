@@ -10,7 +10,7 @@ from sferum_bridge.network.base import Refused, Unavailable
 from sferum_bridge.network.content import Span, Style
 from sferum_bridge.relay.outward import courier
 from sferum_bridge.store import chats, reactions
-from sferum_bridge.store.reactions import Key
+from sferum_bridge.store.reactions import Key, Reaction
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, Way, linked, person
 
@@ -70,6 +70,16 @@ async def test_an_edit_changes_the_message(way: Way) -> None:
     assert way.messenger.texts() == ["опечатка"]
     assert way.messenger.messages[CHAT][0].content.spans == (Span(0, 8, Style.BOLD),)
     assert await way.told() == []
+
+
+async def test_news_of_an_earlier_edit_is_known_as_our_own(way: Way) -> None:
+    event_id = await way.say("раз")
+    texts = ["раз", "два", "три", "четыре", "пять", "шесть"]
+    for text in texts[1:]:
+        await edit(way, event_id, text)
+    [one] = await way.mapped(event_id)
+    async with way.db.write() as tx:
+        assert list(one.digests) == [chats.digest_of(tx, text) for text in texts[:1:-1]]
 
 
 async def test_the_edit_of_others_keeps_their_name_in_front(way: Way) -> None:
@@ -236,6 +246,21 @@ async def test_a_second_reaction_takes_the_place_of_the_first_here_too(way: Way)
     assert way.messenger.reactions == {"1": "❤"}
     await redact(way, second)
     assert way.messenger.reactions == {"1": ""}
+
+
+async def test_a_second_reaction_takes_the_place_of_the_first_though_a_kill_fell_between(
+    way: Way,
+) -> None:
+    event_id = await way.say("ура")
+    first = await react(way, event_id, "👍")
+    relation = {"rel_type": "m.annotation", "event_id": event_id, "key": "❤"}
+    second = await way.put({"m.relates_to": relation}, OWNER, "m.reaction")
+    async with way.db.write() as tx:
+        # What was noted of it before the kill.
+        one = Reaction("owner", "❤", second, OWNER, 0)
+        await reactions.save(tx, Key(way.login_id, CHAT, "1"), one)
+    await way.work()
+    assert way.homeserver.redacted == [(first, OWNER)]
 
 
 async def test_a_reaction_the_network_does_not_have_is_told_once(way: Way) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert
 
+from sferum_bridge.bot import events
 from sferum_bridge.matrix.appservice import take_in
 from sferum_bridge.matrix.door import Door
 from sferum_bridge.store import queues, rooms, tables
@@ -21,7 +22,7 @@ BOT, GHOST = "@bot:school.example", "@sferum_1:school.example"
 PUPIL, INVITED, STRANGER = "@p:school.example", "@i:school.example", "@s:school.example"
 ROOM = "!pupils"
 USERS = {"@t:school.example": 50}
-DOOR = Door(bot_mxid=BOT, ghost_prefix="sferum_", own_mark="mark", is_command=lambda _: False)
+DOOR = Door(bot_mxid=BOT, ghost_prefix="sferum_", own_mark="mark", is_for_the_bot=lambda _: False)
 
 
 @pytest.fixture
@@ -102,3 +103,48 @@ async def test_what_the_bridge_did_not_do_has_the_room_looked_at(db: Database, o
 )
 async def test_what_it_did_and_what_is_nobodys_business_has_not(db: Database, one: Any) -> None:
     assert not await stirs(db, one)
+
+
+PHOTO = {"msgtype": "m.image", "url": "mxc://s/m"}
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"msgtype": "m.text", "body": "!помощь"}, "!помощь"),
+        ({**PHOTO, "body": "!помощь", "filename": "a.png"}, "!помощь"),
+        # Its name, and no word of anybody.
+        ({**PHOTO, "body": "!помощь"}, ""),
+        ({**PHOTO, "body": "!помощь", "filename": "!помощь"}, ""),
+        ({"msgtype": "m.notice", "body": "!помощь"}, ""),
+        ({"msgtype": "m.text", "body": 5}, ""),
+        ({}, ""),
+    ],
+)
+async def test_a_command_is_one_below_a_file_too(
+    db: Database, content: dict[str, Any], text: str
+) -> None:
+    assert events.written(content) == text
+    door = Door(
+        bot_mxid=BOT,
+        ghost_prefix="sferum_",
+        own_mark="mark",
+        is_for_the_bot=lambda content: events.written(content).startswith("!"),
+    )
+    one = {**event("m.room.message", PUPIL, content)}
+    async with db.read() as tx:
+        assert await door.lanes(tx, [one]) == [f"bot/{ROOM}" if text else ""]
+
+
+def test_a_mark_that_was_copied_hides_nothing() -> None:
+    marked = event("m.room.message", PUPIL, {"msgtype": "m.text", "body": "x", "mark": "sferum"})
+    assert not DOOR.concerns_us(marked)
+    door = Door(
+        bot_mxid=BOT,
+        ghost_prefix="sferum_",
+        own_mark="mark",
+        is_copied=lambda one: one is marked,
+        is_for_the_bot=lambda _: False,
+    )
+    assert door.concerns_us(marked)
+    assert not door.concerns_us({**marked, "sender": BOT})

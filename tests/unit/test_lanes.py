@@ -14,7 +14,7 @@ from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     from sferum_bridge.store.queues import Item
@@ -42,9 +42,13 @@ async def put(db: Database, *names: str) -> None:
 
 
 async def run_until(
-    db: Database, handle: Callable[[Item], Awaitable[None]], done: asyncio.Event
+    db: Database,
+    handle: Callable[[Item], Awaitable[None]],
+    done: asyncio.Event,
+    lanes: Lanes | None = None,
 ) -> None:
-    task = asyncio.create_task(Lanes(db, queues.INBOX, handle, most_tries=3, poll=0.05).run())
+    lanes = lanes or Lanes(db, queues.INBOX, handle, most_tries=3, poll=0.05)
+    task = asyncio.create_task(lanes.run())
     try:
         async with asyncio.timeout(10):
             await done.wait()
@@ -150,3 +154,66 @@ async def test_what_fails_every_time_is_kept_and_passed_by(
         rows = await tx.all(tables.inbox.select().order_by(tables.inbox.c.id))
     assert rows[0].sealed is not None
     assert rows[1].sealed is None
+
+
+SECRET = "контрольная в пятницу"
+
+
+async def test_a_failure_is_logged_without_a_word_of_the_row(
+    db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lanes_module, "_FIRST_WAIT", 0.01)
+    worker, told = Worker(db, 1), []
+    name = "a1.@vova:school.example"
+
+    async def handle(item: Item) -> None:
+        if item.name == name:
+            raise KeyError(f"{SECRET} {item}")
+        await worker(item)
+
+    async def give_up(item: Item) -> None:
+        told.append(item.name)
+        raise ValueError(SECRET)
+
+    await put(db, name, "a2")
+    lanes = Lanes(db, queues.INBOX, handle, give_up=give_up, most_tries=2, poll=0.05)
+    await run_until(db, handle, worker.done, lanes)
+    assert worker.seen == ["a2"]
+    assert told == [name]
+    assert "KeyError at test_lanes.py:" in caplog.text
+    assert "nobody was told" in caplog.text
+    assert not any(word in caplog.text for word in (SECRET, "vova"))
+
+
+async def test_a_row_of_another_key_stands_in_its_lane_and_ends_no_other(
+    db: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever starts the bridge with a wrong key must find all there with the right one."""
+    foreign = open_database(
+        f"sqlite:///{tmp_path}/lanes.db", Sealer(b"some other key of 32 bytes, too!!")
+    )
+    await put(foreign, "a1")
+    await foreign.close()
+    worker = Worker(db, 1)
+    await put(db, "a2", "b1")
+    await run_until(db, worker, worker.done)
+    assert worker.seen == ["b1"]
+    assert "a lane of inbox stands still: SealBrokenError" in caplog.text
+    async with db.read() as tx:
+        assert await queues.lanes(tx, queues.INBOX) == ["a"]
+
+
+async def test_a_row_that_cannot_be_foreseen_is_handled_in_its_turn(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(db, 2)
+
+    def foresee(items: Sequence[Item]) -> None:
+        raise TypeError(f"{SECRET} {items}")
+
+    await put(db, "a1", "b1")
+    lanes = Lanes(db, queues.INBOX, worker, foresee=foresee, poll=0.05)
+    await run_until(db, worker, worker.done, lanes)
+    assert sorted(worker.seen) == ["a1", "b1"]
+    assert "cannot be foreseen" in caplog.text
+    assert SECRET not in caplog.text

@@ -17,7 +17,7 @@ from sferum_bridge.network.content import FileKind, Place, Span, Style
 from sferum_bridge.relay.outward import courier
 from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.school.attachments import Policy
-from sferum_bridge.store import chats
+from sferum_bridge.store import chats, queues
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, TEACHER, Way, linked, person
 
@@ -230,6 +230,55 @@ async def test_only_an_own_message_is_sent_again(way: Way, target: str) -> None:
     await way.say("!повторить", **(answering(target) if target else {}))
     assert way.messenger.texts() == []
     assert "!повторить" in (await way.told())[-1][1]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_what_was_written_there_is_never_sent_again(way: Way, gone: bool) -> None:  # noqa: FBT001 - a case
+    """It is shown here in its writer's name, who answers it like anything else of theirs."""
+    message = way.messenger.written("owner", "написано в Сферуме")
+    shown = "$shown"
+    event = {"event_id": shown, "room_id": ROOM, "type": "m.room.message", "sender": OWNER}
+    content = {"msgtype": "m.text", "body": "написано в Сферуме"}
+    way.homeserver.events[shown] = {**event, "content": content}
+    async with way.db.write() as tx:
+        one = chats.Mapped(
+            CHAT, message.message_id, 0, ROOM, shown, from_matrix=False, sender=OWNER, is_gone=gone
+        )
+        await chats.map_message(tx, way.login_id, one)
+    for _ in range(2):
+        await way.say("!повторить", **answering(shown))
+    assert way.messenger.texts() == ["написано в Сферуме"]
+    assert way.messenger.sends == 0
+    assert all("уже в Сферуме" in body for _, body in await way.told())
+
+
+KEY = "vk1.a.AnInventedKeyThatOpensNothing_at-all.0123456789"
+
+
+async def test_the_key_of_a_login_goes_nowhere(way: Way) -> None:
+    """The door keeps it from here; and nothing of what could bring it here lets it through."""
+    html = {"format": "org.matrix.custom.html", "formatted_body": f"<code>{KEY}</code>"}
+    for content in (
+        {"msgtype": "m.text", "body": "вот", **html},
+        {"msgtype": "m.image", "body": KEY, "filename": "a.png", "url": "mxc://s/m"},
+    ):
+        left = await way.do(content)
+        await way.say("!повторить", **answering(left))
+    assert way.messenger.sends == 0
+    assert way.messenger.uploads == {}
+    assert not any(KEY in body for _, body in await way.told())
+
+
+async def test_who_wrote_what_the_bridge_fails_on_is_told(way: Way) -> None:
+    await way.put({"msgtype": "m.text", "body": "на этом ошибка"})
+    async with way.db.read() as tx:
+        [item] = await queues.waiting(tx, queues.INBOX, f"relay/{ROOM}", 1)
+    for _ in range(2):
+        await way.outward.give_up(item)
+    [(mxid, body)] = await way.told()
+    assert mxid == OWNER
+    assert body.startswith("«на этом ошибка»\n")
+    assert "в мосте случилась ошибка" in body
 
 
 # --- files ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -69,7 +70,8 @@ def read(html: str) -> Reader:
 def without(said: str, added: list[str]) -> str:
     for each in added:
         said = said.replace(each, "")
-    return said.replace("\r", "\n")
+    # What turns text around is unseen beside a link, so that it cannot turn its host.
+    return re.sub("[\u202a-\u202e\u2066-\u2069]", "\u2060", said).replace("\r", "\n")
 
 
 @given(TEXT, SPANS)
@@ -99,6 +101,17 @@ def test_whatever_the_spans_the_text_is_whole_and_the_html_well_formed(
 )
 def test_styles(spans: list[Span], html: str) -> None:
     assert styled("раз два", *spans).html == html
+
+
+@pytest.mark.parametrize("turn", ["\u202e", "\u2067", "\u202b" * 130, "\u2066\u202d"])
+def test_nothing_turns_around_where_a_link_leads(turn: str) -> None:
+    said = f"{turn}смотри {turn}сюда"
+    shown = styled(said, Span(len(said) - 4, 4, Style.LINK, "https://evil.example"))
+    titled = rich.link("https://evil.example", f"{turn}банк")
+    for text in (shown.body, shown.html, titled.body, titled.html):
+        assert not set(turn) & set(text)
+        assert "evil.example" in text
+    assert turn in styled(said).body
 
 
 def test_a_link_shows_where_it_leads() -> None:

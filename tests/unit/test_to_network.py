@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sferum_bridge.network.content import FileKind, Place, Span, Style
+from sferum_bridge.network.vk.text import units
 from sferum_bridge.relay.outward import splitting, to_network
 from sferum_bridge.relay.outward.html import Styled
 from sferum_bridge.relay.outward.to_network import Attachment, Message, NotCarried
@@ -250,6 +251,41 @@ def test_splitting_keeps_styles_where_they_belong() -> None:
     one, two = splitting.split(said, 8)
     assert one == Styled("один два", (Span(0, 8, Style.BOLD),))
     assert two == Styled("три", (Span(0, 3, Style.LINK, "https://x"),))
+
+
+def test_what_the_network_writes_around_a_mention_counts() -> None:
+    """A mention becomes markup there, and a typed @all is taken apart: both are longer then."""
+    names = tuple(Span(n * 6, 5, Style.MENTION, "1234567") for n in range(100))
+    said = Styled("Знайк " * 100 + "@all " * 100, names)
+    parts = splitting.split(said, 120, units, "Имя: ")
+    assert len(parts) > 10
+    assert all(units(part.text, part.spans) <= 120 for part in parts)
+    assert all(part.text.startswith("Имя: ") for part in parts)
+    mentions = [part.text[s.start : s.start + s.length] for part in parts for s in part.spans]
+    assert mentions == ["Знайк"] * 100
+
+
+def test_a_name_that_is_mentioned_is_not_cut_in_two() -> None:
+    said = Styled("один два Знайка Лунный", (Span(9, 13, Style.MENTION, "5"),))
+    assert [part.text for part in splitting.split(said, 18)] == ["один два", "Знайка Лунный"]
+    # Only where it is longer than a part by itself.
+    long = Styled("Я" * 30, (Span(0, 30, Style.MENTION, "5"),))
+    assert [len(part.text) for part in splitting.split(long, 20)] == [20, 10]
+
+
+PIECES = st.sampled_from(["@all ", "@room", "[id5|", "]", "😀", "слово ", "\n", "Знайка Лунный"])
+MENTIONED = st.builds(
+    Span, st.integers(0, 80), st.integers(1, 20), st.just(Style.MENTION), st.just("7")
+)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join), st.lists(MENTIONED, max_size=5))
+def test_no_part_is_longer_as_it_is_written(said: str, spans: list[Span]) -> None:
+    cut = Styled(said, tuple(spans)).cut(0, len(said))
+    parts = splitting.split(cut, 60, units, "@все: ")
+    assert all(units(part.text, part.spans) <= 60 for part in parts)
+    words = "".join("".join(p.text.removeprefix("@все:") for p in parts).split())
+    assert words == "".join(said.split())
 
 
 @pytest.mark.parametrize("said", ["", "привет"])

@@ -147,7 +147,7 @@ async def test_where_vk_refuses_to_tell_more_the_update_has_to_do(
 async def test_a_message_that_is_gone_meanwhile_is_passed_by(
     vk: ScriptedVk, connector: VkConnector
 ) -> None:
-    vk.script("messages.getById", items(item(2, deleted=1), item(3, is_expired=True), None, {}))
+    vk.script("messages.getById", items(item(2, deleted=1), item(3, is_expired=True)))
     picture = {"attach1_type": "photo"}
     events = await hear(
         vk, connector, live(1, "x", picture), live(2, "x", picture), [10005, 3, 1, CHAT]

@@ -72,7 +72,13 @@ async def test_chats_are_those_the_account_is_in(vk: ScriptedVk, connector: Conn
     )
     assert await connector.chats() == [
         RemoteChat(str(CHAT), "Чат 7", is_group=True, member_count=3),
-        RemoteChat("700002", "Анна Вымышленная", is_group=False, avatar_url="https://a/b"),
+        RemoteChat(
+            "700002",
+            "Анна Вымышленная",
+            is_group=False,
+            avatar_url="https://a/b",
+            partner_id="700002",
+        ),
         RemoteChat("-9", "Школа", is_group=False, avatar_url="https://c/d"),
     ]
 

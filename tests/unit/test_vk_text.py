@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sferum_bridge.network.content import Span, Style
-from sferum_bridge.network.vk.text import WORD_JOINER, read, unescape, write
+from sferum_bridge.network.vk.text import WORD_JOINER, echo, read, unescape, units, write
 
 EMOJI = "👩‍🏫"  # three characters, five units
 
@@ -151,3 +151,22 @@ def test_unescape_undoes_what_vk_does(text: str) -> None:
 )  # fmt: skip
 def test_unescape(escaped: str, plain: str) -> None:
     assert unescape(escaped) == plain
+
+
+@pytest.mark.parametrize(("text", "spans", "heard"), [
+    ("просто так", [], "просто так"),
+    ("@room сюда", [Span(0, 5, Style.MENTION)], "@all сюда"),
+    ("@all сюда", [], f"@{WORD_JOINER}all сюда"),
+    ("А]|[Б", [Span(0, 5, Style.MENTION, "5")], "А)/(Б"),
+    ("[id5|Директор]", [], f"[{WORD_JOINER}id5|Директор]"),
+])  # fmt: skip
+def test_what_is_written_otherwise_is_known_when_it_is_heard(
+    text: str, spans: list[Span], heard: str
+) -> None:
+    assert echo(text, spans) == heard
+    assert read(*write(text, spans))[0] == heard
+
+
+def test_what_the_limit_counts_is_what_is_written() -> None:
+    assert units("Анна", [Span(0, 4, Style.MENTION, "5")]) == len("[id5|Анна]")
+    assert units("@all 😀", []) == len("@_all __")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,10 +12,11 @@ from sferum_bridge.network.base import Connector, NetworkError, Refused
 from sferum_bridge.network.content import Draft, Place, Span, Style
 from sferum_bridge.network.vk import VkNetwork, VkSettings
 from sferum_bridge.network.vk.errors import VkRefused
-from tests.support.vk_script import COOKIE, ScriptedVk, error, ok
+from tests.support.vk_script import COOKIE, USER_ID, ScriptedVk, error, ok
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractContextManager
 
 CHAT = "2000000007"
 
@@ -93,12 +95,65 @@ async def test_what_is_not_deleted_is_refused(
     vk: ScriptedVk, connector: Connector, reply: Any
 ) -> None:
     vk.script("messages.delete", reply)
+    vk.script("messages.getById", ok({"items": [{"conversation_message_id": 32}]}))
     with pytest.raises(Refused):
         await connector.delete(CHAT, ["31", "32"])
 
 
+@pytest.mark.parametrize("reply", [
+    ok([{"response": 0, "error": {"code": 100, "description": "x"}}]), ok({"31": 0}), error(924),
+])  # fmt: skip
+@pytest.mark.parametrize("left", [[], [{"conversation_message_id": 31, "deleted": 1}]])
+async def test_what_is_gone_already_is_deleted(
+    vk: ScriptedVk, connector: Connector, reply: Any, left: list[Any]
+) -> None:
+    vk.script("messages.delete", reply)
+    vk.script("messages.getById", ok({"items": left}))
+    await connector.delete(CHAT, ["31"])
+    assert vk.called("messages.getById")[0]["cmids"] == "31"
+
+
+SAID = {"text": "[id5|Анна], да",
+        "format_data": {"items": [{"type": "bold", "offset": 12, "length": 2}]}}  # fmt: skip
+SPANS = (Span(0, 4, Style.MENTION, "5"), Span(6, 2, Style.BOLD))
+
+
+async def test_an_edit_that_is_done_already_is_no_refusal(
+    vk: ScriptedVk, connector: Connector
+) -> None:
+    vk.script("messages.getById", ok({"items": [SAID]}))
+    vk.script("messages.edit", error(100), error(909))
+    await connector.edit(CHAT, "31", Draft("Анна, да", SPANS))
+    with pytest.raises(VkRefused) as caught:
+        await connector.edit(CHAT, "31", Draft("Анна, да"))
+    assert caught.value.code == 909
+
+
+MINE, OTHER, ANOTHERS = (USER_ID, 1), (USER_ID, 2), (999, 1)
+
+
+@pytest.mark.parametrize(("emoji", "known", "outcome"), [
+    ("❤", MINE, nullcontext()), ("", ANOTHERS, nullcontext()),
+    ("❤", OTHER, pytest.raises(VkRefused)), ("❤", ANOTHERS, pytest.raises(VkRefused)),
+    ("", MINE, pytest.raises(VkRefused)),
+])  # fmt: skip
+async def test_a_reaction_that_is_there_already_is_no_refusal(
+    vk: ScriptedVk,
+    connector: Connector,
+    emoji: str,
+    known: tuple[int, int],
+    outcome: AbstractContextManager[Any],
+) -> None:
+    vk.script("messages.sendReaction" if emoji else "messages.deleteReaction", error(1011))
+    by = [{"user_id": known[0], "reaction_id": known[1]}]
+    vk.script("messages.getReactedPeers", ok({"reactions": by}))
+    with outcome:
+        await connector.react(CHAT, "31", emoji)
+
+
 async def test_one_refusal_stops_no_other_deletion(vk: ScriptedVk, connector: Connector) -> None:
     vk.script("messages.delete", ok([{"error": {"code": 924}}]), ok([{"response": 1}]))
+    vk.script("messages.getById", ok({"items": [{"conversation_message_id": 1}]}))
     with pytest.raises(VkRefused) as caught:
         await connector.delete(CHAT, [str(number) for number in range(1, 151)])
     assert caught.value.code == 924
@@ -123,6 +178,7 @@ async def test_a_reaction_vk_does_not_have_is_refused_unsent(
         await connector.react(CHAT, "31", "🦄")
     assert vk.calls == []
     vk.script("messages.sendReaction", error(1011))
+    vk.script("messages.getReactedPeers", ok({"reactions": []}))
     with pytest.raises(Refused):
         await connector.react(CHAT, "31", "👍")
 

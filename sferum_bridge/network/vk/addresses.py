@@ -9,6 +9,7 @@ VK's API itself (a stand-in on this machine) is exempt, with exactly its scheme 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ from sferum_bridge.network.base import Refused
 
 if TYPE_CHECKING:
     from sferum_bridge.network.vk.settings import VkSettings
+
+# What a resolver can look up at all.
+_HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.){0,60}[a-z0-9-]{1,63}", re.ASCII)
 
 
 class Addresses:
@@ -44,6 +48,7 @@ class Addresses:
             return url
         host = (url.host or "").lower().rstrip(".")
         known = any(host == one or host.endswith(f".{one}") for one in self._hosts)
+        known = known and _HOST.fullmatch(host) is not None
         if not known or url.scheme != "https" or not url.is_default_port() or url.user:
             raise Refused("a file's address that is none of VK's")
         return url

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage
+from sferum_bridge.network.content import Content
+from sferum_bridge.network.vk.messages import UNKNOWN
 from sferum_bridge.network.vk.reactions import read_counters
 from sferum_bridge.network.vk.updates import Ask, Reacted, Want, read_mark
 
@@ -19,11 +21,15 @@ DELETIONS = {Want.DELETION: False, Want.DELETION_FOR_ALL: True}
 
 @dataclass(slots=True)
 class Found:
-    """Messages that were asked for, by both of their names, and what VK refused to tell of."""
+    """Messages that were asked for, by both of their names, and what VK did not tell of.
+
+    `refused` it did not want to tell of, `too_much` is more than can be taken or cannot be read.
+    """
 
     by_place: dict[tuple[int, int], Whole] = field(default_factory=dict)
     by_id: dict[int, Whole] = field(default_factory=dict)
     refused: set[tuple[int, int]] = field(default_factory=set)
+    too_much: set[tuple[int, int]] = field(default_factory=set)
 
     def add(self, whole: Whole) -> None:
         """Note a message that was found."""
@@ -46,7 +52,7 @@ def answered(
         return [ask]
     whole = found.get(ask)
     if whole is None:
-        hint = ask.hint if (ask.peer_id, ask.cmid) in found.refused else None
+        hint = _instead(ask, found)
         return [_as_wanted(ask, hint)] if hint else []
     if ask.want in _MARKS:
         by_me = _MARKS[ask.want]
@@ -60,6 +66,20 @@ def answered(
         return []
     newest.add(place)
     return [_as_wanted(ask, whole.message), *_reactions_of(whole)]
+
+
+def unreadable(peer_id: int, cmid: int) -> RemoteMessage:
+    """Return a message of which nothing is known but that it is there."""
+    said = Content(parts=(UNKNOWN,))
+    return RemoteMessage(str(peer_id), str(cmid), sender_id="", content=said, sent_at=0)
+
+
+def _instead(ask: Ask, found: Found) -> RemoteMessage | None:
+    """Return what has to do for a message that VK did not tell of."""
+    place = ask.peer_id, ask.cmid
+    if place in found.too_much and ask.want is Want.MESSAGE:
+        return ask.hint or unreadable(*place)
+    return ask.hint if place in found.refused | found.too_much else None
 
 
 def _as_wanted(ask: Ask, message: RemoteMessage) -> RemoteMessage | RemoteEdit:

@@ -59,7 +59,10 @@ def read_chat(conversation: Any, contacts: dict[str, Contact]) -> RemoteChat | N
     chat_id = str(peer_id)
     if peer.get("type") != "chat":
         other = contacts.get(chat_id, Contact(chat_id, ""))
-        return RemoteChat(chat_id, other.name, is_group=False, avatar_url=other.avatar_url)
+        partner = chat_id if peer.get("type") == "user" else ""
+        return RemoteChat(
+            chat_id, other.name, is_group=False, avatar_url=other.avatar_url, partner_id=partner
+        )
     settings = conversation.get("chat_settings")
     if not isinstance(settings, dict) or text(settings.get("state")) in _GONE:
         return None

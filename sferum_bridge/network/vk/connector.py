@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import Abilities, Batch, Session
+from sferum_bridge.network.patience import Patience
+from sferum_bridge.network.space import Space
 from sferum_bridge.network.vk.api import VkApi
 from sferum_bridge.network.vk.archive import Archive
 from sferum_bridge.network.vk.directory import Directory
@@ -12,6 +14,7 @@ from sferum_bridge.network.vk.files import Files
 from sferum_bridge.network.vk.login import WebLogin, cookie_of
 from sferum_bridge.network.vk.longpoll import Listener
 from sferum_bridge.network.vk.reactions import ReactionTable
+from sferum_bridge.network.vk.text import echo, units
 from sferum_bridge.network.vk.transport import Outage, Transport
 from sferum_bridge.network.vk.uploads import Uploads
 from sferum_bridge.network.vk.writing import Writer
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
 class VkNetwork:
     """Sferum inside VK Messenger. Make it inside a running event loop; `close` it in the end."""
 
-    def __init__(self, settings: VkSettings) -> None:
+    def __init__(self, settings: VkSettings, space: Space | None = None) -> None:
         self._settings = settings
+        self._space = space or Space()
         self._transport = Transport(settings)
         self._files = Files(settings)
 
@@ -50,7 +54,11 @@ class VkNetwork:
         """Open the session of a stored cookie; the same errors as `log_in`."""
         login = WebLogin(self._transport, self._settings, cookie_of(secret))
         await login.open()
-        return VkConnector(self._transport, self._files, self._settings, login)
+        return VkConnector(self._transport, self._files, self._settings, login, self._space)
+
+    def download(self, file: File) -> AbstractAsyncContextManager[Reading]:
+        """Open a file for reading: VK asks no login for it. See `files.Files.open`."""
+        return self._files.open(file)
 
     async def close(self) -> None:
         """Close the connections all accounts share."""
@@ -62,7 +70,12 @@ class VkConnector:
     """One educational profile. `login` is open."""
 
     def __init__(
-        self, transport: Transport, files: Files, settings: VkSettings, login: WebLogin
+        self,
+        transport: Transport,
+        files: Files,
+        settings: VkSettings,
+        login: WebLogin,
+        space: Space,
     ) -> None:
         self._transport = transport
         self._files = files
@@ -71,10 +84,11 @@ class VkConnector:
         self._api = VkApi(transport, settings, login)
         self._outage = Outage(f"the Sferum event stream of account {login.account_id}")
         self._reactions = ReactionTable(settings.reactions)
-        self._directory = Directory(self._api)
-        self._archive = Archive(self._api, self._account_id, self._reactions)
-        self._writer = Writer(self._api, self._archive, self._reactions)
-        self._uploads = Uploads(self._api, files, settings.max_file_bytes)
+        self._patience = Patience()
+        self._directory = Directory(self._api, self._patience)
+        self._archive = Archive(self._api, self._account_id, self._reactions, self._patience)
+        self._writer = Writer(self._api, self._archive, self._reactions, self._account_id)
+        self._uploads = Uploads(self._api, files, settings.max_file_bytes, space)
 
     @property
     def account_id(self) -> str:
@@ -90,6 +104,8 @@ class VkConnector:
             delete_seconds=self._settings.delete_seconds,
             file_bytes=self._settings.max_file_bytes,
             reactions=self._reactions.all,
+            units=units,
+            echo=echo,
         )
 
     async def chats(self) -> Sequence[RemoteChat]:
@@ -156,6 +172,7 @@ class VkConnector:
             outage=self._outage,
             archive=self._archive,
             directory=self._directory,
+            patience=self._patience,
             cursor=cursor,
         )
         while True:

@@ -13,11 +13,13 @@ from sferum_bridge.network.vk.chats import (
     read_people,
 )
 from sferum_bridge.network.vk.errors import UNKNOWN_USER, VkRefused
+from sferum_bridge.network.vk.portions import LESS
 from sferum_bridge.network.vk.values import chunks_of, ident, items, listed, part, peer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sferum_bridge.network.patience import Patience
     from sferum_bridge.network.vk.api import VkApi
 
 _CHAT_PAGE = 200
@@ -30,23 +32,24 @@ _PHOTO = "photo_200"
 class Directory:
     """Looks chats and people up, in the name of one account."""
 
-    def __init__(self, api: VkApi) -> None:
+    def __init__(self, api: VkApi, patience: Patience) -> None:
         self._api = api
+        self._patience = patience
 
     async def chats(self) -> Sequence[RemoteChat]:
         """List every conversation: chats the account has not left, dialogues, communities."""
         found: dict[str, RemoteChat] = {}
         offset, total = 0, 1
         while offset < total:
-            page = await self._chat_page(offset)
+            page, offset = await self._chats_from(offset)
             total = ident(page.get("count"))
             if not page.get("items"):
                 break
-            offset += _CHAT_PAGE
             found |= _chats_of(page)
         if total > _CHAT_PAGE:
             # A conversation in which somebody wrote meanwhile jumped over us to the first page.
-            found |= _chats_of(await self._chat_page(0))
+            page, _ = await self._chats_from(0)
+            found |= _chats_of(page)
         return list(found.values())
 
     async def chat(self, chat_id: str) -> RemoteChat:
@@ -104,9 +107,23 @@ class Directory:
             found += read_communities(reply.get("groups") if isinstance(reply, dict) else reply)
         return found
 
-    async def _chat_page(self, offset: int) -> dict[str, Any]:
+    async def _chats_from(self, offset: int) -> tuple[dict[str, Any], int]:
+        """Return a page and the offset behind it, passing by what is too much by itself."""
+        size = _CHAT_PAGE
+        while True:
+            try:
+                return await self._chat_page(offset, size), offset + size
+            except LESS as error:
+                if size > 1:
+                    size //= 2
+                elif self._patience.is_over(("chats", offset), error):
+                    offset += 1
+                else:
+                    raise
+
+    async def _chat_page(self, offset: int, count: int) -> dict[str, Any]:
         asked: dict[str, str | int] = {
-            "count": _CHAT_PAGE,
+            "count": count,
             "offset": offset,
             "extended": 1,
             "fields": _PHOTO,

@@ -10,13 +10,13 @@ from sferum_bridge.network.content import Content
 from sferum_bridge.network.vk.messages import author, parts_of, read_buttons, read_service, told
 from sferum_bridge.network.vk.text import read, unescape
 from sferum_bridge.network.vk.values import (
-    amount,
     cmid_of,
     flag,
     inner,
     integer,
     is_chat,
     mapping,
+    moment,
     random_id,
     string,
     text,
@@ -62,7 +62,7 @@ def read_live(
         message_id=str(cmid),
         sender_id=str(sender),
         content=content,
-        sent_at=amount(sent_at),
+        sent_at=moment(sent_at),
         random_id=random_id(said_random_id) if outgoing else 0,
         outgoing=outgoing,
         reply_to="" if service else cmid_of(inner(attached.get("reply"))),

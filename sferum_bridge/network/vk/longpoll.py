@@ -14,8 +14,10 @@ the server with its key, and whether it is behind.
 and after every loss the stored `pts` is compared with the server's and the difference is fetched.
 The `ts` to go on with is taken before the difference is fetched; what happens in between comes
 twice, and is recognised by its ids. Only when VK has forgotten the stored `pts` itself (907, 908,
-990) does the stream begin anew at the newest position; then the log says how much lies between, and
-the batch names every chat as one with a gap, which the caller closes from its history.
+990), or never manages to tell even one event after it (`portions`, `patience`), does the stream
+begin anew at the newest position; then the log says how much lies between, and the batch names
+every chat as one with a gap, which the caller closes from its history. A reply of the long poll
+itself that is too big is left, and its events are fetched by `pts`.
 
 The position moves only when the whole batch is read. Nothing is open while a batch is out, so a
 listener may be dropped or cancelled at any point; the next one begins at the last stored cursor.
@@ -27,16 +29,20 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.network.base import Batch, NetworkError, Unavailable
+from sferum_bridge.network.base import Batch, NetworkError, TooBig, Unavailable
 from sferum_bridge.network.vk.errors import POSITION_LOST, VkRefused
+from sferum_bridge.network.vk.ordering import in_order
+from sferum_bridge.network.vk.portions import LESS
 from sferum_bridge.network.vk.position import Position, Server, number, read_server
 from sferum_bridge.network.vk.settings import MIN_LP_VERSION
 from sferum_bridge.network.vk.updates import Parsed, parse_history, parse_updates
+from sferum_bridge.network.vk.values import part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sferum_bridge.network.base import RemoteEvent
+    from sferum_bridge.network.base import RemoteChat, RemoteEvent
+    from sferum_bridge.network.patience import Patience
     from sferum_bridge.network.vk.api import VkApi
     from sferum_bridge.network.vk.archive import Archive
     from sferum_bridge.network.vk.directory import Directory
@@ -54,6 +60,8 @@ _BAD_VERSION = 4
 _MAX_FAILURES = 3
 _HISTORY_MESSAGES = 200
 _HISTORY_EVENTS = 1000
+_MAYBE_NEW = frozenset({"4", "10004", "none"})
+"""Codes of updates that may tell of a new message."""
 
 
 class Listener:
@@ -69,6 +77,7 @@ class Listener:
         outage: Outage,
         archive: Archive,
         directory: Directory,
+        patience: Patience,
         cursor: str,
     ) -> None:
         self._transport = transport
@@ -78,6 +87,7 @@ class Listener:
         self._outage = outage
         self._archive = archive
         self._directory = directory
+        self._patience = patience
         self._position = Position.load(cursor) if cursor else None
         # Something lies between what the caller has and where the stream goes on.
         self._gap = bool(cursor) and self._position is None
@@ -88,6 +98,8 @@ class Listener:
         self._keep_ts = False
         self._behind = False
         self._failures = 0
+        # One so-many-th of the events that VK tells at once is asked for.
+        self._share = 1
         self._told: set[str] = set()
 
     async def next_batch(self) -> Batch:
@@ -107,7 +119,12 @@ class Listener:
     async def _with_gaps(self, batch: Batch) -> Batch:
         if not self._gap:
             return batch
-        chats = await self._directory.chats()
+        chats: Sequence[RemoteChat] = ()
+        try:
+            chats = await self._directory.chats()
+        except Unavailable as error:
+            if not self._patience.is_over("gaps", error):
+                raise
         self._gap = False
         return replace(batch, gaps=frozenset(chat.id for chat in chats))
 
@@ -139,38 +156,49 @@ class Listener:
     async def _catch_up(self, position: Position) -> Batch | None:
         """Fetch one page of what happened between the position and now."""
         try:
-            page = await self._api.call(
-                "messages.getLongPollHistory",
-                {
-                    "pts": position.pts,
-                    "lp_version": self._version,
-                    "msgs_limit": _HISTORY_MESSAGES,
-                    "events_limit": _HISTORY_EVENTS,
-                },
+            page = _checked(
+                await self._api.call(
+                    "messages.getLongPollHistory",
+                    {
+                        "pts": position.pts,
+                        "lp_version": self._version,
+                        "msgs_limit": max(1, _HISTORY_MESSAGES // self._share),
+                        "events_limit": max(1, _HISTORY_EVENTS // self._share),
+                    },
+                ),
+                position,
             )
         except VkRefused as error:
-            if error.code not in POSITION_LOST:
+            # Documented are only larger portions: VK may refuse small ones as no numbers it takes.
+            if error.code not in POSITION_LOST and self._share == 1:
                 raise
-            return await self._start_afresh(position, error.code)
-        page = page if isinstance(page, dict) else {}
-        new_pts = number(page.get("new_pts"))
-        if not new_pts:
-            raise Unavailable("messages.getLongPollHistory: no position in the reply")
-        messages = page.get("messages")
-        items = messages.get("items") if isinstance(messages, dict) else None
-        events = await self._events(parse_history(page.get("history"), self._account_id), items)
-        self._behind = bool(page.get("more")) and new_pts > position.pts
-        self._position = replace(position, pts=new_pts)
+            return await self._start_afresh(position, error.detail)
+        except LESS as error:
+            if self._share >= _HISTORY_EVENTS:
+                return await self._start_afresh(position, error.detail)
+            self._share *= 2
+            return None
+        except Unavailable as error:
+            if not self._patience.is_over(("pts", position.pts), error):
+                raise
+            return await self._start_afresh(position, error.detail)
+        self._share = max(1, self._share // 2)
+        events = await self._events(
+            parse_history(page["history"], self._account_id), part(page, "messages").get("items")
+        )
+        self._behind = bool(page.get("more"))
+        self._position = replace(position, pts=number(page["new_pts"]) or position.pts)
         return Batch(events, self._position.dump())
 
-    async def _start_afresh(self, lost: Position, code: int) -> Batch | None:
+    async def _start_afresh(self, lost: Position, why: str) -> Batch | None:
         self._server, self._position, self._behind, self._gap = None, None, False, True
+        self._share = 1
         batch = await self._enter()
         log.warning(
-            "VK has forgotten the position of account %s (error %d): everything between pts %d and "
-            "%d is lost to the bridge, %d events at most",
+            "VK does not tell account %s what happened (%s): everything between pts %d and "
+            "%d is lost to the bridge, %d events at most, but for what the chats' histories hold",
             self._account_id,
-            code,
+            why,
             lost.pts,
             self._known.pts,
             max(0, self._known.pts - lost.pts),
@@ -186,6 +214,10 @@ class Listener:
             ts, updates = number(reply.get("ts")), reply.get("updates")
             if ts is None or not isinstance(updates, list):
                 raise Unavailable("long poll: a reply without a position or updates")
+        except TooBig as error:
+            log.warning("account %s: %s; its events are fetched", self._account_id, error.detail)
+            self._lose(position)
+            return None
         except NetworkError as error:
             self._outage.failed(error)
             raise
@@ -230,9 +262,17 @@ class Listener:
         if failed == _LAGGING and ts is not None:
             self._position = replace(position, ts=ts)
             self._behind = position.pts > 0
+            self._tell_of_loss(position)
         else:
-            self._server = None
-            self._position = position if position.pts else None
+            self._lose(position)
+
+    def _lose(self, position: Position) -> None:
+        """Leave the server; by `pts` it is known what was missed, without it nothing is."""
+        self._server = None
+        self._position = position if position.pts else None
+        self._tell_of_loss(position)
+
+    def _tell_of_loss(self, position: Position) -> None:
         if not position.pts:
             self._gap = True
             log.warning(
@@ -256,4 +296,22 @@ class Listener:
             if code not in self._told:
                 self._told.add(code)
                 log.warning("an update with code %s cannot be read; it is passed by", code)
-        return await self._archive.events(parsed.entries, known)
+        if _MAYBE_NEW & set(parsed.malformed):
+            # What was written is in its chat's history all the same.
+            self._gap = True
+        return await self._archive.events(in_order(parsed.entries), known)
+
+
+def _checked(page: Any, position: Position) -> dict[str, Any]:
+    """Return a page of the history of events, which tells them and leads on.
+
+    Raises:
+        Unavailable: If it does not: whoever went on from there would miss what it should have told.
+    """
+    found: dict[str, Any] = page if isinstance(page, dict) else {}
+    new_pts = number(found.get("new_pts"))
+    if not new_pts or not isinstance(found.get("history"), list):
+        raise Unavailable("messages.getLongPollHistory: a reply without a position or events")
+    if new_pts < position.pts + bool(found.get("more")):
+        raise Unavailable("messages.getLongPollHistory: a page that leads to no other")
+    return found

@@ -15,7 +15,6 @@ from sferum_bridge.network.vk.attachments import read_attachments, read_place
 from sferum_bridge.network.vk.text import read
 from sferum_bridge.network.vk.values import (
     MalformedError,
-    amount,
     cmid_of,
     dicts,
     flag,
@@ -23,7 +22,9 @@ from sferum_bridge.network.vk.values import (
     inner,
     integer,
     is_chat,
+    moment,
     part,
+    place_number,
     random_id,
     text,
     word,
@@ -82,7 +83,7 @@ def read_message(item: Any, account_id: str) -> Whole:
     if not isinstance(item, dict):
         raise MalformedError
     peer = integer(item.get("peer_id"))
-    cmid = integer(item.get("conversation_message_id"), at_least=1)
+    cmid = place_number(item.get("conversation_message_id"))
     message_id = ident(item.get("id"))
     expired = flag(item.get("is_expired"))
     if expired or flag(item.get("deleted")):
@@ -96,7 +97,7 @@ def read_message(item: Any, account_id: str) -> Whole:
         message_id=str(cmid),
         sender_id=str(sender),
         content=Content() if service else told(read_content(item, quoted)),
-        sent_at=amount(item.get("date")),
+        sent_at=moment(item.get("date")),
         random_id=random_id(item.get("random_id")) if outgoing else 0,
         outgoing=outgoing,
         reply_to="" if service else reply,
@@ -148,7 +149,7 @@ def _quote(item: dict[str, Any], depth: int) -> Quote:
     answered = part(item, "reply_message")
     content = told(read_content(item, [answered] if answered else [], depth))
     sender = ident(item.get("from_id"))
-    return Quote(str(sender) if sender else "", amount(item.get("date")), content)
+    return Quote(str(sender) if sender else "", moment(item.get("date")), content)
 
 
 def _reply(value: Any, peer_id: int) -> tuple[str, list[dict[str, Any]]]:

@@ -14,6 +14,8 @@ from sferum_bridge.network.vk.settings import is_loopback
 if TYPE_CHECKING:
     from sferum_bridge.network.vk.settings import VkSettings
 
+_MOST = 2**63
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -82,4 +84,4 @@ def number(value: Any) -> int | None:
     """Return a number of VK's, which it writes as text at times; `None` for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:19])
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < _MOST else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.network.vk.values import MalformedError, dicts, ident, integer
+from sferum_bridge.network.vk.values import MalformedError, dicts, ident, integer, place_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ def read_event(update: list[Any]) -> tuple[int, int, Reactions | None]:
     if len(update) < 4:  # noqa: PLR2004 - see the layout
         raise MalformedError
     action, peer_id, cmid = update[1:4]
-    peer, number = integer(peer_id), integer(cmid, at_least=1)
+    peer, number = integer(peer_id), place_number(cmid)
     rest = update[5:] if action == _MINE_ADDED else update[4:]
     try:
         return peer, number, _blocks(rest)

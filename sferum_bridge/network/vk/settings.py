@@ -18,7 +18,7 @@ MAX_LP_WAIT = 90
 MEDIA_HOSTS = ("userapi.com", "vk.com", "vk.ru", "vk.me", "vkuser.net", "okcdn.ru", "mycdn.me")
 """Where VK keeps files and takes them: these hosts and all below them."""
 
-# Assumed: VK gives pictures and no characters, and nobody has published a table (docs/sferum.md).
+# VK gives pictures and no characters; clients of others agree about these (docs/sferum.md).
 REACTIONS = {
     1: "❤️", 2: "🔥", 3: "😂", 4: "👍", 5: "💩", 6: "❓", 7: "😭", 8: "😡", 9: "👎", 10: "👌",
     11: "😄", 12: "🤔", 13: "🙏", 14: "😘", 15: "😍", 16: "🎉",

@@ -148,6 +148,16 @@ def write(text: str, spans: Sequence[Span]) -> tuple[str, dict[str, Any] | None]
     return written, {"version": 1, "items": data} if data else None
 
 
+def units(text: str, spans: Sequence[Span]) -> int:
+    """Return how many UTF-16 units a text takes as it is written: what VK's limit counts."""
+    return len(write(text, spans)[0].encode("utf-16-le")) // 2
+
+
+def echo(text: str, spans: Sequence[Span]) -> str:
+    """Return what a text that was written will be read as, when it is heard again."""
+    return read(write(text, spans)[0])[0]
+
+
 def _item(span: Span, offset: int, length: int) -> dict[str, Any]:
     place: dict[str, Any] = {"offset": offset, "length": length}
     if span.style is Style.LINK:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from sferum_bridge.network.base import LoginExpired, NetworkError, TooFast, Unavailable
+from sferum_bridge.network.base import (
+    LoginExpired,
+    NetworkError,
+    TooBig,
+    TooFast,
+    TooSlow,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +31,7 @@ DEFAULT_RETRY_AFTER = 5.0
 MAX_RETRY_AFTER = 3600.0
 _CHUNK = 64 * 1024
 
-_TOKEN = re.compile(rb'"(?:[^"\\\\]|\\\\.)*"|[\[{\]}]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 _OPENING, _CLOSING = (b"[", b"{"), (b"]", b"}")
 # Deeper than messages are read (two levels a forward), and far from what Python can do.
 _DEEPEST = 200
@@ -66,6 +73,8 @@ class Transport:
 
         Raises:
             Unavailable: No usable answer.
+            TooBig: It is larger than `max_reply_bytes`.
+            TooSlow: The server was reached and did not finish in time.
             TooFast: The server said 429.
         """
         return await self._exchange(
@@ -111,8 +120,10 @@ class Transport:
                     raise Unavailable(f"{what}: HTTP {response.status}")
                 raw = await self._read(response, what)
                 return Reply(response.status, read_json(raw))
+        except aiohttp.ConnectionTimeoutError:
+            raise Unavailable(f"{what}: nobody answers") from None
         except TimeoutError:
-            raise Unavailable(f"{what}: no answer in time") from None
+            raise TooSlow(f"{what}: no answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
             # aiohttp writes whole addresses into some errors, and ours hold keys: the kind only.
             raise Unavailable(f"{what}: {type(error).__name__}") from None
@@ -123,7 +134,7 @@ class Transport:
         async for part in response.content.iter_chunked(_CHUNK):
             size += len(part)
             if size > self._settings.max_reply_bytes:
-                raise Unavailable(f"{what}: the answer is too big")
+                raise TooBig(f"{what}: the answer is too big")
             parts.append(part)
         return b"".join(parts)
 
@@ -179,7 +190,7 @@ def retry_after(response: aiohttp.ClientResponse) -> float:
 class Outage:
     """Logs the first failure of a row and the first success after it, nothing in between.
 
-    A request that VK understood (refused, too fast) is a success here: VK is there.
+    A request that VK understood (refused, too fast, a large answer) is a success here: VK is there.
     """
 
     def __init__(self, what: str) -> None:
@@ -188,7 +199,7 @@ class Outage:
 
     def failed(self, error: NetworkError) -> None:
         """Note that a request raised `error`."""
-        if not isinstance(error, Unavailable | LoginExpired):
+        if not isinstance(error, Unavailable | LoginExpired) or isinstance(error, TooBig):
             self.worked()
         elif not self._failing:
             self._failing = True

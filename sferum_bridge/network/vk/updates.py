@@ -38,6 +38,7 @@ from sferum_bridge.network.vk.values import (
     ident,
     integer,
     is_chat,
+    place_number,
 )
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _parsed(updates: Any, account_id: str, *, brief: bool) -> Parsed:
     for update in updates if isinstance(updates, list) else []:
         try:
             entry = _update(update, account_id, brief=brief)
-        except MalformedError:
+        except Exception:  # noqa: BLE001 - one update must not make a login deaf to the others
             parsed.malformed.append(code_word(update))
         else:
             if entry is not None:
@@ -155,7 +156,7 @@ def _old_read(update: list[Any], _: str) -> Entry:
 
 
 def _place(update: list[Any]) -> tuple[int, int]:
-    return integer(update[1]), integer(update[2], at_least=1)
+    return integer(update[1]), place_number(update[2])
 
 
 def read_mark(peer_id: int, cmid: int, account_id: str, *, by_me: bool) -> RemoteRead:
@@ -209,7 +210,7 @@ def _flags_set(update: list[Any], _: str) -> Entry | None:
     flags = integer(update[2])
     if not flags & _GONE:
         return None
-    cmid, peer_id = integer(update[1], at_least=1), integer(update[3])
+    cmid, peer_id = place_number(update[1]), integer(update[3])
     return RemoteDeletion(str(peer_id), str(cmid), bool(flags & _DELETED_FOR_ALL))
 
 
@@ -224,7 +225,7 @@ def _old_flags_set(update: list[Any], _: str) -> Entry | None:
 
 def _flags_cleared(update: list[Any], _: str) -> Entry | None:
     """Read `[10003, cmid, flags, peer_id?]`, or a whole message that is deleted no more."""
-    cmid, mask, peer_id = integer(update[1], at_least=1), ident(update[2]), ident(update[3])
+    cmid, mask, peer_id = place_number(update[1]), ident(update[2]), ident(update[3])
     whole = update[_WHOLE - 1] is not None
     if not peer_id or not (whole or mask & (_GONE | _SPAM)):
         return None
@@ -258,7 +259,7 @@ def _message(code: int, update: list[Any], account_id: str, *, brief: bool) -> E
     whole = len(update) >= (_WHOLE_NEW if is_new else _WHOLE)
     fields = [*update, *[None] * _WHOLE_NEW]
     tail = fields[4 if is_new and (whole or not brief) else 3 :]
-    cmid, flags, peer_id = integer(fields[1], at_least=1), ident(fields[2]), ident(tail[0])
+    cmid, flags, peer_id = place_number(fields[1]), ident(fields[2]), ident(tail[0])
     if flags & _GONE:
         # Of one that was never delivered no chat may be named. One that is may come a second time.
         for_all = bool(flags & _DELETED_FOR_ALL)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable
     from typing import BinaryIO
 
+    from sferum_bridge.network.space import Space
     from sferum_bridge.network.vk.api import VkApi
     from sferum_bridge.network.vk.files import Files
 
@@ -42,10 +43,11 @@ _MOST_TITLE = 128
 class Uploads:
     """Uploads in the name of one account."""
 
-    def __init__(self, api: VkApi, files: Files, most_bytes: int) -> None:
+    def __init__(self, api: VkApi, files: Files, most_bytes: int, space: Space) -> None:
         self._api = api
         self._files = files
         self._most_bytes = most_bytes
+        self._space = space
 
     async def upload(
         self, chat_id: str, kind: FileKind, name: str, mime: str, chunks: AsyncIterable[bytes]
@@ -59,6 +61,13 @@ class Uploads:
         peer_id = peer_id_of(chat_id, "upload")
         mime = mime.partition(";")[0].strip().lower()
         mime = mime if _MIME.fullmatch(mime) else _ANY
+        # How large it is nobody says beforehand.
+        async with self._space.taken(self._most_bytes):
+            return await self._upload(peer_id, kind, name, mime, chunks)
+
+    async def _upload(
+        self, peer_id: int, kind: FileKind, name: str, mime: str, chunks: AsyncIterable[bytes]
+    ) -> str:
         with tempfile.TemporaryFile() as spool:
             await self._fill(spool, chunks)
             if kind is FileKind.VIDEO:

@@ -19,6 +19,8 @@ _INT64 = 2**63
 _INT32 = 2**31
 # What a length, a size, a count may be, so that nothing behind it overflows.
 _MOST = 2**53
+# In the year 2106: a later time is none, and what is dated by it no homeserver takes.
+_LATEST = 2**32
 
 _DIGITS = re.compile(r"-?[0-9]{1,19}")
 _WORD = re.compile(r"[a-z0-9_]{1,40}")
@@ -45,6 +47,19 @@ def integer(value: Any, *, at_least: int = -_INT64) -> int:
     if type(value) is not int or not at_least <= value < _INT64:
         raise MalformedError
     return value
+
+
+def place_number(value: Any) -> int:
+    """Return the number of a message in its chat, `cmid`.
+
+    Raises:
+        MalformedError: If it is none. A number that no chat has would put all that follows behind
+            what was already seen.
+    """
+    found = integer(value, at_least=1)
+    if found >= _INT32:
+        raise MalformedError
+    return found
 
 
 def string(value: Any) -> str:
@@ -83,6 +98,12 @@ def amount(value: Any) -> int:
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     return value if type(value) is int and 0 <= value < _MOST else 0
+
+
+def moment(value: Any) -> int:
+    """Return a unix time in seconds; 0 for what can be none."""
+    found = amount(value)
+    return found if found < _LATEST else 0
 
 
 def ident(value: Any) -> int:
@@ -154,8 +175,10 @@ def items(reply: Any) -> list[dict[str, Any]]:
 
 def cmid_of(message: Any) -> str:
     """Return the number in its chat that a message object has, empty for none."""
-    found = ident(message.get("conversation_message_id")) if isinstance(message, dict) else 0
-    return str(found) if found > 0 else ""
+    try:
+        return str(place_number(mapping(message).get("conversation_message_id")))
+    except MalformedError:
+        return ""
 
 
 def random_id(value: Any) -> int:

@@ -1,4 +1,8 @@
-"""What an account says and does in chats: send, edit, delete, react, typing, read marks."""
+"""What an account says and does in chats: send, edit, delete, react, typing, read marks.
+
+A change may be asked for twice, when only its answer was lost: VK refuses some of what is done
+already, so a refusal counts only where a look shows that it is not done.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,19 @@ from sferum_bridge.network.base import (
 from sferum_bridge.network.vk.attachments import name_of
 from sferum_bridge.network.vk.directory import peer_id_of
 from sferum_bridge.network.vk.errors import VkRefused
-from sferum_bridge.network.vk.text import write
-from sferum_bridge.network.vk.values import chunks_of, dicts, flag, ident, items, listed, part, word
+from sferum_bridge.network.vk.reactions import read_reacted
+from sferum_bridge.network.vk.text import read, write
+from sferum_bridge.network.vk.values import (
+    chunks_of,
+    dicts,
+    flag,
+    ident,
+    items,
+    listed,
+    part,
+    text,
+    word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +51,12 @@ _DELETED_AT_ONCE = 100
 class Writer:
     """Writes in the name of one account."""
 
-    def __init__(self, api: VkApi, archive: Archive, reactions: ReactionTable) -> None:
+    def __init__(
+        self, api: VkApi, archive: Archive, reactions: ReactionTable, account_id: str
+    ) -> None:
         self._api = api
         self._archive = archive
+        self._account_id = account_id
         self._reactions = reactions
 
     async def send(self, chat_id: str, draft: Draft, *, random_id: int, reply_to: str) -> Sent:
@@ -81,7 +99,7 @@ class Writer:
         peer_id = peer_id_of(chat_id, "messages.edit")
         cmid = _cmid(message_id, "messages.edit")
         now = await self._archive.by_cmid(peer_id, [cmid])
-        if not now:
+        if not now or now[0].keys() == {"peer_id"}:  # it is gone, or nothing of it is told
             raise Refused("messages.edit: the message is not there any more")
         names = (
             name_of(kind, part(attachment, kind))
@@ -99,14 +117,25 @@ class Writer:
             params |= {"lat": str(draft.place.latitude), "long": str(draft.place.longitude)}
         elif point:
             params |= {"lat": str(point.get("latitude")), "long": str(point.get("longitude"))}
-        await self._api.call("messages.edit", params)
+        try:
+            await self._api.call("messages.edit", params)
+        except VkRefused:
+            if not await self._says(peer_id, cmid, draft):
+                raise
+
+    async def _says(self, peer_id: int, cmid: int, draft: Draft) -> bool:
+        """Tell whether a message says already what it was to say."""
+        wanted = read(*write(draft.text, draft.spans))
+        for item in await self._archive.by_cmid(peer_id, [cmid]):
+            return read(text(item.get("text")), item.get("format_data")) == wanted
+        return False
 
     async def delete(self, chat_id: str, message_ids: Sequence[str]) -> None:
         """Delete messages for all.
 
         Raises:
             Refused: If VK does not delete one of them, as after its time for that (924); the others
-                are deleted all the same.
+                are deleted all the same. What is gone already is as good as deleted.
         """
         method = "messages.delete"
         peer_id = peer_id_of(chat_id, method)
@@ -114,9 +143,18 @@ class Writer:
         refusal: Refused | None = None
         for some in chunks_of(cmids, _DELETED_AT_ONCE):
             params: Params = {"peer_id": peer_id, "cmids": listed(some), "delete_for_all": 1}
-            refusal = _refusal(await self._api.call(method, params)) or refusal
+            try:
+                refused = _refusal(await self._api.call(method, params))
+            except VkRefused as e:
+                refused = e
+            if refused is not None and await self._are_there(peer_id, some):
+                refusal = refused
         if refusal is not None:
             raise refusal
+
+    async def _are_there(self, peer_id: int, cmids: Sequence[int]) -> bool:
+        found = await self._archive.by_cmid(peer_id, cmids)
+        return any(not flag(item.get("deleted")) for item in found)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """React in place of an earlier reaction; empty: take it back.
@@ -134,7 +172,17 @@ class Writer:
             if reaction_id is None:
                 raise Refused(f"{method}: no such reaction")
             params["reaction_id"] = reaction_id
-        await self._api.call(method, params)
+        try:
+            await self._api.call(method, params)
+        except VkRefused:
+            if await self._reacted(params) != params.get("reaction_id", 0):
+                raise
+
+    async def _reacted(self, params: Params) -> int:
+        """Return the number of this account's reaction to a message, 0 for none."""
+        where = {name: params[name] for name in ("peer_id", "cmid")}
+        by = read_reacted(await self._api.call("messages.getReactedPeers", where))
+        return by.get(int(self._account_id), 0)
 
     async def set_typing(self, chat_id: str) -> None:
         """Tell a chat that this account is writing."""

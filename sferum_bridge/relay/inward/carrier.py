@@ -5,10 +5,13 @@
     the row's turn comes ─► carry ─────────────┴── waits for that task ◄────────┘
 
 The upload is noted in the row, so a kill behind it costs nothing and one before it uploads again:
-what the homeserver then has twice nobody sees, for only one address is ever sent. What cannot be
-had or may not pass is an outcome too (`Missing`), so that the lane goes on and people are told.
-Waiting has an end: an address that stays dead is given up after `patience` seconds, but the
-homeserver's absence counts for nothing. `close` cancels what is under way.
+what the homeserver then has twice nobody sees, for only one address is ever sent. A file is the
+upload of who shows it, a ghost or somebody who logged in, so that it can be read where they are and
+by nobody else (docs/contour.md). What cannot be had or may not pass is an outcome too (`Missing`),
+so that the lane goes on and people are told. Waiting has an end: an address that stays dead is
+given up when it was waited for `patience` seconds, but the homeserver's absence counts for nothing,
+and a login that is over meanwhile neither. Files on their way share the room on the disk (`Space`).
+`close` cancels what is under way.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import media
 from sferum_bridge.matrix.client import TryAgain
+from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import NetworkError, TooFast
 from sferum_bridge.relay.inward import to_matrix
 from sferum_bridge.relay.inward.to_matrix import Uploaded
@@ -34,7 +38,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.network.content import File
+    from sferum_bridge.network.space import Space
     from sferum_bridge.relay.connections import Connections
     from sferum_bridge.school.attachments import Policy
     from sferum_bridge.store.database import Database
@@ -43,7 +49,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
-_TOO_LARGE = 413
+_FORBIDDEN, _TOO_LARGE = 403, 413
 GONE = "gone"
 """Why a file is missing, where it may pass: it could not be had."""
 
@@ -67,7 +73,9 @@ class Carrier:
         db: Database,
         homeserver: Homeserver,
         connections: Connections,
+        ghosts: Ghosts,
         policy: Policy,
+        space: Space,
         *,
         at_once: int = 4,
         patience: float = 600.0,
@@ -75,7 +83,9 @@ class Carrier:
         self._db = db
         self._homeserver = homeserver
         self._connections = connections
+        self._ghosts = ghosts
         self._policy = policy
+        self._space = space
         self._patience = patience
         self._some = asyncio.Semaphore(at_once)
         self._under_way: dict[str, asyncio.Task[Outcome]] = {}
@@ -86,7 +96,7 @@ class Carrier:
         for item in items:
             row = item.content
             if isinstance(row, dict) and row.get("relay") == "show" and "file" in row:
-                _ = self._begun(item.name, row["origin"][0], row, item)
+                _ = self._begun(item.name, row, item, noted=True)
 
     async def carry(self, item: Item, name: str, row: Mapping[str, Any]) -> Outcome:
         """Return what became of a file of an outbox row; `name` tells it from the row's others.
@@ -94,8 +104,7 @@ class Carrier:
         `row` holds it as `file`; it is the row's own content, or a part of it. Asked again, it is
         the same answer until `forget`.
         """
-        whole = item if row is item.content else None
-        task = self._begun(name, item.content["origin"][0], row, whole)
+        task = self._begun(name, row, item, noted=row is item.content)
         try:
             # Shielded: the lane may be cancelled and the task be wanted by nobody; `close` ends it.
             return await asyncio.shield(task)
@@ -117,34 +126,33 @@ class Carrier:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begun(
-        self, name: str, login_id: str, row: Mapping[str, Any], item: Item | None
+        self, name: str, row: Mapping[str, Any], item: Item, *, noted: bool
     ) -> asyncio.Task[Outcome]:
         if name not in self._under_way:
-            carrying = self._carry(login_id, row, item)
+            carrying = self._carry(row, item, noted=noted)
             self._under_way[name] = asyncio.create_task(carrying)
         return self._under_way[name]
 
-    async def _carry(self, login_id: str, row: Mapping[str, Any], item: Item | None) -> Outcome:
+    async def _carry(self, row: Mapping[str, Any], item: Item, *, noted: bool) -> Outcome:
         if "uploaded" in row:
             return Uploaded(**row["uploaded"])
         file = to_matrix.restored(row["file"])
-        outcome = await self._until_known(login_id, file)
-        if isinstance(outcome, Uploaded) and item is not None:
+        outcome = await self._until_known(item.content, file)
+        if isinstance(outcome, Uploaded) and noted:
             async with self._db.write() as tx:
-                noted = {**row, "uploaded": asdict(outcome)}
-                await queues.change(tx, queues.OUTBOX, item.id, noted)
+                changed = {**row, "uploaded": asdict(outcome)}
+                await queues.change(tx, queues.OUTBOX, item.id, changed)
         return outcome
 
-    async def _until_known(self, login_id: str, file: File) -> Outcome:
-        clock = asyncio.get_running_loop().time
-        until, wait = clock() + self._patience, _FIRST_WAIT
+    async def _until_known(self, row: Mapping[str, Any], file: File) -> Outcome:
+        left, wait = self._patience, _FIRST_WAIT
         while True:
             try:
                 # Not while it waits: files that cannot be had hold up no others.
                 async with self._some:
-                    return await self._once(login_id, file)
+                    return await self._once(row, file)
             except NetworkError as e:
-                if not e.retry or clock() > until:
+                if not e.retry or left <= 0:
                     log.warning("A %s cannot be had: %s", file.kind, e.detail)
                     return Missing(GONE, file.size)
                 pause = e.retry_after if isinstance(e, TooFast) else wait
@@ -153,23 +161,24 @@ class Carrier:
                 too_big = e.http_status == _TOO_LARGE
                 return Missing(Verdict.TOO_BIG if too_big else GONE, file.size)
             except (TryAgain, TimeoutError) as e:
-                if clock() > until:
+                if left <= 0:
                     log.warning(
                         "The homeserver does not take a %s: %s", file.kind, type(e).__name__
                     )
                     return Missing(GONE, file.size)
                 pause = wait
-            await asyncio.sleep(pause * (0.75 + random.random() / 2))  # noqa: S311 - spreads
+            pause = min(pause * (0.75 + random.random() / 2), left)  # noqa: S311 - spreads
+            left -= pause
+            await asyncio.sleep(pause)
             wait = min(wait * 2, _LONGEST_WAIT)
 
-    async def _once(self, login_id: str, file: File) -> Outcome:
+    async def _once(self, row: Mapping[str, Any], file: File) -> Outcome:
         mime = mime_for(file.name, file.mime)
         verdict = self._policy.of(file.name, mime, file.size)
         if verdict is Verdict.TOO_BIG or (verdict is Verdict.WRONG_KIND and file.name):
             return Missing(verdict, file.size)
-        connector = await self._connections.of(login_id)
         most = await self._most_bytes()
-        async with connector.download(file) as source:
+        async with self._connections.download(row.get("network", ""), file) as source:
             mime = mime_for(file.name, source.mime or file.mime)
             verdict = self._policy.of(file.name, mime, source.size)
             if verdict is not Verdict.PASSES:
@@ -177,14 +186,26 @@ class Carrier:
             if source.size > most:
                 return Missing(Verdict.TOO_BIG, source.size)
             try:
-                async with media.spooled(source.chunks(), most) as spool:
-                    return await self._uploaded(spool, mime)
+                async with (
+                    self._space.taken(source.size or most),
+                    media.spooled(source.chunks(), most) as spool,
+                ):
+                    return await self._uploaded(row, spool, mime)
             except media.TooBig:
                 return Missing(Verdict.TOO_BIG, max(source.size, file.size))
 
-    async def _uploaded(self, spool: media.Spool, mime: str) -> Uploaded:
-        mxc = await media.upload(self._homeserver, spool, mime)
-        return Uploaded(mxc, mime, spool.size)
+    async def _uploaded(self, row: Mapping[str, Any], spool: media.Spool, mime: str) -> Uploaded:
+        """Upload a file as who shows it, or as who does where that one may not."""
+        senders = [Sender(**who) for who in (row["as"], row.get("otherwise")) if who]
+        for sender in senders:
+            try:
+                await self._ghosts.exists(sender)
+                mxc = await media.upload(self._homeserver, spool, mime, sender)
+                return Uploaded(mxc, mime, spool.size)
+            except MatrixRequestError as e:
+                if e.http_status != _FORBIDDEN or not sender.mxid:
+                    raise
+        return Uploaded(await media.upload(self._homeserver, spool, mime), mime, spool.size)
 
     async def _most_bytes(self) -> int:
         if self._most_there is None:

@@ -5,7 +5,9 @@
        ├─► react        ─► `reacting`: likewise with who is shown to have reacted
        ├─► pin          ─► the room's pinned messages
        ├─► leave        ─► the ghost of somebody who left
+       ├─► gather       ─► `gathering`: the ghosts of all who are in the chat
        ├─► picture      ─► that of a ghost
+       ├─► personal-open ─► `personal`: the room of a personal chat
        └─► describe     ─► state that tells clients of the bridge
 
 A room's rows are carried out one after the other, so whatever changes a message finds it shown.
@@ -17,17 +19,21 @@ the homeserver refuses for good is logged and passed by.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import marks
+from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.relay.inward import to_matrix
+from sferum_bridge.relay.inward.gathering import GATHER
 from sferum_bridge.relay.inward.revising import mapped
-from sferum_bridge.relay.inward.to_matrix import Uploaded
+from sferum_bridge.relay.inward.rich import Rich
+from sferum_bridge.relay.inward.to_matrix import MESSAGE, Uploaded
 from sferum_bridge.school import attachments
-from sferum_bridge.store import chats, queues
+from sferum_bridge.store import chats, personal, queues
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -35,15 +41,23 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.relay.inward.carrier import Carrier
+    from sferum_bridge.relay.inward.gathering import Gathering
+    from sferum_bridge.relay.inward.personal import Personal
     from sferum_bridge.relay.inward.reacting import Reacting
     from sferum_bridge.relay.inward.revising import Revising
     from sferum_bridge.relay.inward.speaking import Speaking
+    from sferum_bridge.relay.inward.wording import Phrase
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
 
 _SHOW = "show"
+_BROKEN, _MOST_BROKEN = 500, 4
+
+
+class NeverTaken(Exception):
+    """The homeserver fails at one row every time, and works otherwise: it counts as a failure."""
 
 
 class Delivery:
@@ -58,8 +72,14 @@ class Delivery:
         speaking: Speaking,
         revising: Revising,
         reacting: Reacting,
+        gathering: Gathering,
+        personal_: Personal,
+        say: Callable[..., Phrase],
     ) -> None:
         self._db = db
+        self._say = say
+        self._broken: Counter[int] = Counter()
+        """Row → how often the homeserver failed at it."""
         self._homeserver = homeserver
         self._ghosts = ghosts
         self._carrier = carrier
@@ -71,23 +91,57 @@ class Delivery:
             "react": reacting.show,
             "pin": self._pin,
             "leave": self._leave,
+            GATHER: gathering.gather,
             "picture": self._picture,
+            personal.OPEN: personal_.open,
             "describe": self._describe,
         }
 
     async def handle(self, item: Item) -> None:
-        """Carry out one row and mark it done."""
+        """Carry out one row and mark it done.
+
+        Raises `TryAgain` while the homeserver is in trouble, `NeverTaken` where it is so about this
+        row alone.
+        """
         kind = item.content["relay"]
         try:
             await self._acts[kind](item)
+            self._broken.pop(item.id, None)
+        except TryAgain as e:
+            self._broken[item.id] += e.http_status == _BROKEN
+            if self._broken[item.id] >= _MOST_BROKEN and await self._works():
+                raise NeverTaken from None
+            raise
         except MatrixRequestError as e:
             code = getattr(e, "errcode", None) or e.http_status
-            log.warning("The homeserver refused %s in %s: %s", item.name, item.lane, code)
+            log.warning("The homeserver refused a %s (row %d): %s", kind, item.id, code)
             if kind == _SHOW:
                 raise  # a message is worth further tries, and is kept to the end
         if kind != _SHOW:
             async with self._db.write() as tx:
                 await queues.done(tx, queues.OUTBOX, item.id)
+
+    async def give_up(self, item: Item) -> None:
+        """Say in the place of a message that failed every time that there is one."""
+        row = item.content
+        if row["relay"] != _SHOW:
+            return
+        said = self._say("relay-unreadable")
+        notice = to_matrix.text_content(Rich(said.body, said.html), notice=True)
+        txn_id = f"{row['base']}.{row['part']}.failed"
+        bot = {**row, "as": {"mxid": ""}, "otherwise": None}
+        event_id, _ = await self._speaking.speak(bot, txn_id, (MESSAGE, notice))
+        noted = mapped(row, row["part"], event_id, self._homeserver.bot_mxid, row)
+        async with self._db.write() as tx:
+            await chats.map_message(tx, row["origin"][0], noted)
+
+    async def _works(self) -> bool:
+        """Tell whether the homeserver answers a request that has nothing to do with any row."""
+        try:
+            await self._homeserver.joined_rooms()
+        except (MatrixRequestError, TryAgain):
+            return False
+        return True
 
     async def _show(self, item: Item) -> None:
         row, number = item.content, item.content["part"]

@@ -5,18 +5,18 @@
           │                                                         └─► what passes (typing, reads)
           └────────── a failure that time mends: the last stored cursor, after a wait
 
-One task a login. The cursor moves only together with what lay before it, so a crash repeats at
-most a batch, and a repeated message is known by its transaction id (queued before) or by the
-message map (sent before). The echo of what we sent is known by its random id even when the answer
-to our sending never came. Names and chats are looked up before the transaction, never in it.
-Cancelling stops a login between two awaits; nothing is held that is not stored.
+One task a login. The cursor moves only together with what lay before it, so a crash repeats at most
+a batch, and a repeated message is known by its transaction id (queued before) or by the message map
+(sent before). The echo of what we sent is known by its random id even when the answer to our
+sending never came; that of what went out through another login is found out (`echoes`). Names and
+chats are looked up before the transaction, never in it. Cancelling stops a login between two
+awaits; nothing is held that is not stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,12 @@ from sferum_bridge.network.base import (
     Refused,
     RemoteChange,
     RemoteMessage,
+    Unavailable,
 )
 from sferum_bridge.relay.inward import describing, queueing
+from sferum_bridge.relay.inward.pace import Pace, asked_wait
 from sferum_bridge.relay.inward.turn import begin
-from sferum_bridge.store import chats
+from sferum_bridge.store import chats, failures
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
@@ -38,16 +40,18 @@ if TYPE_CHECKING:
 
     from sferum_bridge.network.base import Abilities, Batch, Connector
     from sferum_bridge.relay.connections import Connections
+    from sferum_bridge.relay.inward.echoes import Echoes
     from sferum_bridge.relay.inward.history import History
     from sferum_bridge.relay.inward.names import Names
     from sferum_bridge.relay.inward.passing import Passing
+    from sferum_bridge.relay.inward.personal import Personal
     from sferum_bridge.relay.inward.queueing import Queueing
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database, Tx
 
 log = logging.getLogger(__name__)
 
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+_LONGEST_WAIT = 60.0
 _POLL_SECONDS = 2.0
 
 
@@ -65,6 +69,8 @@ class Incoming:
         names: Names,
         queueing_: Queueing,
         history: History,
+        echoes: Echoes,
+        personal: Personal,
         passing: Passing,
         describe: Callable[[Tx, Login, Abilities], Awaitable[None]],
         login_lost: Callable[[Tx, Login, NetworkError], Awaitable[None]],
@@ -76,6 +82,8 @@ class Incoming:
         self._names = names
         self._queueing = queueing_
         self._history = history
+        self._echoes = echoes
+        self._personal = personal
         self._passing = passing
         self._describe = describe
         self._login_lost = login_lost
@@ -123,50 +131,45 @@ class Incoming:
                 tasks.create_task(_noted(self._begin_all(login), login.id, beginning))
 
     async def _listen(self, login: Login) -> None:
-        wait, failing = _FIRST_WAIT, False
+        pace = Pace(login.id)
         while True:
             connector = None
             try:
                 connector = await self._connections.connector(login)
-                async with self._db.write() as tx:
-                    await self._describe(tx, login, connector.abilities)
-                    cursor = await chats.cursor(tx, login.id)
-                async for batch in connector.listen(cursor):
-                    if failing:
-                        log.info("Login %s hears the network again", login.id)
-                    wait, failing = _FIRST_WAIT, False
-                    await self._store(login, connector, batch)
+                await self._hear(login, connector, pace)
             except (LoginExpired, NeedsPerson) as e:
-                if connector is not None and not self._connections.is_open(login, connector):
-                    # Closed meanwhile: the owner logged in anew, and this was the old login.
-                    continue
-                if await self._gave_up(login, e):
+                # No seal: it was closed meanwhile, for the owner logged in anew.
+                seal = self._connections.seal(login, connector)
+                if seal and await self._gave_up(login, seal, e):
                     return
             except NetworkError as e:
-                if not failing:
-                    log.warning(
-                        "Login %s does not hear the network: %s; waiting", login.id, e.detail
-                    )
-                failing = True
-            except Exception as e:
+                pace.failed(e)
+            except Exception as e:  # noqa: BLE001 - see below
                 # One login's trouble, or the database's, ends no other's listening.
-                log.log(
-                    logging.WARNING if is_away(e) else logging.ERROR,
-                    "Login %s cannot go on: %s; waiting",
-                    login.id,
-                    type(e).__name__,
-                    exc_info=not is_away(e),
-                )
-            await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads the load
-            wait = min(wait * 2, _LONGEST_WAIT)
+                level = logging.WARNING if is_away(e) else logging.ERROR
+                failures.report(log, e, "Login %s cannot go on; waiting", login.id, level=level)
+            await pace.rest()
 
-    async def _gave_up(self, login: Login, error: NetworkError) -> bool:
-        """Note that only its owner can mend a login; false while the database is away."""
+    async def _hear(self, login: Login, connector: Connector, pace: Pace) -> None:
+        """Store batch after batch. Ends by raising."""
+        async with self._db.write() as tx:
+            await self._describe(tx, login, connector.abilities)
+            cursor = await chats.cursor(tx, login.id)
+        async for batch in connector.listen(cursor):
+            pace.worked()
+            await self._store(login, connector, batch)
+
+    async def _gave_up(self, login: Login, seal: bytes, error: NetworkError) -> bool:
+        """Note that only its owner can mend a login, whose secret lies under a `seal`.
+
+        False where they did so meanwhile, and while the database is away.
+        """
         log.warning("Login %s needs its owner: %s", login.id, error.detail)
         await self._connections.drop(login)
         try:
             async with self._db.write() as tx:
-                await chats.set_expired(tx, login.id)
+                if not await chats.set_expired(tx, login.id, seal):
+                    return False
                 await self._login_lost(tx, login, error)
         except Exception as e:
             if not is_away(e):
@@ -188,9 +191,9 @@ class Incoming:
                 await self._describe(tx, login, connector.abilities)
         except NetworkError as e:
             log.info("What was written before a link waits: %s", e.detail)
-            await asyncio.sleep(self._poll)
-        except Exception as e:
-            log.exception("What was written before a link waits: %s", type(e).__name__)
+            await asyncio.sleep(max(self._poll, asked_wait(e)))
+        except Exception as e:  # noqa: BLE001 - it is tried again
+            failures.report(log, e, "What was written before a link waits")
             await asyncio.sleep(_LONGEST_WAIT)
 
     async def _store(self, login: Login, connector: Connector, batch: Batch) -> None:
@@ -199,12 +202,19 @@ class Incoming:
             concerned = {queueing.chat_of(event) for event in batch.events} | batch.gaps
             async with self._db.read() as tx:
                 places = await chats.places(tx, login.id, concerned) if concerned else ()
+            known = {place.chat.chat_id for place in places}
+            if await self._personal.take_up(login, connector, batch, known):
+                async with self._db.write() as tx:
+                    places = await chats.places(tx, login.id, concerned)
+                    await self._describe(tx, login, connector.abilities)
             for place in places:
                 if not place.is_started:
                     await self._history.begin(login, connector, place)
                 elif place.chat.chat_id in batch.gaps:
                     await self._history.fill(login, connector, place)
             linked = {place.chat.chat_id: place.chat for place in places}
+            heard = [event for event in batch.events if isinstance(event, RemoteMessage)]
+            await self._echoes.settle(login, linked.values(), heard)
             pinned = await self._pinned(connector, batch, linked)
             while unknown := await self._store_if_known(login, batch, linked, pinned):
                 await self._names.learn(login.network, connector, unknown)
@@ -225,7 +235,7 @@ class Incoming:
         async with self._db.write() as tx:
             if events:
                 # Once more: a chat may have been linked to another room, or to none, meanwhile.
-                now = await chats.places(tx, login.id, linked)
+                now = await chats.places(tx, login.id, linked, hold=True)
                 chat_of = {place.chat.chat_id: place.chat for place in now}
                 await self._queue(tx, login, batch, chat_of, pinned)
             await chats.set_cursor(tx, login.id, batch.cursor)
@@ -263,8 +273,13 @@ class Incoming:
         for chat_id in sorted(changed & set(linked)):
             try:
                 found[chat_id] = (await connector.chat(chat_id)).pinned
-            except Refused as e:
+            except (Refused, Unavailable) as e:
+                # A change of what is pinned is told by the chat itself, too.
                 log.warning("A changed chat cannot be looked at: %s", e.detail)
+            except NetworkError:
+                raise
+            except Exception as e:  # noqa: BLE001 - its trouble ends no other chat's hearing
+                failures.report(log, e, "A changed chat cannot be looked at")
         return found
 
 

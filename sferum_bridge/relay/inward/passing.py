@@ -18,7 +18,7 @@ from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import RemoteMessage, RemoteRead, RemoteTyping
 from sferum_bridge.relay.inward.turn import begin
-from sferum_bridge.store import chats
+from sferum_bridge.store import chats, failures
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class Passing:
                 await showing
         except (MatrixRequestError, TryAgain, TimeoutError) as e:
             log.debug("Not shown: %s", type(e).__name__)
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001 - nobody waits for it
             if not is_away(e):
-                log.exception("Something that passes could not be shown")
+                failures.report(log, e, "Something that passes could not be shown")
 
     async def _show_typing(self, login: Login, chat: Chat, event: RemoteTyping) -> None:
         for user_id in event.user_ids[:_MOST_TYPING]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import (
+    RemoteChange,
     RemoteDeletion,
     RemoteEdit,
     RemoteMessage,
@@ -21,14 +22,14 @@ from sferum_bridge.network.base import (
     ServiceKind,
 )
 from sferum_bridge.network.content import File, FileKind
-from sferum_bridge.relay.inward import parts, to_matrix, wording
+from sferum_bridge.relay.inward import gathering, parts, to_matrix, wording
 from sferum_bridge.relay.inward.rich import Rich
 from sferum_bridge.relay.inward.wording import Look
-from sferum_bridge.store import chats, queues, schools
+from sferum_bridge.store import chats, failures, queues, schools
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import tzinfo
 
     from sferum_bridge.matrix.ghosts import Ghosts
@@ -67,7 +68,15 @@ def chat_of(event: RemoteEvent) -> str:
 
 
 def people_of(event: RemoteEvent) -> Iterable[str]:
-    """Return the ids of users whose names an event needs."""
+    """Return the ids of users whose names an event needs; none where this version fails on it."""
+    try:
+        return list(_people_of(event))
+    except Exception as e:  # noqa: BLE001 - its trouble ends nobody's listening
+        failures.report(log, e, "An event does not tell whom it is about")
+        return ()
+
+
+def _people_of(event: RemoteEvent) -> Iterable[str]:
     match event:
         case RemoteMessage():
             return wording.people_of(event)
@@ -80,12 +89,15 @@ def people_of(event: RemoteEvent) -> Iterable[str]:
 
 
 class Queueing:
-    """Turns events of linked chats into rows."""
+    """Turns events of linked chats into rows. `everybody`: whoever is in a chat is in its room."""
 
-    def __init__(self, ghosts: Ghosts, names: Names, manner: Manner) -> None:
+    def __init__(
+        self, ghosts: Ghosts, names: Names, manner: Manner, *, everybody: bool = False
+    ) -> None:
         self._ghosts = ghosts
         self._names = names
         self._manner = manner
+        self._everybody = everybody
         self._pictured: set[tuple[str, str]] = set()
         """Ghosts and the pictures they were given since the start."""
 
@@ -107,6 +119,8 @@ class Queueing:
                     if emoji
                 }
                 await self._row(turn, chat, event.message_id, {"relay": "react", "by": by})
+            case RemoteChange() if self._everybody:
+                await gathering.wish(turn.tx, turn.login, chat)
             case _:
                 pass
 
@@ -114,18 +128,31 @@ class Queueing:
         self, turn: Turn, chat: Chat, event: RemoteEvent, *, silent: bool = False
     ) -> None:
         """Queue an event; one that this version fails on is told of, so that nothing is stuck."""
-        try:
-            async with turn.tx.attempt():
-                await self.put(turn, chat, event, silent=silent)
-        except Exception as e:
-            if is_away(e):
-                raise
-            log.exception("An event of a linked chat could not be queued")
-            await self._unreadable(turn, chat, event)
+        if not await self._tried(turn, self.put(turn, chat, event, silent=silent)):
+            await self._tried(turn, self._unreadable(turn, chat, event))
 
     async def pin(self, turn: Turn, chat: Chat, message_id: str) -> None:
         """Have a message be the pinned one; an empty id: none is."""
-        await self._row(turn, chat, message_id, {"relay": "pin"})
+        await self._tried(turn, self._row(turn, chat, message_id, {"relay": "pin"}))
+
+    async def _tried(self, turn: Turn, work: Awaitable[None]) -> bool:
+        """Do something whole or not at all; false, and reported, where this version fails on it."""
+        try:
+            async with turn.tx.attempt():
+                await work
+        except Exception as e:
+            if is_away(e):
+                raise
+            failures.report(log, e, "An event of a linked chat could not be queued")
+            return False
+        return True
+
+    async def digests(self, turn: Turn, chat: Chat, message: RemoteMessage) -> set[str]:
+        """Return under which digests the first part of a message may be known (`chats.Mapped`)."""
+        look = await self._look(turn, chat)
+        shown = [to_matrix.shown(message, look, silent=silent)[:1] for silent in (False, True)]
+        said = [message.content.text, *(one.said for some in shown for one in some)]
+        return {chats.digest_of(turn.tx, text) for text in said if text}
 
     async def _unreadable(self, turn: Turn, chat: Chat, event: RemoteEvent) -> None:
         """Say that something was written that this version fails to show."""
@@ -241,6 +268,7 @@ class Queueing:
             "relay": "picture",
             "as": asdict(ghost),
             "origin": [turn.login.id, "", ""],
+            "network": network,
             "file": to_matrix.stored(File(FileKind.PHOTO, url)),
             "digest": digest,
         }

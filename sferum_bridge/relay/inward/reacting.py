@@ -58,15 +58,22 @@ class Reacting:
         if not event_id:
             return
         by = {user_id: (emoji, Sender(**who)) for user_id, (emoji, who) in row["by"].items()}
+        # What somebody did here since this was heard is newer; its own news is to come.
+        newer = {user_id for user_id, shown in known.items() if shown.at > item.since}
         for user_id, shown in known.items():
             wanted = by[user_id][0] if user_id in by else ""
-            if shown.emoji and not _same(shown.emoji, wanted):
-                await self._tried(self._take_back(row, key, shown))
+            if shown.emoji and not _same(shown.emoji, wanted) and user_id not in newer:
+                await self._tried(self._take_back(row, key, replace(shown, at=item.since)))
         for user_id, (emoji, sender) in by.items():
             before = known.get(user_id) or Reaction(user_id, "", "", "", 0)
-            if not _same(before.emoji, emoji):
+            if not _same(before.emoji, emoji) and user_id not in newer:
                 after = replace(
-                    before, emoji=emoji, mxid=sender.mxid, event_id="", times=before.times + 1
+                    before,
+                    emoji=emoji,
+                    mxid=sender.mxid,
+                    event_id="",
+                    times=before.times + 1,
+                    at=item.since,
                 )
                 await self._tried(self._add(row, key, after, sender, event_id))
 
@@ -108,7 +115,8 @@ class Reacting:
             # The person reacted here too, in the same way: it is there, under an id of its own.
             if getattr(e, "errcode", "") != "M_DUPLICATE_ANNOTATION":
                 raise
-            sent = ""
+            there = await marks.reactions_by(self._homeserver, row["room"], event_id, sender.mxid)
+            sent = there.get(wanted.emoji, "")
         await self._save(key, replace(wanted, event_id=sent))
 
     async def _save(self, key: Key, reaction: Reaction) -> None:

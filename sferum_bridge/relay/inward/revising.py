@@ -78,8 +78,10 @@ class Revising:
 
     async def _replace(self, item: Item, shown: Mapped, wanted: Mapping[str, Any]) -> None:
         row, edits = item.content, shown.edits
-        is_echo = shown.kind == parts.TEXT and shown.digest == row["said"]
-        if not is_echo:  # else its author changed it here
+        is_own = shown.kind == parts.TEXT and row["said"] in shown.digests
+        if is_own and row["said"] != shown.digests[0]:
+            return  # its author has changed it here once more since
+        if not is_own:  # else its author changed it here
             edits += 1
             name = f"{row['base']}.{shown.part}.e{edits}"
             event = await self._speaking.event(item, name, wanted)
@@ -103,7 +105,12 @@ class Revising:
     async def _correct(self, row: Mapping[str, Any], live: Sequence[Mapped]) -> None:
         """Show that a message from here was changed there, unless it is our own change's echo."""
         text = next((one for one in row["parts"] if one["kind"] == parts.TEXT), None)
-        if not live or text is None or live[0].digest in {"", row["said"]}:
+        if not live or text is None or not live[0].digest:
+            return
+        if row["said"] in live[0].digests:
+            if row["said"] == live[0].digests[0] != live[0].digest:
+                # All was told: what it said before would be a change from now on.
+                await self._note(row, live[0], row["said"], live[0].edits)
             return
         said = self._say("relay-corrected")
         content = {**text["content"], "body": f"{said.body} {text['content']['body']}"}
@@ -146,7 +153,7 @@ class Revising:
 
     async def _note(self, row: Mapping[str, Any], one: Mapped, digest: str, edits: int) -> None:
         async with self._db.write() as tx:
-            await chats.set_shown(tx, row["origin"][0], one, digest=digest, edits=edits)
+            await chats.set_shown(tx, row["origin"][0], one, digest=digest, edits=edits, late=True)
 
     def _speaker(self, row: Mapping[str, Any], mxid: str) -> Sender:
         """Return as whom to change what an account said."""

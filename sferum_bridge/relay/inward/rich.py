@@ -25,6 +25,9 @@ _LEADING = frozenset({Style.LINK, Style.MENTION})
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _MOST_SPANS = 500
 _MOST_ADDRESS = 2000
+_TURNING = str.maketrans(
+    dict.fromkeys("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\u2060")
+)
 EVERYBODY = ""
 """The target of a mention of everybody."""
 
@@ -61,6 +64,8 @@ def styled(text: str, spans: Sequence[Span], mxid_of: Callable[[str], str]) -> R
     the room does: then the mention is mere text.
     """
     kept = [span for span in spans[:_MOST_SPANS] if span.length > 0 and 0 <= span.start < len(text)]
+    if any(span.style is Style.LINK for span in kept):
+        text = _unturned(text)
     growing, at = _Growing(), 0
     for lead in _apart([span for span in kept if span.style in _LEADING]):
         end = min(lead.start + lead.length, len(text))
@@ -79,6 +84,7 @@ def link(url: str, title: str = "") -> Rich:
         return plain(" ".join(part for part in (title, url[:_MOST_ADDRESS]) if part))
     if not title or title == url:
         return Rich(address, f'<a href="{escape(address)}">{escape(address)}</a>')
+    title = _unturned(title)
     html = f'<a href="{escape(address)}">{_escaped(title)}</a>{escape(_host(address))}'
     return Rich(f"{title} ({address})", html)
 
@@ -176,6 +182,11 @@ def _add(growing: _Growing, text: str, spans: Sequence[Span], start: int, end: i
         for style in sorted(styles, reverse=True):
             html = f"<{_TAGS[style]}>{html}</{_TAGS[style]}>"
         growing.html.append(html)
+
+
+def _unturned(text: str) -> str:
+    """Return text, as long as it was, that does not turn around where a link beside it leads."""
+    return text.translate(_TURNING)
 
 
 def _host(address: str) -> str:

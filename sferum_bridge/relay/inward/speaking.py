@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.ghosts import DEVICE, Sender
+from sferum_bridge.relay import puppets
 from sferum_bridge.relay.inward import to_matrix
 from sferum_bridge.relay.inward.reacting import marked
 from sferum_bridge.relay.inward.rich import Rich
 from sferum_bridge.relay.inward.to_matrix import MESSAGE, Uploaded
+from sferum_bridge.school import attachments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sferum_bridge.network.content import File
     from sferum_bridge.relay.inward.carrier import Carrier, Missing
     from sferum_bridge.relay.inward.wording import Phrase
+    from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item
 
     Event = tuple[str, Mapping[str, Any]]
@@ -50,7 +53,9 @@ class Speaking:
         ghosts: Ghosts,
         carrier: Carrier,
         say: Callable[..., Phrase],
+        db: Database,
     ) -> None:
+        self._db = db
         self._homeserver = homeserver
         self._ghosts = ghosts
         self._carrier = carrier
@@ -142,6 +147,11 @@ class Speaking:
     async def _send(self, row: Mapping[str, Any], txn_id: str, sender: Sender, event: Event) -> str:
         await self._ghosts.ready(sender, row["room"])
         kind, content = event
+        ts = int(row.get("ts", 0))
+        if sender.puppet:
+            ts = ts or self._db.clock()
+            seal = puppets.seal(self._db.sealer, row["room"], sender.mxid, ts)
+            content = {**content, puppets.SEAL: seal}
         return await self._homeserver.send(
             row["room"],
             kind,
@@ -150,12 +160,12 @@ class Speaking:
             user=sender.mxid or self._homeserver.bot_mxid,
             device=DEVICE,
             puppet=sender.puppet,
-            ts=int(row.get("ts", 0)),
+            ts=ts,
         )
 
     def _instead(self, file: File, missing: Missing, called: str) -> dict[str, Any]:
         count = -(-missing.size // _MEGABYTE)
         size = self._say("relay-size", count=count).body if count > 0 else "?"
-        name = file.name or called
+        name = attachments.safe_name(file.name) or called
         said = self._say(f"relay-missing-{missing.why}", name=name, size=size)
         return to_matrix.text_content(Rich(said.body, said.html), notice=True)

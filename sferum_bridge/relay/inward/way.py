@@ -1,24 +1,30 @@
 """The way from the other network into Matrix, put together: `app` makes one `Inward`.
 
-    incoming  ─► (history, names, queueing) ─► outbox ─► delivery ─► (speaking …) ─► Matrix
-      └────────► passing ───────────────────────────────────────────────────────────► Matrix
+    incoming ─► (personal, history, echoes, names, queueing) ─► outbox
+      │                            outbox ─► delivery ─► (speaking …) ─► Matrix
+      └────────► passing ──────────────────────────────────────────────► Matrix
 
 Everything that matters is stored: `close` may come at any moment.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sferum_bridge.relay.inward import describing
+from sferum_bridge.matrix.creation import RoomMaker
+from sferum_bridge.network.space import Space
+from sferum_bridge.relay.inward import describing, gathering, older
 from sferum_bridge.relay.inward.carrier import Carrier
 from sferum_bridge.relay.inward.delivery import Delivery
+from sferum_bridge.relay.inward.echoes import Echoes
+from sferum_bridge.relay.inward.gathering import Gathering
 from sferum_bridge.relay.inward.history import History
 from sferum_bridge.relay.inward.incoming import Incoming
 from sferum_bridge.relay.inward.names import Names
 from sferum_bridge.relay.inward.passing import Passing
+from sferum_bridge.relay.inward.personal import Personal
 from sferum_bridge.relay.inward.queueing import Queueing
 from sferum_bridge.relay.inward.reacting import Reacting
 from sferum_bridge.relay.inward.revising import Revising
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
-    from sferum_bridge.network.base import NetworkError
+    from sferum_bridge.network.base import Abilities, NetworkError
     from sferum_bridge.relay.connections import Connections
     from sferum_bridge.relay.inward.queueing import Manner
     from sferum_bridge.school.attachments import Policy
@@ -46,6 +52,12 @@ class InwardSettings:
     policy: Policy
     history: int
     """Messages of a chat from before it was linked."""
+    space: Space = field(default_factory=Space)
+    """Where files lie on their way."""
+    personal: bool = False
+    """Whether a first message of a personal chat makes a room."""
+    everybody: bool = False
+    """Whether all of a linked chat are in its room as ghosts, or only who said something."""
 
 
 class Inward:
@@ -61,41 +73,82 @@ class Inward:
         login_lost: Callable[[Tx, Login, NetworkError], Awaitable[None]],
     ) -> None:
         names, say = Names(), settings.manner.say
-        queueing = Queueing(ghosts, names, settings.manner)
-        history = History(db, names, queueing, most=settings.history)
-        self._carrier = Carrier(db, homeserver, connections, settings.policy)
+        everybody = settings.everybody
+        queueing = Queueing(ghosts, names, settings.manner, everybody=everybody)
+        echoes = Echoes(db, connections)
+        history = History(db, names, queueing, echoes, most=settings.history)
+        self._carrier = Carrier(
+            db, homeserver, connections, ghosts, settings.policy, settings.space
+        )
         self._passing = Passing(db, homeserver, ghosts)
-        speaking = Speaking(homeserver, ghosts, self._carrier, say)
+        speaking = Speaking(homeserver, ghosts, self._carrier, say, db)
         revising = Revising(db, homeserver, ghosts, speaking, say)
         reacting = Reacting(db, homeserver, ghosts)
+        gathering_ = Gathering(db, ghosts, connections, names, settings.manner.ghost_name)
+        self._personal = Personal(
+            db,
+            homeserver,
+            ghosts,
+            RoomMaker(db, homeserver),
+            connections,
+            settings.manner.ghost_name,
+            by_itself=settings.personal,
+        )
         self._delivery = Delivery(
-            db, homeserver, ghosts, self._carrier, speaking, revising, reacting
+            db,
+            homeserver,
+            ghosts,
+            self._carrier,
+            speaking,
+            revising,
+            reacting,
+            gathering_,
+            self._personal,
+            say,
         )
-        describe = partial(
-            describing.describe,
-            bot=homeserver.bot_mxid,
-            most_bytes=settings.policy.most_bytes,
-        )
+        bot, most_bytes = homeserver.bot_mxid, settings.policy.most_bytes
+
+        async def describe(tx: Tx, login: Login, abilities: Abilities) -> None:
+            await describing.describe(tx, login, abilities, bot=bot, most_bytes=most_bytes)
+            if everybody:
+                await gathering.wish_all(tx, login)
+
         self._incoming = Incoming(
-            db, connections, names, queueing, history, self._passing, describe, login_lost
+            db,
+            connections,
+            names,
+            queueing,
+            history,
+            echoes,
+            self._personal,
+            self._passing,
+            describe,
+            login_lost,
         )
 
     @staticmethod
     def is_ours(item: Item) -> bool:
         """Tell whether a row of the outbox is one that `handle` carries out."""
-        return isinstance(item.content, dict) and "relay" in item.content
+        content = item.content
+        return isinstance(content, dict) and ("relay" in content or older.is_older(content))
 
     async def handle(self, item: Item) -> None:
         """Carry out a row."""
-        await self._delivery.handle(item)
+        await self._delivery.handle(older.current(item))
+
+    async def give_up(self, item: Item) -> None:
+        """Tell, in its place, of a row that failed every time."""
+        await self._delivery.give_up(item)
 
     def foresee(self, items: Sequence[Item]) -> None:
         """Begin with what takes long of rows whose turn will come."""
         self._carrier.foresee(items)
 
     async def run(self) -> None:
-        """Listen for ever."""
-        await self._incoming.run()
+        """Listen for ever, and end rooms of personal chats whose owners left the school."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._incoming.run())
+            tasks.create_task(self._personal.run())
 
     async def close(self) -> None:
         """Drop what is under way; all of it that matters is stored."""

@@ -31,7 +31,8 @@ MOST_QUOTED = 12_000
 MOST_ANSWERS = 50
 _MOST_COUNTED = 10_000
 _POLE, _DATE_LINE = 90, 180
-_LONGEST_TIME = 253_402_300_799
+_LONGEST_TIME = 253_402_214_400
+"""The last day of the year 9999, which no zone's clock may pass."""
 _KINDS_OF_PAGES = frozenset({"link", "video", "post"})
 
 

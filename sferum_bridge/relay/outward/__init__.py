@@ -1,7 +1,8 @@
 """From Matrix to the other network; `way` puts it together and is what `app` makes.
 
-`outgoing` takes each stored event as an `errand` and has it done by `posting`, `changes` or
-`retrying`; `courier` speaks to the network and waits out its moods, `reports` tells writers what
-became of their words, `attention` passes on what is only of the moment. What an event is over
-there is pure: `to_network`, `html`, `tags`, `splitting`.
+`outgoing` takes each stored event, as the `errand` that `routes` makes of it, and has it done by
+`posting`, `changes` or `retrying`; `courier` speaks to the network and waits out its moods, as long
+as `patience` lets it, and reads files through a `meter`. `reports` tells writers what became of
+their words, `attention` passes on what is only of the moment. What an event is over there is pure:
+`to_network`, `html`, `tags`, `splitting`.
 """

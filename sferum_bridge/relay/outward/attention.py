@@ -4,9 +4,9 @@
                                                         every second at most
 
 Nothing here is stored, waited for or repeated: it is worth nothing a minute later, and a messenger
-that is away must cost nobody anything. Only the owner of the login through which a chat is linked
-is seen to type and to read there; private read receipts go nowhere (MSC2285). What does not belong
-to a linked room is forgotten at the next round.
+that is away must cost nobody anything. Only owners of logins that know the chat are seen to type
+and to read there, each through their own; private read receipts go nowhere (MSC2285). What does not
+belong to a linked room is forgotten at the next round.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
@@ -21,7 +22,7 @@ from mautrix.errors import MatrixRequestError
 from sferum_bridge.matrix.client import TryAgain, path
 from sferum_bridge.network.base import NetworkError
 from sferum_bridge.relay.outward.to_network import event_id_of
-from sferum_bridge.store import chats
+from sferum_bridge.store import chats, failures, voices
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from sferum_bridge.network.base import Connector
     from sferum_bridge.relay.connections import Connections
     from sferum_bridge.store.chats import Chat, Login
-    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.database import Database, Tx
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,20 @@ _MOST_KEPT = 2_000
 _AROUND = 20
 
 
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """Somebody's place in a linked chat: their login, and by which number it knows the chat."""
+
+    chat: Chat
+    login: Login
+    known_as: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what names it."""
+        return self.chat.room_id, self.login.id
+
+
 class Attention:
     """Tells the network who types and reads. `heard` takes events, `run` carries them on."""
 
@@ -54,10 +69,10 @@ class Attention:
         self._bell = asyncio.Event()
         self._typing: dict[str, frozenset[str]] = {}
         self._read: dict[tuple[str, str], str] = {}
-        self._told: dict[str, tuple[float, float]] = {}
-        """Of each room whose owner types: since when, and when that was told last."""
-        self._marked: dict[str, str] = {}
-        """The message up to which the owner of a room's login has read, as far as we know."""
+        self._told: dict[tuple[str, str], tuple[float, float]] = {}
+        """Of each seat whose owner types: since when, and when that was told last."""
+        self._marked: dict[tuple[str, str], str] = {}
+        """The message up to which the owner of a seat has read, as far as we know."""
 
     def heard(self, events: Sequence[Any]) -> None:
         """Take what the homeserver says of the moment. Never raises, never waits."""
@@ -89,70 +104,62 @@ class Attention:
             self._bell.clear()
             try:
                 await self._round()
-            except Exception as e:
-                # What is worth so little ends nothing else.
-                log.log(
-                    logging.WARNING if is_away(e) else logging.ERROR,
-                    "who types and reads was not told: %s",
-                    type(e).__name__,
-                    exc_info=not is_away(e),
-                )
+            except Exception as e:  # noqa: BLE001 - what is worth so little ends nothing else
+                level = logging.WARNING if is_away(e) else logging.ERROR
+                failures.report(log, e, "who types and reads was not told", level=level)
             await asyncio.sleep(_ROUND)
 
     async def _round(self) -> None:
         typing, self._typing = self._typing, {}
         read, self._read = self._read, {}
         async with self._db.read() as tx:
-            logins = {login.id: login for login in await chats.all_logins(tx) if not login.expired}
-            linked = [
-                (c, logins[c.login_id]) for c in await chats.all_chats(tx) if c.login_id in logins
-            ]
+            seats = await _seats(tx)
         steps: list[Awaitable[None]] = []
-        for chat, login in linked:
-            if self._types(chat, login, typing.get(chat.room_id)):
-                steps.append(self._say_typing(chat, login))
-            event_id = read.get((chat.room_id, login.mxid))
+        for seat in seats:
+            if self._types(seat, typing.get(seat.chat.room_id)):
+                steps.append(self._say_typing(seat))
+            event_id = read.get((seat.chat.room_id, seat.login.mxid))
             if event_id:
-                steps.append(self._say_read(chat, login, event_id))
-        rooms = {chat.room_id for chat, _ in linked}
+                steps.append(self._say_read(seat, event_id))
+        taken = {seat.key for seat in seats}
         for kept in (self._told, self._marked):
-            for room_id in kept.keys() - rooms:
-                del kept[room_id]
+            for key in kept.keys() - taken:
+                del kept[key]
         await asyncio.gather(*steps)
 
-    def _types(self, chat: Chat, login: Login, users: frozenset[str] | None) -> bool:
-        """Tell whether the network has to hear now that the owner of a login is writing."""
+    def _types(self, seat: _Seat, users: frozenset[str] | None) -> bool:
+        """Tell whether the network has to hear now that somebody is writing."""
         now = asyncio.get_running_loop().time()
-        begun, told = self._told.get(chat.room_id, (now, 0.0))
-        if users is not None and login.mxid not in users:
-            self._told.pop(chat.room_id, None)
+        begun, told = self._told.get(seat.key, (now, 0.0))
+        if users is not None and seat.login.mxid not in users:
+            self._told.pop(seat.key, None)
             return False
-        if users is None and chat.room_id not in self._told:
+        if users is None and seat.key not in self._told:
             return False
         if now - begun > _TYPING_FOR:
-            self._told.pop(chat.room_id, None)
+            self._told.pop(seat.key, None)
             return False
         if told and now - told < _TYPING_EVERY * 0.9:
             return False
-        self._told[chat.room_id] = (begun, now)
+        self._told[seat.key] = (begun, now)
         return True
 
-    async def _say_typing(self, chat: Chat, login: Login) -> None:
+    async def _say_typing(self, seat: _Seat) -> None:
         async def typing(connector: Connector) -> None:
-            await connector.set_typing(chat.chat_id)
+            await connector.set_typing(seat.known_as)
 
-        await self._tell(login, typing)
+        await self._tell(seat.login, typing)
 
-    async def _say_read(self, chat: Chat, login: Login, event_id: str) -> None:
-        message_id = await self._message(chat, event_id)
-        if not message_id or self._marked.get(chat.room_id) == message_id:
+    async def _say_read(self, seat: _Seat, event_id: str) -> None:
+        message_id = await self._message(seat.chat, event_id)
+        if not message_id or self._marked.get(seat.key) == message_id:
             return
-        self._marked[chat.room_id] = message_id
+        self._marked[seat.key] = message_id
 
         async def read(connector: Connector) -> None:
-            await connector.mark_read(chat.chat_id, message_id)
+            await connector.mark_read(seat.known_as, message_id)
 
-        await self._tell(login, read)
+        await self._tell(seat.login, read)
 
     async def _message(self, chat: Chat, event_id: str) -> str:
         """Return the message that was read last; what is not on the other side has one before."""
@@ -189,6 +196,15 @@ class Attention:
                 await step(await self._connections.connector(login))
         except (NetworkError, TimeoutError) as e:
             log.debug("Login %s was not told of typing or reading: %s", login.id, e)
+
+
+async def _seats(tx: Tx) -> Sequence[_Seat]:
+    """Return who could be seen in which linked chat."""
+    logins = {login.id: login for login in await chats.all_logins(tx) if not login.expired}
+    linked = {chat.room_id: chat for chat in await chats.all_chats(tx)}
+    ways = [(chat, chat.login_id, chat.chat_id) for chat in linked.values()]
+    ways += [(linked[v.room_id], v.login_id, v.chat_id) for v in await voices.found(tx)]
+    return [_Seat(chat, logins[id_], known_as) for chat, id_, known_as in ways if id_ in logins]
 
 
 def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:

@@ -17,11 +17,12 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import marks
 from sferum_bridge.matrix.ghosts import Sender
-from sferum_bridge.network.base import NetworkError, Refused
+from sferum_bridge.network.base import LoginExpired, NetworkError, Refused
 from sferum_bridge.network.content import Draft
 from sferum_bridge.relay import puppets
 from sferum_bridge.relay.outward import to_network
-from sferum_bridge.relay.outward.errors import TooLate
+from sferum_bridge.relay.outward.errors import NotTaken, TooLate
+from sferum_bridge.relay.outward.posting import digest_of
 from sferum_bridge.relay.outward.retrying import event_of
 from sferum_bridge.store import chats, queues, reactions, sending
 from sferum_bridge.store.reactions import Key, Reaction
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
-    from sferum_bridge.network.base import Connector
+    from sferum_bridge.network.base import Abilities, Connector
     from sferum_bridge.relay.outward.courier import Courier
     from sferum_bridge.relay.outward.errand import Errand
     from sferum_bridge.relay.outward.html import Styled
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SECOND_MS = 1000
+_EARLIER_TEXTS = 3
+"""Of so many texts before the last one the news is known as our own, however late it comes."""
 _TEXT_KINDS = frozenset({"", "text"})
 """What of a message words can be changed: what went from here, and the words that came."""
 
@@ -77,6 +80,7 @@ class Changes:
         if not there or await self._author(errand, there[0]) != errand.sender:
             await self._finish(errand, "sending-edit-unknown")
             return
+        errand = _of_writer(errand, there[0])
         if any(one.kind not in _TEXT_KINDS for one in there):
             await self._finish(errand, "sending-edit-kind")
             return
@@ -84,8 +88,8 @@ class Changes:
         if self._db.clock() - since > able.edit_seconds * _SECOND_MS:
             raise TooLate("an edit after the network's time", "sending-edit-too-late")
         async with self._db.read() as tx:
-            texts = await self._posting.texts(tx, errand, message.said, able.text_units)
-        await self._rewrite(errand, there, texts)
+            texts = await self._posting.texts(tx, errand, message.said, able)
+        await self._rewrite(errand, there, texts, able)
         surplus = there[len(texts) :]
         gone = [one for one in parts if one.is_gone and one.from_matrix]
         await self._delete_surplus(errand, surplus, gone)
@@ -93,7 +97,7 @@ class Changes:
             # Numbers are never used twice: the random id is made of them.
             first = max(one.part for one in parts) + 1
             more = texts[len(there) :]
-            noted = await self._posting.note(tx, errand, message.edits, more, first=first)
+            noted = await self._posting.note(tx, errand, message.edits, more, able, first=first)
         left = await self._posting.post(errand, message.edits, noted)
         await self._posting.settle(errand, left)
 
@@ -105,19 +109,21 @@ class Changes:
         return str(event.get("sender", ""))
 
     async def _rewrite(
-        self, errand: Errand, there: Sequence[Mapped], texts: Sequence[Styled]
+        self, errand: Errand, there: Sequence[Mapped], texts: Sequence[Styled], able: Abilities
     ) -> None:
         for one, said in zip(there, texts, strict=False):
             async with self._db.write() as tx:
                 # First, so that the news of the edit is known as our own.
-                digest = chats.digest_of(tx, said.text)
+                digest = digest_of(tx, said, able)
+                earlier = [known for known in one.digests if known != digest]
+                digest = " ".join([digest, *earlier[:_EARLIER_TEXTS]])
                 await chats.set_shown(tx, errand.chat.login_id, one, digest=digest)
             draft = Draft(said.text, said.spans)
 
             async def change(
                 connector: Connector, message_id: str = one.message_id, draft: Draft = draft
             ) -> None:
-                await connector.edit(errand.chat.chat_id, message_id, draft)
+                await connector.edit(errand.known_as, message_id, draft)
 
             await self._ask(errand, change, "sending-edit-refused")
 
@@ -135,10 +141,10 @@ class Changes:
         ids = [one.message_id for one in surplus]
 
         async def delete(connector: Connector) -> None:
-            await connector.delete(errand.chat.chat_id, ids)
+            await connector.delete(errand.known_as, ids)
 
         try:
-            await self._courier.ask(errand.login, delete)
+            await self._courier.ask(errand, delete)
         except Refused as e:
             log.info("%s: parts too many stay: %s", errand.item.name, e.detail)
 
@@ -146,9 +152,7 @@ class Changes:
 
     async def redact(self, errand: Errand) -> None:
         """Delete for all what was taken back here, be it a message or a reaction."""
-        # In the content since room version 11, beside it before.
-        redacted = errand.content.get("redacts") or errand.item.content.get("redacts")
-        event_id = to_network.event_id_of(redacted)
+        event_id = to_network.redacted_by(errand.item.content)
         async with self._db.read() as tx:
             parts = [one for one in await chats.by_event(tx, event_id) if _is_here(errand, one)]
             since = await sending.mapped_at(tx, event_id)
@@ -161,13 +165,14 @@ class Changes:
             await self._finish(errand)
 
     async def _delete(self, errand: Errand, parts: Sequence[Mapped], since: int) -> None:
+        errand = _of_remover(errand, parts[0])
         able = await self._posting.abilities(errand)
         if self._db.clock() - since > able.delete_seconds * _SECOND_MS:
             raise TooLate("a deletion after the network's time", "sending-delete-too-late")
         ids = [one.message_id for one in parts if not one.is_gone]
 
         async def delete(connector: Connector) -> None:
-            await connector.delete(errand.chat.chat_id, ids)
+            await connector.delete(errand.known_as, ids)
 
         await self._ask(errand, delete, "sending-delete-refused")
         async with self._db.write() as tx:
@@ -216,11 +221,11 @@ class Changes:
             # First, so that the news of the reaction is known as our own.
             known = (await reactions.of_message(tx, key)).get(account_id)
             before = known or Reaction(account_id, "", "", "", 0)
-            now = replace(before, emoji=emoji, event_id=event_id, mxid=errand.sender)
+            now = replace(before, emoji=emoji, event_id=event_id, mxid=errand.sender, at=0)
             await reactions.save(tx, key, now)
 
         async def react(connector: Connector) -> None:
-            await connector.react(chat.chat_id, message_id, emoji)
+            await connector.react(errand.known_as, message_id, emoji)
 
         try:
             await self._ask(errand, react, "sending-reaction-refused")
@@ -228,19 +233,26 @@ class Changes:
             async with self._db.write() as tx:
                 await reactions.save(tx, key, before)
             raise
-        if before.event_id not in {"", event_id} and emoji:
-            await self._withdraw(errand, before)
+        if known is not None and emoji:
+            await self._withdraw(errand)
+        async with self._db.write() as tx:
+            await reactions.confirm(tx, key, account_id, event_id)
         await self._finish(errand)
 
-    async def _withdraw(self, errand: Errand, before: Reaction) -> None:
-        """Take back the reaction here that the new one took the place of there."""
-        sender = Sender(before.mxid, puppet=True)
+    async def _withdraw(self, errand: Errand) -> None:
+        """Take back the reactions here that the new one took the place of there.
+
+        They are looked up: when the row is carried out again, what is noted is the new one.
+        """
+        sender = Sender(errand.sender, puppet=True)
         content = {puppets.MARK: errand.login.network}
-        txn_id = f"relay.replaced.{errand.item.name}"
+        room_id = errand.chat.room_id
         with suppress(MatrixRequestError):
-            await marks.redact(
-                self._homeserver, errand.chat.room_id, before.event_id, txn_id, sender, content
-            )
+            own = await marks.reactions_by(self._homeserver, room_id, errand.target, errand.sender)
+            for event_id in own.values():
+                if event_id != errand.item.name:
+                    txn_id = f"relay.replaced.{errand.item.name}.{event_id[1:13]}"
+                    await marks.redact(self._homeserver, room_id, event_id, txn_id, sender, content)
 
     # --- all of them ------------------------------------------------------------------------
 
@@ -249,9 +261,9 @@ class Changes:
     ) -> None:
         """Make a request; what is refused without a reason of its own is told as `text_key`."""
         try:
-            await self._courier.ask(errand.login, request, lambda: self._posting.waits(errand))
+            await self._courier.ask(errand, request, lambda: self._posting.waits(errand))
         except Refused as e:
-            if e.text_key == Refused.text_key:
+            if e.text_key in {Refused.text_key, NotTaken.text_key}:
                 e.text_key = text_key
             raise
 
@@ -268,3 +280,28 @@ class Changes:
 
 def _is_here(errand: Errand, one: Mapped) -> bool:
     return (one.room_id, one.chat_id) == (errand.chat.room_id, errand.chat.chat_id)
+
+
+def _of_writer(errand: Errand, one: Mapped) -> Errand:
+    """Return the errand through the login whose message is changed: no other may change it.
+
+    Raises `LoginExpired`.
+    """
+    if not one.from_matrix:
+        return errand  # what its writer wrote there
+    through = errand.through(one.through or errand.chat.login_id)
+    if through is None:
+        raise LoginExpired("the login a message went out through")
+    return through
+
+
+def _of_remover(errand: Errand, one: Mapped) -> Errand:
+    """Return the errand through the login that may delete a message.
+
+    That is its writer's, and for what others wrote there the linked one, which may be a moderator.
+    """
+    if not one.from_matrix and one.sender == errand.sender:
+        return errand
+    through = one.through if one.from_matrix else ""
+    linked = errand.through(errand.chat.login_id) or errand
+    return errand.through(through) or linked if through else linked

@@ -2,7 +2,12 @@
 
     ask ─► connector ─► answer
      ▲         │ Unavailable, TooFast
-     └─ wait ◄─┘   (the wait the network names, else a growing one)
+     └─ wait ◄─┤   (the wait the network names, else a growing one)
+               └─► NotTaken, where it answers everything else
+
+That the network is away is waited out, however long it lasts. One request that fails while the
+network answers another (its chat is looked up) is made so many times over so long a time and no
+more (`Patience`): one poisonous message must not stop its room for ever.
 
 A send is repeated with its random id, and the network sends one id once; VK remembers for an hour.
 Where a part has waited for nearly that long, its chat's history is looked at before it is sent
@@ -16,9 +21,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
-from sferum_bridge.matrix.downloads import MediaAway, MediaGone, opened
+from sferum_bridge.matrix.downloads import MediaAway, MediaGone, answers, opened
 from sferum_bridge.network.base import (
     FileNotTaken,
     NetworkError,
@@ -28,22 +34,33 @@ from sferum_bridge.network.base import (
     Unavailable,
 )
 from sferum_bridge.network.content import FileKind
-from sferum_bridge.relay.outward.errors import FileGone, FileKindRefused, FileTooBig
+from sferum_bridge.relay.outward.errors import (
+    FileAway,
+    FileGone,
+    FileKindRefused,
+    FileTooBig,
+    NotTaken,
+    TakenBack,
+)
+from sferum_bridge.relay.outward.meter import Meter
+from sferum_bridge.relay.outward.patience import Look, Trial
+from sferum_bridge.relay.outward.to_network import redacted_by
 from sferum_bridge.school.attachments import Verdict
-from sferum_bridge.store import chats, sending
+from sferum_bridge.store import chats, queues, sending
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from sferum_bridge.matrix.client import Homeserver
-    from sferum_bridge.matrix.downloads import Media
     from sferum_bridge.network.base import Connector, RemoteMessage
     from sferum_bridge.network.content import Draft
     from sferum_bridge.relay.connections import Connections
+    from sferum_bridge.relay.outward.errand import Errand
+    from sferum_bridge.relay.outward.patience import Patience
     from sferum_bridge.relay.outward.to_network import Attachment
     from sferum_bridge.school.attachments import Policy
-    from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database
+    from sferum_bridge.store.sending import Tried
 
     Waiting = Callable[[], Awaitable[None]]
 
@@ -55,6 +72,9 @@ FILE_TRIES = 8
 """How often an upload that comes to nothing is made, while the network answers otherwise."""
 _REMEMBERED = 55 * 60 * 1000
 """For how long the network surely knows a random id again, in milliseconds."""
+_SECOND_THOUGHTS = 5_000
+"""Milliseconds after which it is looked whether what waits is still wanted."""
+_LOOKED_AT = 100
 _CLOCKS_APART = 5 * 60 * 1000
 _PAGE, _MOST_PAGES = 100, 50
 
@@ -63,26 +83,36 @@ class Courier:
     """Carries requests to the network through the connector of a login."""
 
     def __init__(
-        self, db: Database, connections: Connections, homeserver: Homeserver, policy: Policy
+        self,
+        db: Database,
+        connections: Connections,
+        homeserver: Homeserver,
+        policy: Policy,
+        patience: Patience,
     ) -> None:
         self._db = db
         self._connections = connections
         self._homeserver = homeserver
         self._policy = policy
+        self._patience = patience
         self._failing: set[str] = set()
+        self._looks: dict[str, Look] = defaultdict(Look)
 
     async def ask(
         self,
-        login: Login,
+        errand: Errand,
         request: Callable[[Connector], Awaitable[T]],
         waiting: Waiting | None = None,
     ) -> T:
-        """Make a request, waiting out what time mends. Raises the `NetworkError` that remains.
+        """Make a request through an errand's login, waiting out what time mends.
 
-        `waiting` is called once, when the first wait begins.
+        `waiting` is called once, when the first wait begins. Raises `NotTaken` where only this
+        request keeps failing, and else the `NetworkError` that remains.
         """
-        wait = _FIRST_WAIT
+        login, wait, trial = errand.login, _FIRST_WAIT, Trial(self._patience)
+        clock = asyncio.get_running_loop().time
         while True:
+            begun = clock()
             try:
                 answer = await request(await self._connections.connector(login))
             except NetworkError as e:
@@ -91,6 +121,9 @@ class Courier:
                 if login.id not in self._failing:
                     log.warning("Login %s cannot send now: %s; waiting", login.id, e.detail)
                 self._failing.add(login.id)
+                works = isinstance(e, TooFast) or await self._works(errand, e, begun)
+                if trial.is_over(clock(), works=works):
+                    raise _final(e) from e
                 if waiting is not None:
                     await waiting()
                     waiting = None
@@ -103,64 +136,108 @@ class Courier:
                     log.info("Login %s sends again", login.id)
                 return answer
 
+    async def _works(self, errand: Errand, error: NetworkError, since: float) -> bool:
+        """Tell whether what just failed answers another request; asked once for all who wonder."""
+        if isinstance(error, FileAway):
+            return await answers(self._homeserver)
+        look = self._looks[errand.login.id]
+        async with look.lock:
+            if look.at < since:
+                look.works = await self._answers(errand)
+                look.at = asyncio.get_running_loop().time()
+        return look.works
+
+    async def _answers(self, errand: Errand) -> bool:
+        try:
+            connector = await self._connections.connector(errand.login)
+            await connector.chat(errand.known_as)
+        except NetworkError as e:
+            return not isinstance(e, Unavailable)
+        return True
+
     async def send(
         self,
-        login: Login,
-        chat: Chat,
+        errand: Errand,
         draft: Draft,
-        random_id: int,
+        tried: Tried,
         *,
         reply_to: str = "",
-        since: int,
         waiting: Waiting | None = None,
     ) -> Sent:
-        """Send one part, once. `since` is before the first try to, in milliseconds."""
+        """Send one part, once; `tried` is it as it was noted, since when it is tried included.
+
+        What is given up may have arrived all the same, so the history is looked at first. Raises
+        `TakenBack` where its writer has thought better of it while it waited.
+        """
 
         async def once(connector: Connector) -> Sent:
-            if self._db.clock() - since > _REMEMBERED:
-                found = await self._find(connector, chat, draft.text, random_id, since)
+            waited = self._db.clock() - tried.since
+            taken_back = waited > _SECOND_THOUGHTS and await self._is_taken_back(errand)
+            if waited > _REMEMBERED or taken_back:
+                found = await self._find(connector, errand, tried)
                 if found is not None:
                     return Sent(found.chat_id, found.message_id)
-            return await connector.send(chat.chat_id, draft, random_id=random_id, reply_to=reply_to)
+            if taken_back:
+                raise TakenBack("taken back before it was sent")
+            return await connector.send(
+                errand.known_as, draft, random_id=tried.random_id, reply_to=reply_to
+            )
 
-        return await self.ask(login, once, waiting)
+        try:
+            return await self.ask(errand, once, waiting)
+        except NotTaken:
+            found = await self.find(errand, tried)
+            if found is None:
+                raise
+            return Sent(found.chat_id, found.message_id)
 
-    async def find(
-        self, login: Login, chat: Chat, text: str, random_id: int, since: int
-    ) -> RemoteMessage | None:
-        """Return the message that a part became though nobody said so, `None` if it did not."""
-        return await self.ask(
-            login, lambda connector: self._find(connector, chat, text, random_id, since)
-        )
+    async def _is_taken_back(self, errand: Errand) -> bool:
+        """Tell whether what takes an event back waits behind it."""
+        item = errand.item
+        async with self._db.read() as tx:
+            behind = await queues.waiting(tx, queues.INBOX, item.lane, _LOOKED_AT)
+        return any(redacted_by(one.content) == item.name for one in behind)
+
+    async def find(self, errand: Errand, tried: Tried) -> RemoteMessage | None:
+        """Return the message that a part became though nobody said so, `None` if it did not.
+
+        The errand's login looks for it, also where it was to go out through another one.
+        """
+        return await self.ask(errand, lambda connector: self._find(connector, errand, tried))
 
     async def _find(
-        self, connector: Connector, chat: Chat, text: str, random_id: int, since: int
+        self, connector: Connector, errand: Errand, tried: Tried
     ) -> RemoteMessage | None:
+        chat = errand.chat
         async with self._db.read() as tx:
-            after = await sending.last_before(tx, chat.login_id, chat.chat_id, since)
+            after = await sending.last_before(tx, chat.login_id, chat.chat_id, tried.since)
         for _ in range(_MOST_PAGES):
-            page = await connector.history(chat.chat_id, after=after, limit=_PAGE)
+            page = await connector.history(errand.known_as, after=after, limit=_PAGE)
             for message in page:
-                if message.random_id == random_id:
-                    return message
-                same = message.sender_id == connector.account_id and message.content.text == text
-                recent = message.sent_at * 1000 >= since - _CLOCKS_APART
-                if text and same and recent and not await self._is_known(chat, message):
+                if await self._is_it(errand, tried, message):
                     return message
             if len(page) < _PAGE or not after:
                 return None
             after = page[-1].message_id
         return None
 
-    async def _is_known(self, chat: Chat, message: RemoteMessage) -> bool:
+    async def _is_it(self, errand: Errand, tried: Tried, message: RemoteMessage) -> bool:
+        if message.random_id == tried.random_id and errand.login.id == tried.login_id:
+            return True
+        recent = message.sent_at * 1000 >= tried.since - _CLOCKS_APART
+        said = message.content.text
+        if not said or message.sender_id != tried.account_id or not recent:
+            return False
+        chat = errand.chat
         async with self._db.read() as tx:
-            return await chats.is_mapped(tx, chat.login_id, chat.chat_id, message.message_id)
+            same = chats.digest_of(tx, said) == tried.digest
+            return same and not await chats.is_mapped(
+                tx, chat.login_id, chat.chat_id, message.message_id
+            )
 
     # --- files ------------------------------------------------------------------------------
 
-    async def upload(
-        self, login: Login, chat: Chat, file: Attachment, waiting: Waiting | None = None
-    ) -> str:
+    async def upload(self, errand: Errand, file: Attachment, waiting: Waiting | None = None) -> str:
         """Bring a file over; return the name a `Draft` attaches it by.
 
         What the network does not take for a picture, a film or a voice goes as a document. Raises
@@ -168,32 +245,34 @@ class Courier:
         """
         self._judge(file, file.size)
         try:
-            return await self._upload(login, chat, file, file.kind, waiting)
+            return await self._upload(errand, file, file.kind, waiting)
         except (FileGone, FileTooBig, FileKindRefused):
             raise
         except Refused as e:
             if file.kind is FileKind.DOCUMENT:
                 raise
-            log.info("Login %s: a %s goes as a document: %s", login.id, file.kind, e.detail)
-        return await self._upload(login, chat, file, FileKind.DOCUMENT, waiting)
+            log.info("Login %s: a %s goes as a document: %s", errand.login.id, file.kind, e.detail)
+        return await self._upload(errand, file, FileKind.DOCUMENT, waiting)
 
     async def _upload(
-        self, login: Login, chat: Chat, file: Attachment, kind: FileKind, waiting: Waiting | None
+        self, errand: Errand, file: Attachment, kind: FileKind, waiting: Waiting | None
     ) -> str:
         tries = 0
 
         async def once(connector: Connector) -> str:
             nonlocal tries
-            meter = _Meter(min(self._policy.most_bytes, connector.abilities.file_bytes))
+            meter = Meter(min(self._policy.most_bytes, connector.abilities.file_bytes))
             try:
                 async with opened(self._homeserver, file.server, file.media_id) as media:
                     meter.take(media.size)
                     pieces = meter.chunks(media)
-                    return await connector.upload(chat.chat_id, kind, file.name, file.mime, pieces)
+                    return await connector.upload(
+                        errand.known_as, kind, file.name, file.mime, pieces
+                    )
             except MediaGone as e:
                 raise FileGone(f"the homeserver gives no file: {e}") from e
             except MediaAway as e:
-                raise Unavailable(f"the homeserver gives no file now: {e}") from e
+                raise FileAway(f"the homeserver gives no file now: {e}") from e
             except NetworkError as e:
                 # The network's error for a body that we broke off ourselves says nothing.
                 meter.check()
@@ -204,7 +283,7 @@ class Courier:
                         raise Refused(e.detail) from e
                 raise
 
-        return await self.ask(login, once, waiting)
+        return await self.ask(errand, once, waiting)
 
     def _judge(self, file: Attachment, size: int) -> None:
         match self._policy.of(file.name, file.mime, size):
@@ -216,33 +295,7 @@ class Courier:
                 pass
 
 
-class _Meter:
-    """Counts what is read of a file, whatever its sender said of its size."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._size = 0
-        self._broken: MediaAway | None = None
-
-    def take(self, size: int) -> None:
-        """Look at a size the homeserver names before anything is read. Raises `FileTooBig`."""
-        if size > self._most:
-            raise FileTooBig(f"a file of {size} bytes")
-
-    def check(self) -> None:
-        """Raise why reading was broken off, if it was."""
-        if self._size > self._most:
-            raise FileTooBig(f"a file of more than {self._most} bytes")
-        if self._broken is not None:
-            raise Unavailable(f"the homeserver gives no file now: {self._broken}")
-
-    async def chunks(self, media: Media) -> AsyncIterator[bytes]:
-        """Read a file up to what may pass. Raises `FileTooBig` behind it, and `MediaAway`."""
-        try:
-            async for chunk in media.chunks():
-                self._size += len(chunk)
-                self.check()
-                yield chunk
-        except MediaAway as e:
-            self._broken = e
-            raise
+def _final(error: NetworkError) -> NetworkError:
+    if isinstance(error, FileAway):
+        return FileGone(error.detail)
+    return NotTaken(error.detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.relay.outward.to_network import event_id_of
@@ -17,16 +17,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """An event, its chat, and the login through which the chat is known.
+    """An event, the chat it belongs to, and the login through which it goes there.
 
-    `logins` are all logins of the same network; `ghost` gives the remote id of a ghost's account.
+    What is known of messages is kept under `chat`, as the linked login knows it. `ways` are the
+    numbers of that chat by the logins that know it and work; `logins` all of the same network;
+    `ghost` gives the remote id of a ghost's account.
     """
 
     item: Item
     chat: Chat
     login: Login
+    ways: Mapping[str, str]
     logins: Sequence[Login]
     ghost: Callable[[str], str]
+
+    @property
+    def known_as(self) -> str:
+        """Return the number by which the errand's login knows the chat."""
+        return self.ways[self.login.id]
+
+    @property
+    def is_linked(self) -> bool:
+        """Tell whether it goes through the linked login, which hears it as its own."""
+        return self.login.id == self.chat.login_id
+
+    def through(self, login_id: str) -> Errand | None:
+        """Return the errand as another login carries it out, `None` if that one cannot."""
+        for login in self.logins:
+            if login.id == login_id and login_id in self.ways:
+                return replace(self, login=login)
+        return None
 
     @property
     def sender(self) -> str:

@@ -1,17 +1,34 @@
 """Why something of Matrix did not go to the other network, beside what the network itself says.
 
-All are `Refused`: final, and told to the sender by `text_key`.
+Told to the sender by `text_key`; all but the last are `Refused`: final.
 
     Refused
+    ├── NotTaken          the network works, and fails at this all the same
+    ├── TakenBack         its writer deleted it while it waited: nobody has to be told
     ├── FileGone          the homeserver does not give the file
     ├── FileTooBig        larger than the school or the network lets through
     ├── FileKindRefused   of a kind the school does not let through (S-13)
     └── TooLate           the network lets nobody change or delete a message any more
+    Unavailable
+    └── FileAway          the homeserver, not the network, could not answer now
 """
 
 from __future__ import annotations
 
-from sferum_bridge.network.base import Refused
+from sferum_bridge.network.base import Refused, Unavailable
+
+OWN_LOGIN_EXPIRED = "network-own-login-expired"
+"""The text for a sender whose own login it is that expired: they mend it themselves."""
+
+
+class NotTaken(Refused):
+    """The network answers other requests, and failed at this one as often as it was made."""
+
+    text_key = "network-not-taken"
+
+
+class TakenBack(Refused):
+    """Its writer has deleted it here, and it was not sent yet."""
 
 
 class FileGone(Refused):
@@ -40,3 +57,7 @@ class TooLate(Refused):
     def __init__(self, detail: str, text_key: str) -> None:
         super().__init__(detail)
         self.text_key = text_key
+
+
+class FileAway(Unavailable):
+    """The homeserver could not give a file now. Repeat it."""

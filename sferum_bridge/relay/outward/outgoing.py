@@ -1,8 +1,8 @@
 """From a linked room to the other network.
 
     inbox row ─► whose login? ─► parts noted with their random ids ─► sent, one after the other
-                    │ nobody's                                             │
-                    └─► the writer is told, once        one transaction: map, row done ◄─┘
+              (`routes`) │ nobody's                                        │
+                         └─► the writer is told, once   one transaction: map, row done ◄─┘
 
 A part keeps its random id when it is sent again, and the network sends one id once, so a crash
 between sending and noting repeats nothing (`courier` tells what holds after an hour). What time
@@ -15,36 +15,36 @@ cancellation may fall anywhere.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.network.base import LoginExpired, NetworkError
+from sferum_bridge.network.base import LoginExpired, NeedsPerson, NetworkError, Refused
 from sferum_bridge.relay.outward import to_network
 from sferum_bridge.relay.outward.errand import Errand
+from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED, TakenBack
 from sferum_bridge.relay.outward.posting import message_id_of
-from sferum_bridge.relay.outward.to_network import NotCarried
-from sferum_bridge.store import chats, queues
+from sferum_bridge.relay.outward.routes import NoWay
+from sferum_bridge.relay.outward.to_network import REDACTION, NotCarried
+from sferum_bridge.store import queues, voices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sferum_bridge.relay.outward.changes import Changes
     from sferum_bridge.relay.outward.posting import Posting
     from sferum_bridge.relay.outward.reports import Reports
     from sferum_bridge.relay.outward.retrying import Retrying
+    from sferum_bridge.relay.outward.routes import Routes
     from sferum_bridge.relay.outward.to_network import Message
-    from sferum_bridge.store.chats import Chat, Login
-    from sferum_bridge.store.database import Database, Tx
+    from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
 
-_REDACTION = "m.room.redaction"
-
 
 class Outgoing:
-    """Handles what people write in linked rooms.
+    """Handles what people write in linked rooms; `routes` says through whose login.
 
-    `ghost` gives the remote id of a ghost's account, empty for any other account.
+    `is_private` tells by its content what never leaves Matrix, whatever was queued.
     """
 
     def __init__(
@@ -54,66 +54,76 @@ class Outgoing:
         changes: Changes,
         retrying: Retrying,
         reports: Reports,
-        ghost: Callable[[str], str],
+        routes: Routes,
+        is_private: Callable[[Mapping[str, Any]], bool],
     ) -> None:
         self._db = db
         self._posting = posting
         self._changes = changes
         self._retrying = retrying
         self._reports = reports
-        self._ghost = ghost
+        self._routes = routes
+        self._is_private = is_private
 
     async def handle(self, item: Item) -> None:
         """Carry one event to its chat and mark its row done. Raises no `NetworkError`."""
-        errand = await self._errand(item)
-        if errand is None:
-            return
+        way = await self._routes.of(item)
+        error = await self._tried(way) if isinstance(way, Errand) else None
+        if isinstance(way, Errand) and error is not None and _may_be_relayed(way, error):
+            # The writer's own login was lost on the way.
+            other = await self._routes.of(item, without={way.login.id})
+            if isinstance(other, Errand):
+                way, error = other, await self._tried(other)
+        if isinstance(way, NoWay):
+            async with self._db.write() as tx:
+                if way.text_key:
+                    await self._reports.tell(tx, item, way.text_key, way.once)
+                await queues.done(tx, queues.INBOX, item.id)
+        elif error is not None:
+            await self._failed(way, error)
+
+    async def give_up(self, item: Item) -> None:
+        """Tell the sender of an event that this version fails on."""
+        quoted = str(item.content["content"].get("body") or "")
+        async with self._db.write() as tx:
+            await self._reports.tell(tx, item, "sending-broken", quoted=quoted)
+            await voices.give_up(tx, item.name)
+
+    async def _tried(self, errand: Errand) -> NetworkError | None:
         try:
             await self._carry_out(errand)
         except NetworkError as e:
-            log.warning("%s was not sent: %s", item.name, e.detail)
+            return e
+        return None
+
+    async def _failed(self, errand: Errand, e: NetworkError) -> None:
+        """Tell the sender that an event did not arrive, and mark its row done."""
+        item = errand.item
+        if isinstance(e, TakenBack):
             async with self._db.write() as tx:
-                quoted = str(errand.content.get("body") or "")
-                again = errand.is_new and e.text_key.startswith("network-")
-                await self._reports.tell(tx, item, e.text_key, quoted=quoted, again=again)
-                await self._reports.failed(tx, item, errand.login, e)
+                await voices.give_up(tx, item.name)
                 await queues.done(tx, queues.INBOX, item.id)
-
-    async def _errand(self, item: Item) -> Errand | None:
-        """Return what is to be done, `None` where there is nothing: then the row is done."""
-        event = item.content
-        key = once = ""
-        async with self._db.read() as tx:
-            chat = await chats.chat_of_room(tx, event["room_id"])
-            login = await self._login_for(tx, chat, item) if chat else None
-            if chat is not None and login is None:
-                key, once = "relay-not-heard", f"unheard.{chat.room_id}"
-            elif chat is not None and login is not None and login.expired:
-                is_said = event["type"] == "m.room.message"
-                key, once = LoginExpired.text_key, "" if is_said else f"expired.{chat.room_id}"
-            elif chat is not None and login is not None:
-                logins = [o for o in await chats.all_logins(tx) if o.network == login.network]
-                return Errand(item, chat, login, logins, self._ghost)
+            return
+        log.warning("%s was not sent: %s", item.name, e.detail)
+        own = isinstance(e, LoginExpired) and errand.is_own
+        key = OWN_LOGIN_EXPIRED if own else e.text_key
         async with self._db.write() as tx:
-            if key:
-                await self._reports.tell(tx, item, key, once)
+            quoted = str(errand.content.get("body") or "")
+            again = errand.is_new and key.startswith("network-")
+            await self._reports.tell(tx, item, key, quoted=quoted, again=again)
+            await self._reports.failed(tx, item, errand.login, e)
+            for event_id in {item.name, errand.target}:
+                await voices.give_up(tx, event_id)
+            if not errand.is_linked and key == Refused.text_key:
+                # Perhaps they are in that chat no more.
+                await voices.drop(tx, errand.chat.room_id, errand.login.id)
             await queues.done(tx, queues.INBOX, item.id)
-        return None
-
-    async def _login_for(self, tx: Tx, chat: Chat, item: Item) -> Login | None:
-        """Return the login an event goes out by: the writer's own, or the relay's if it is on.
-
-        What a moderator takes back here is taken back there too, whoever they are.
-        """
-        for login in await chats.all_logins(tx):
-            if login.id == chat.login_id:
-                heard = chat.relay or login.mxid == item.content["sender"]
-                return login if heard or item.content["type"] == _REDACTION else None
-        return None
 
     async def _carry_out(self, errand: Errand) -> None:
         event_type = errand.item.content["type"]
-        if event_type == _REDACTION:
+        if self._is_private(errand.content):
+            await self._not_carried(errand, "")
+        elif event_type == REDACTION:
             await self._changes.redact(errand)
         elif event_type == "m.reaction":
             await self._changes.react(errand)
@@ -144,9 +154,17 @@ class Outgoing:
     async def _message(self, errand: Errand, message: Message) -> None:
         able = await self._posting.abilities(errand)
         event_id = errand.item.name
+        async with self._db.read() as tx:
+            texts = await self._posting.texts(tx, errand, message.said, able)
+        await self._retrying.go_on(errand, texts, able)
         async with self._db.write() as tx:
-            texts = await self._posting.texts(tx, errand, message.said, able.text_units)
-            parts = await self._posting.note(tx, errand, event_id, texts)
+            parts = await self._posting.note(tx, errand, event_id, texts, able)
             reply_to = await message_id_of(tx, errand, message.reply_to)
         left = await self._posting.post(errand, event_id, parts, message, reply_to)
         await self._posting.settle(errand, left)
+
+
+def _may_be_relayed(errand: Errand, error: NetworkError) -> bool:
+    """Tell whether something new that its writer's own login lost may go through the linked one."""
+    is_lost = isinstance(error, LoginExpired | NeedsPerson)
+    return is_lost and errand.is_new and errand.chat.relay and not errand.is_linked

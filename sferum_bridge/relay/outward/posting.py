@@ -6,24 +6,30 @@ event's row; so after a kill only what is not mapped is sent again, under the sa
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sferum_bridge.network.base import Refused
 from sferum_bridge.network.content import Draft
 from sferum_bridge.relay.outward import splitting, to_network
+from sferum_bridge.relay.outward.errors import NotTaken, TakenBack
 from sferum_bridge.store import accounts, chats, queues, sending
+from sferum_bridge.store.chats import Mapped
+from sferum_bridge.store.sending import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sferum_bridge.network.base import Abilities, Connector
+    from sferum_bridge.network.base import Abilities, Connector, Sent
     from sferum_bridge.relay.outward.courier import Courier
     from sferum_bridge.relay.outward.errand import Errand
     from sferum_bridge.relay.outward.html import Styled
     from sferum_bridge.relay.outward.reports import Reports
     from sferum_bridge.relay.outward.to_network import Message
-    from sferum_bridge.store.chats import Mapped
     from sferum_bridge.store.database import Database, Tx
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Part:
     said: Styled
     random_id: int
     digest: str
-    """Of the text: see `chats.Mapped`."""
+    """Of the text as it will be heard again: see `chats.Mapped`."""
 
 
 class Posting:
@@ -51,19 +57,20 @@ class Posting:
         async def known(connector: Connector) -> Abilities:
             return connector.abilities
 
-        return await self._courier.ask(errand.login, known, lambda: self.waits(errand))
+        return await self._courier.ask(errand, known, lambda: self.waits(errand))
 
-    async def texts(self, tx: Tx, errand: Errand, said: Styled, most: int) -> Sequence[Styled]:
-        """Return what is sent for a text, in its parts of at most `most` units.
+    async def texts(
+        self, tx: Tx, errand: Errand, said: Styled, able: Abilities
+    ) -> Sequence[Styled]:
+        """Return what is sent for a text, in parts the network takes.
 
         Who does not speak through their own login is named in front of every part.
         """
         if errand.is_own:
-            return splitting.split(said, most)
+            return splitting.split(said, able.text_units, able.units)
         said = to_network.without_mentions_of_all(said)
         prefix = splitting.prefix(await _shown_name(tx, errand))
-        parts = splitting.split(said, most - splitting.units(prefix))
-        return [part.after(prefix).stripped() for part in parts]
+        return splitting.split(said, able.text_units, able.units, prefix)
 
     async def note(
         self,
@@ -71,6 +78,7 @@ class Posting:
         errand: Errand,
         event_id: str,
         texts: Sequence[Styled],
+        able: Abilities,
         *,
         first: int = 0,
         seed: str = "",
@@ -79,15 +87,22 @@ class Posting:
 
         Those that are on the other side already are left out. `seed`: see `chats.about_to_send`.
         """
-        chat = errand.chat
         mapped = {one.part for one in await chats.by_event(tx, event_id)}
         noted = []
         for number, said in enumerate(texts, first):
             if number not in mapped:
+                digest = digest_of(tx, said, able)
                 random_id = await chats.about_to_send(
-                    tx, chat.login_id, chat.chat_id, event_id, number, seed
+                    tx,
+                    errand.login.id,
+                    errand.known_as,
+                    event_id,
+                    number,
+                    seed,
+                    digest=digest,
+                    heard_in="" if errand.is_linked else errand.chat.room_id,
                 )
-                noted.append(Part(number, said, random_id, chats.digest_of(tx, said.text)))
+                noted.append(Part(number, said, random_id, digest))
         return noted
 
     async def post(
@@ -120,28 +135,30 @@ class Posting:
             place = message.place
             if message.file is not None:
                 attached = (
-                    await self._courier.upload(
-                        errand.login, errand.chat, message.file, lambda: self.waits(errand)
-                    ),
+                    await self._courier.upload(errand, message.file, lambda: self.waits(errand)),
                 )
-        sent = await self._courier.send(
-            errand.login,
-            errand.chat,
-            Draft(part.said.text, part.said.spans, attached, place),
-            part.random_id,
-            reply_to=reply_to if is_first else "",
-            since=errand.item.since,
-            waiting=lambda: self.waits(errand),
-        )
-        return chats.Mapped(
-            errand.chat.chat_id,
-            sent.message_id,
-            part.number,
-            errand.chat.room_id,
-            event_id,
-            from_matrix=True,
-            digest=part.digest,
-        )
+        draft = Draft(part.said.text, part.said.spans, attached, place)
+        sent = await self._send(errand, part, draft, reply_to if is_first else "")
+        through = errand.login.id
+        return became(errand, event_id, part.number, sent.message_id, part.digest, through)
+
+    async def _send(self, errand: Errand, part: Part, draft: Draft, reply_to: str) -> Sent:
+        since, login = errand.item.since, errand.login
+        tried = Tried(part.number, part.random_id, since, login.id, login.account_id, part.digest)
+
+        async def send(answered: str) -> Sent:
+            return await self._courier.send(
+                errand, draft, tried, reply_to=answered, waiting=lambda: self.waits(errand)
+            )
+
+        try:
+            return await send(reply_to)
+        except Refused as e:
+            if not reply_to or isinstance(e, NotTaken | TakenBack):
+                raise
+            # What it answers may be deleted there meanwhile, and it be no worse for that.
+            log.info("%s is sent as no answer: %s", errand.item.name, e.detail)
+            return await send("")
 
     async def waits(self, errand: Errand) -> None:
         """Say that an event waits for the network."""
@@ -155,6 +172,30 @@ class Posting:
                 await chats.map_message(tx, errand.chat.login_id, mapped)
             await self._reports.arrived(tx, errand.item, errand.login)
             await queues.done(tx, queues.INBOX, errand.item.id)
+
+
+def digest_of(tx: Tx, said: Styled, able: Abilities) -> str:
+    """Return the digest of a text as the network will tell of it: some it writes otherwise."""
+    return chats.digest_of(tx, able.echo(said.text, said.spans))
+
+
+def became(
+    errand: Errand, event_id: str, part: int, message_id: str, digest: str, through: str
+) -> Mapped:
+    """Return what is noted of a part once it is known which message it became.
+
+    `through` is the login it went out through; it is known under the linked one all the same.
+    """
+    return Mapped(
+        errand.chat.chat_id,
+        message_id,
+        part,
+        errand.chat.room_id,
+        event_id,
+        from_matrix=True,
+        digest=digest,
+        through=through,
+    )
 
 
 async def message_id_of(tx: Tx, errand: Errand, event_id: str) -> str:

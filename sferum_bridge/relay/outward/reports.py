@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.matrix import outbox
 from sferum_bridge.network.base import LoginExpired, NeedsPerson, Refused
-from sferum_bridge.relay.outward.errors import TooLate
+from sferum_bridge.relay.outward.errors import NotTaken, TooLate
 from sferum_bridge.relay.outward.to_network import clean
 from sferum_bridge.store import accounts, queues
 
@@ -105,7 +105,8 @@ class Reports:
 
     async def failed(self, tx: Tx, item: Item, login: Login, error: NetworkError) -> None:
         """Say that a message did not arrive, and why."""
-        status = Status.REFUSED if isinstance(error, Refused) else Status.FAILED
+        final = isinstance(error, Refused) and not isinstance(error, NotTaken)
+        status = Status.REFUSED if final else Status.FAILED
         reason = "m.foreign_network_error"
         if isinstance(error, TooLate):
             reason = "m.event_too_old"

@@ -7,20 +7,22 @@ there is merely noted.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import path
 from sferum_bridge.relay.outward import to_network
-from sferum_bridge.relay.outward.posting import message_id_of
+from sferum_bridge.relay.outward.posting import became, digest_of, message_id_of
 from sferum_bridge.relay.outward.to_network import NotCarried
 from sferum_bridge.store import chats, queues, sending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.network.base import Abilities
     from sferum_bridge.relay.outward.courier import Courier
     from sferum_bridge.relay.outward.errand import Errand
     from sferum_bridge.relay.outward.html import Styled
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Retrying:
-    """Sends messages again. `prefix` begins a command in a room."""
+    """Sends messages again. `prefix` begins a command in a room; `is_private`: see `outgoing`."""
 
     WORDS = ("повторить", "retry")
 
@@ -44,12 +46,14 @@ class Retrying:
         reports: Reports,
         *,
         prefix: str,
+        is_private: Callable[[Mapping[str, Any]], bool],
     ) -> None:
         self._db = db
         self._homeserver = homeserver
         self._courier = courier
         self._posting = posting
         self._reports = reports
+        self._is_private = is_private
         self._commands = frozenset(prefix + word for word in self.WORDS)
 
     def is_asked(self, errand: Errand) -> bool:
@@ -64,12 +68,12 @@ class Retrying:
         asked = to_network.from_matrix("m.room.message", errand.content, lambda _: "")
         target = "" if isinstance(asked, NotCarried) else asked.reply_to
         event = await event_of(self._homeserver, errand.chat.room_id, target) if target else {}
-        if event.get("sender") != errand.sender:
+        content = event.get("content")
+        content = content if isinstance(content, dict) else {}
+        if event.get("sender") != errand.sender or self._is_private(content):
             await self._answer(errand, "sending-retry-what")
             return
-        message = to_network.from_matrix(
-            str(event.get("type")), event.get("content") or {}, errand.mentioned
-        )
+        message = to_network.from_matrix(str(event.get("type")), content, errand.mentioned)
         if isinstance(message, NotCarried) or message.edits:
             await self._answer(errand, "sending-retry-what")
             return
@@ -78,16 +82,17 @@ class Retrying:
     async def _retry(self, errand: Errand, event_id: str, message: Message) -> None:
         able = await self._posting.abilities(errand)
         async with self._db.read() as tx:
-            texts = await self._posting.texts(tx, errand, message.said, able.text_units)
+            texts = await self._posting.texts(tx, errand, message.said, able)
             known = await chats.by_event(tx, event_id)
         if any(not one.from_matrix for one in known):
             # It was written there, and shown here in the writer's name.
             await self._answer(errand, "sending-retry-there")
             return
         mapped = {one.part for one in known}
-        await self._look(errand, event_id, texts)
+        await self._look(errand, event_id, texts, able, errand.item.since)
         async with self._db.write() as tx:
-            parts = await self._posting.note(tx, errand, event_id, texts, seed=errand.item.name)
+            seed = errand.item.name
+            parts = await self._posting.note(tx, errand, event_id, texts, able, seed=seed)
             reply_to = await message_id_of(tx, errand, message.reply_to)
         if not parts:
             new = {one.part for one in await self._mapped(event_id)} - mapped
@@ -100,33 +105,43 @@ class Retrying:
         async with self._db.read() as tx:
             return await chats.by_event(tx, event_id)
 
-    async def _look(self, errand: Errand, event_id: str, texts: Sequence[Styled]) -> None:
-        """Find out of each part tried before whether it arrived; free the others for a new id.
+    async def go_on(self, errand: Errand, texts: Sequence[Styled], able: Abilities) -> None:
+        """See that what was begun through another login, and cannot end there, is said once.
 
-        What this very request noted before a kill is left as it is.
+        Raises `NetworkError`.
+        """
+        async with self._db.read() as tx:
+            tried = await sending.tried(tx, errand.item.name)
+        if any(one.login_id != errand.login.id for one in tried):
+            await self._look(errand, errand.item.name, texts, able, self._db.clock() + 1)
+
+    async def _look(
+        self,
+        errand: Errand,
+        event_id: str,
+        texts: Sequence[Styled],
+        able: Abilities,
+        before: int,
+    ) -> None:
+        """Find out of each part tried before a time whether it arrived; free the others.
+
+        Those get a new id. What this very request noted before a kill is left as it is.
         """
         async with self._db.read() as tx:
             tried = await sending.tried(tx, event_id)
             mapped = {one.part for one in await chats.by_event(tx, event_id)}
-        for part, random_id, since in tried:
-            if part in mapped or since >= errand.item.since or part >= len(texts):
+            digests = [digest_of(tx, said, able) for said in texts]
+        for one in tried:
+            if one.part in mapped or one.since >= before or one.part >= len(texts):
                 continue
-            text = texts[part].text
-            found = await self._courier.find(errand.login, errand.chat, text, random_id, since)
+            wanted = replace(one, digest=one.digest or digests[one.part])
+            found = await self._courier.find(errand, wanted)
             async with self._db.write() as tx:
-                if found is None:
-                    await sending.renew(tx, event_id, part)
-                    continue
-                one = chats.Mapped(
-                    errand.chat.chat_id,
-                    found.message_id,
-                    part,
-                    errand.chat.room_id,
-                    event_id,
-                    from_matrix=True,
-                    digest=chats.digest_of(tx, text),
-                )
-                await chats.map_message(tx, errand.chat.login_id, one)
+                if found is not None:
+                    where = (errand, event_id, one.part, found.message_id, wanted.digest)
+                    await chats.map_message(tx, errand.chat.login_id, became(*where, one.login_id))
+                elif one.part not in {m.part for m in await chats.by_event(tx, event_id)}:
+                    await sending.renew(tx, event_id, one.part)
 
     async def _answer(self, errand: Errand, key: str) -> None:
         async with self._db.write() as tx:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from sferum_bridge.network.content import Style
 from sferum_bridge.relay.outward.html import Styled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from sferum_bridge.network.content import Span
+
+    Measure = Callable[[str, Sequence[Span]], int]
 
 _MOST_NAME = 64
-_LEAST_UNITS = 2
+
+
+def units(text: str, _spans: Sequence[Span] = ()) -> int:
+    """Return how many UTF-16 units a text has."""
+    return len(text.encode("utf-16-le")) // 2
 
 
 def prefix(name: str) -> str:
@@ -23,36 +32,59 @@ def prefix(name: str) -> str:
     return f"{''.join(kept)[:_MOST_NAME]}: "
 
 
-def split(said: Styled, most: int) -> Sequence[Styled]:
-    """Split text into parts of at most `most` UTF-16 units, at line breaks or spaces if it can.
+def split(said: Styled, most: int, measure: Measure = units, prefix: str = "") -> Sequence[Styled]:
+    """Split text into parts of at most `most` units, at line breaks or spaces if it can.
 
-    There is always a first part; it is empty where there is no text.
+    `measure` says how many units a text takes with its spans, as the network writes it; `prefix`
+    stands in front of every part and counts. Nobody's name is cut in two where it is a mention.
+    There is always a first part; it is empty where there is neither text nor prefix.
     """
-    most = max(most, _LEAST_UNITS)
-    text, parts, start = said.text, [], 0
-    while units(text[start : start + most]) > most or len(text) - start > most:
-        cut = start + _fitting(text[start : start + most], most)
-        for separator in ("\n", " "):
-            better = text.rfind(separator, (start + cut) // 2, cut + 1)
-            if better > start:
-                cut = better
-                break
-        parts.append(said.cut(start, cut).stripped())
-        start = cut + len(text[cut:]) - len(text[cut:].lstrip())
-    parts.append(said.cut(start, len(text)).stripped())
-    return [part for part in parts if part.text] or [Styled("")]
+    parts, start = [], _skipped(said.text, 0)
+    while start < len(said.text):
+        end = _end(said, start, most, measure, prefix)
+        parts.append(said.cut(start, end).stripped().after(prefix).stripped())
+        start = _skipped(said.text, end)
+    return parts or [Styled(prefix).stripped()]
 
 
-def units(text: str) -> int:
-    """Return how many UTF-16 units a text has."""
-    return len(text.encode("utf-16-le")) // 2
+def _end(said: Styled, start: int, most: int, measure: Measure, prefix: str) -> int:
+    """Return where a part that begins at `start` ends: as far as it fits, at a good place."""
+
+    def fits_to(end: int) -> bool:
+        part = said.cut(start, end).stripped().after(prefix)
+        return measure(part.text, part.spans) <= most
+
+    text = said.text
+    # Far longer than what fits in any writing it need not be measured.
+    if len(text) - start <= 2 * most and fits_to(len(text)):
+        return len(text)
+    end, too_far = start + 1, start + 2
+    while too_far < len(text) and fits_to(too_far):
+        end, too_far = too_far, start + 2 * (too_far - start)
+    too_far = min(too_far, len(text))
+    while too_far - end > 1:
+        middle = (end + too_far) // 2
+        end, too_far = (middle, too_far) if fits_to(middle) else (end, middle)
+    for separator in ("\n", " "):
+        better = text.rfind(separator, (start + end) // 2, end + 1)
+        if better > start and _before_mention(said, better) == better:
+            return better
+    before = _before_mention(said, end)
+    return before if before > start else end
 
 
-def _fitting(text: str, most: int) -> int:
-    """Return how many characters of a text fit into `most` units."""
-    units = 0
-    for count, c in enumerate(text):
-        units += 2 if ord(c) > 0xFFFF else 1  # noqa: PLR2004 - beyond it UTF-16 needs two units
-        if units > most:
-            return count
-    return len(text)
+def _before_mention(said: Styled, place: int) -> int:
+    """Return the beginning of the mention that `place` lies within, else `place`."""
+    inside = (
+        s.start
+        for s in said.spans
+        if s.style is Style.MENTION and s.start < place < s.start + s.length
+    )
+    return min(inside, default=place)
+
+
+def _skipped(text: str, place: int) -> int:
+    """Return where the next word begins at or behind a place."""
+    while place < len(text) and text[place].isspace():
+        place += 1
+    return place

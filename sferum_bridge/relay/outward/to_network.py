@@ -16,6 +16,7 @@ from sferum_bridge.school.attachments import mime_for, name_for, plain_mime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+REDACTION = "m.room.redaction"
 _TEXTS = frozenset({"m.text", "m.notice", "m.emote"})
 _FILES = {
     "m.image": FileKind.PHOTO,
@@ -215,6 +216,14 @@ def _answered(relation: Mapping[str, Any]) -> str:
     if relation.get("is_falling_back") is True:
         return event_id_of(relation.get("event_id"))
     return event_id_of(_mapping(relation.get("m.in_reply_to")).get("event_id"))
+
+
+def redacted_by(event: Mapping[str, Any]) -> str:
+    """Return what a redaction takes away, empty for any other event."""
+    if event.get("type") != REDACTION:
+        return ""
+    # In the content since room version 11, beside it before.
+    return event_id_of(_mapping(event.get("content")).get("redacts") or event.get("redacts"))
 
 
 def event_id_of(value: Any) -> str:

@@ -1,6 +1,6 @@
 """The way from Matrix to the other network, put together: `app` makes one `Outward`.
 
-    inbox ─► outgoing ─► (posting, changes, retrying) ─► courier ─► the network
+    inbox ─► outgoing ─► (routes, posting, changes, retrying) ─► courier ─► the network
     what is of the moment ─► attention ────────────────────────────► the network
 
 The first is stored and arrives once; the second is told at once or not at all.
@@ -8,6 +8,7 @@ The first is stored and arrives once; the second is told at once or not at all.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from sferum_bridge.relay.outward.outgoing import Outgoing
 from sferum_bridge.relay.outward.posting import Posting
 from sferum_bridge.relay.outward.reports import Reports
 from sferum_bridge.relay.outward.retrying import Retrying
+from sferum_bridge.relay.outward.routes import Routes
+from sferum_bridge.relay.voices import Voices
 from sferum_bridge.school.attachments import MEGABYTE
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
     from sferum_bridge.relay.connections import Connections
+    from sferum_bridge.relay.outward.patience import Patience
     from sferum_bridge.relay.outward.reports import Shown
     from sferum_bridge.school.attachments import Policy
     from sferum_bridge.store.database import Database
@@ -34,11 +38,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OutwardSettings:
-    """Which files pass, what begins a command in a room, which status events there are."""
+    """Which files pass, what begins a command in a room, which status events there are.
+
+    `is_private` tells by its content what never leaves Matrix: the key of a login, a command.
+    """
 
     policy: Policy
     prefix: str
     shown: Shown
+    patience: Patience
+    is_private: Callable[[Mapping[str, Any]], bool]
 
 
 class Outward:
@@ -56,20 +65,30 @@ class Outward:
         settings: OutwardSettings,
         notice: Callable[..., Mapping[str, Any]],
     ) -> None:
-        courier = Courier(db, connections, homeserver, settings.policy)
+        courier = Courier(db, connections, homeserver, settings.policy, settings.patience)
         values: dict[str, str | int] = {
             "megabytes": settings.policy.most_bytes // MEGABYTE,
             "again": settings.prefix + Retrying.WORDS[0],
         }
         reports = Reports(notice, settings.shown, values)
         posting = Posting(db, courier, reports)
+        self._voices = Voices(db, connections)
         self._outgoing = Outgoing(
             db,
             posting,
             Changes(db, homeserver, courier, posting, reports),
-            Retrying(db, homeserver, courier, posting, reports, prefix=settings.prefix),
+            Retrying(
+                db,
+                homeserver,
+                courier,
+                posting,
+                reports,
+                prefix=settings.prefix,
+                is_private=settings.is_private,
+            ),
             reports,
-            ghosts.remote_id,
+            Routes(db, self._voices, ghosts.remote_id),
+            settings.is_private,
         )
         self._attention = Attention(db, connections, homeserver)
 
@@ -77,10 +96,16 @@ class Outward:
         """Carry out a row."""
         await self._outgoing.handle(item)
 
+    async def give_up(self, item: Item) -> None:
+        """Tell the sender of a row that failed every time."""
+        await self._outgoing.give_up(item)
+
     def heard(self, events: Sequence[Any]) -> None:
         """Take what the homeserver says of the moment."""
         self._attention.heard(events)
 
     async def run(self) -> None:
-        """Tell the network of the moment for ever."""
-        await self._attention.run()
+        """Find voices, and tell the network of the moment, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._voices.run())
+            tasks.create_task(self._attention.run())

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sferum_bridge.standin.management import Management
     from sferum_bridge.standin.media import Media
     from sferum_bridge.standin.messages import Messages
+    from sferum_bridge.standin.reactions import Reactions
     from sferum_bridge.standin.values import Conversation, Message
 
 
@@ -28,12 +29,14 @@ class ChatControl:
         management: Management,
         files: Files,
         media: Media,
+        reactions: Reactions,
     ) -> None:
         self._chats = chats
         self._messages = messages
         self._management = management
         self._files = files
         self._media = media
+        self._reactions = reactions
 
     def routes(self) -> list[Route]:
         """Return what is served."""
@@ -106,8 +109,10 @@ class ChatControl:
 
     async def messages(self, request: web.Request) -> Any:
         """List all messages of a chat."""
-        found = self._messages.everything(self._chat(request).id)
-        return {"messages": [_shown(message) for message in found]}
+        chat = self._chat(request)
+        reactions = self._reactions.of_chat(chat.id)
+        found = self._messages.everything(chat.id)
+        return {"messages": [_shown(message, reactions.get(message.cmid, {})) for message in found]}
 
     async def report(self, request: web.Request) -> Any:
         """Post a service message of any kind."""
@@ -150,7 +155,7 @@ class ChatControl:
         return member.peer_id
 
 
-def _shown(message: Message) -> dict[str, Any]:
+def _shown(message: Message, reactions: dict[int, int]) -> dict[str, Any]:
     draft = message.draft
     return {
         "cmid": message.cmid,
@@ -167,4 +172,5 @@ def _shown(message: Message) -> dict[str, Any]:
         "format_data": draft.format_data,
         "geo": draft.geo,
         "keyboard": draft.keyboard,
+        "reactions": {str(user): number for user, number in reactions.items()},
     }

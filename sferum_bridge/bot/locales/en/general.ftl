@@ -31,6 +31,9 @@ help-class-teacher =
     - `slips 5А` — invites for the class on paper
     - `invite pupil 1А Петрова Анна` — bring a pupil in, with an e-mail if you like
     - `find Петрова` — find a pupil
+    - `announce parents of 5А: we meet at 18:00` — tell your class
+    - `announcements` — what you announced, and how many have read it
+    - `requests` — reports of messages that wait for you
     - `replace account` — if somebody lost their phone or password
 help-administrator =
     You are an administrator of the school. You can write:
@@ -44,6 +47,9 @@ help-administrator =
     - `transfer` — a pupil changes class or school
     - `unlink parent` — on paper, with a second approver
     - `exception` — an adult who studies here
+    - `announce school: assembly at 9:00` — tell the school, a grade (`grade 5`) or a class
+    - `announcements` — what you announced, and how many have read it
+    - `requests` — requests and reports that wait for you
     - `replace account` — if somebody lost their phone or password
     - `journal` — who did what
 help-staff = You work at the school. If you are a parent too, send the code of your child’s invite: no second account is needed.
@@ -54,6 +60,8 @@ help-everybody =
     - `who am i` — your roles and account
     - `why` — why you are in the school’s chats; `why 5А · parents` — in one
     - `come back` — return to rooms you left
+    - `request I cannot see the chat of 5А` — write to the school’s administrator
+    - `report` — tell about a bad message; or 🚩 below it
     - `export`, `erase` — get your data, ask to have them deleted
     - `language ru` — перейти на русский
     - `help` — this text

@@ -5,8 +5,10 @@ relay-not-heard = Your messages in this chat are not seen in Sferum: your accoun
 network-unavailable = The message did not reach Sferum: it does not answer. Please send it again later.
 network-too-fast = The message did not reach Sferum: too many messages at once. Please send it again in a minute.
 network-login-expired = The message did not reach Sferum: the login to Sferum has ended. Please tell the school's administrator that a new login is needed.
+network-own-login-expired = The message did not reach Sferum: your login to Sferum has ended. Log in again: `sferum login`
 network-needs-person = The message did not reach Sferum: it asks for the login to be confirmed. Open Sferum in a browser with the same account, confirm, and send the message again.
 network-refused = The message did not reach Sferum: it was refused. Perhaps nobody may write in that chat, or the text is too long. Members in Matrix see the message.
+network-not-taken = The message did not reach Sferum: it works otherwise, but failed at this message again and again. Members in Matrix see the message.
 
 
 # --- Messages from Sferum, as they are seen in Matrix ----------------------------------------

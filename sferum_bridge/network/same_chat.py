@@ -2,16 +2,13 @@
 
 Each account numbers chats for itself, so the number says nothing. A chat is taken for the same only
 when all of this fits, and only one does: the title, exactly the same people, and a message among
-the last few that has the same place, writer and time on both sides. What cannot be asked fits
-nothing.
+the last few that has the same place, writer and time on both sides.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from sferum_bridge.network.base import NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,13 +46,14 @@ async def portray(connector: Connector, chat_id: str, title: str) -> Portrait:
 
 
 async def find(wanted: Portrait, connector: Connector) -> str:
-    """Return the id by which another login knows a chat, empty when that is not certain."""
+    """Return the id by which another login knows a chat, empty when that is not certain.
+
+    Raises:
+        NetworkError: It could not be asked.
+    """
     found = []
-    try:
-        for chat in await connector.chats():
-            alike = chat.is_group and chat.title == wanted.title
-            if alike and wanted.is_of(await portray(connector, chat.id, chat.title)):
-                found.append(chat.id)
-    except NetworkError:
-        return ""
+    for chat in await connector.chats():
+        alike = chat.is_group and chat.title == wanted.title
+        if alike and wanted.is_of(await portray(connector, chat.id, chat.title)):
+            found.append(chat.id)
     return found[0] if len(found) == 1 else ""

@@ -1,0 +1,166 @@
+"""Who speaks in a linked chat through a login of their own, beside the one it is linked through.
+
+A chat's number is an account's own, that of a message is the chat's. So what is known of messages
+stays under the linked login, and a voice is no more than the number by which another login knows
+the chat. What goes out through a voice comes back through the linked login as somebody else's, with
+no random id to know it by: until it is known which message it became it is *expected*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, delete, or_, select, update
+
+from sferum_bridge.store.chats import Chat, Login
+from sferum_bridge.store.tables import chats, logins, room_members, sending, voices
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sferum_bridge.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """By which number a login knows the chat of a room; empty where it was looked for in vain."""
+
+    room_id: str
+    login_id: str
+    chat_id: str
+    looked_at: int
+    """When it was looked for, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A part that went out through a voice, of which nobody knows yet which message it became."""
+
+    event_id: str
+    part: int
+    random_id: int
+    digest: str
+    since: int
+    room_id: str
+    login_id: str
+    chat_id: str
+    account_id: str
+    is_over: bool
+    """Whether it was given up; it may have gone out all the same."""
+
+
+async def in_room(tx: Tx, room_id: str) -> Mapping[str, Voice]:
+    """Return login id → voice of a room, those that were looked for in vain included."""
+    rows = await tx.all(select(voices).where(voices.c.room_id == room_id))
+    return {r.login_id: Voice(r.room_id, r.login_id, r.chat_id, r.looked_at) for r in rows}
+
+
+async def found(tx: Tx) -> Sequence[Voice]:
+    """Return every voice by which somebody can be heard."""
+    rows = await tx.all(select(voices).where(voices.c.chat_id != ""))
+    return [Voice(r.room_id, r.login_id, r.chat_id, r.looked_at) for r in rows]
+
+
+async def note(tx: Tx, room_id: str, login_id: str, chat_id: str) -> None:
+    """Remember by which number a login knows the chat of a room; empty: that it was not found.
+
+    Where the chat is linked through that very login, or the room is linked no more, nothing is.
+    """
+    linked = select(chats.c.login_id).where(chats.c.room_id == room_id)
+    if await tx.value(linked) in {None, login_id}:
+        return
+    values = {"chat_id": chat_id, "looked_at": tx.now}
+    await tx.run(
+        tx.insert(voices)
+        .values(room_id=room_id, login_id=login_id, **values)
+        .on_conflict_do_update(index_elements=["room_id", "login_id"], set_=values)
+    )
+
+
+async def drop(tx: Tx, room_id: str, login_id: str) -> None:
+    """Forget a voice, so that it is looked for anew."""
+    v = voices.c
+    await tx.run(delete(voices).where(v.room_id == room_id, v.login_id == login_id))
+
+
+async def forget(tx: Tx, login_id: str) -> None:
+    """Forget every voice of a login."""
+    await tx.run(delete(voices).where(voices.c.login_id == login_id))
+
+
+async def wanted(tx: Tx, before: int) -> Sequence[tuple[Chat, Login]]:
+    """Return linked chats, each with the login of a member by which it was never looked for.
+
+    Nor since `before` (milliseconds), where it was not found. Logins that need their owner find
+    nothing, so they are left out.
+    """
+    own, linked = logins.alias("own"), logins.alias("linked")
+    never = voices.c.login_id.is_(None)
+    in_vain = and_(voices.c.chat_id == "", voices.c.looked_at < before)
+    query = (
+        select(
+            chats,
+            *(own.c[name].label(f"own_{name}") for name in ("id", "network", "account_id")),
+            *(own.c[name].label(f"own_{name}") for name in ("name", "mxid")),
+        )
+        .join(linked, linked.c.id == chats.c.login_id)
+        .join(room_members, room_members.c.room_id == chats.c.room_id)
+        .join(own, own.c.mxid == room_members.c.mxid)
+        .outerjoin(voices, and_(voices.c.room_id == chats.c.room_id, voices.c.login_id == own.c.id))
+        .where(
+            room_members.c.membership == "join",
+            own.c.id != linked.c.id,
+            own.c.network == linked.c.network,
+            own.c.expired_at.is_(None),
+            linked.c.expired_at.is_(None),
+            or_(never, in_vain),
+        )
+        .order_by(chats.c.room_id, own.c.id)
+    )
+    return [
+        (
+            Chat(r.login_id, r.chat_id, r.room_id, r.relay),
+            Login(r.own_id, r.own_network, r.own_account_id, r.own_name, r.own_mxid, expired=False),
+        )
+        for r in await tx.all(query)
+    ]
+
+
+# --- what is expected -----------------------------------------------------------------------
+
+
+async def expected(tx: Tx, room_ids: Collection[str]) -> Sequence[Expected]:
+    """Return what is expected in some rooms, the oldest first."""
+    if not room_ids:
+        return ()
+    s = sending.c
+    query = (
+        select(sending, logins.c.account_id)
+        .join(logins, logins.c.id == s.login_id)
+        .where(s.heard_in != "", s.heard_in.in_(room_ids))  # the first for the partial index
+        .order_by(s.at, s.event_id, s.part)
+    )
+    return [
+        Expected(
+            r.event_id,
+            r.part,
+            r.random_id,
+            r.digest,
+            r.at,
+            r.heard_in,
+            r.login_id,
+            r.chat_id,
+            r.account_id,
+            r.is_over,
+        )
+        for r in await tx.all(query)
+    ]
+
+
+async def give_up(tx: Tx, event_id: str) -> None:
+    """Note that an event's parts are sent no more; what did go out is known by its words."""
+    s = sending.c
+    await tx.run(
+        update(sending).where(s.event_id == event_id, s.heard_in != "").values(is_over=True)
+    )

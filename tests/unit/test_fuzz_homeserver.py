@@ -1,0 +1,139 @@
+"""Whatever a homeserver answers: the client gives what was asked for, or one of its three errors.
+
+Beside the errors there is a proxy in front, which answers with pages of its own, and a server that
+lies, never ends, or asks to wait for years.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from mautrix.errors import MatrixRequestError
+
+from sferum_bridge.matrix import answers, marks, media
+from sferum_bridge.matrix import client as client_module
+from sferum_bridge.matrix.client import Homeserver, TryAgain, UnknownOutcome
+from sferum_bridge.matrix.ghosts import Sender
+from sferum_bridge.matrix.history import messages_of
+from tests.support import hostile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+ROOM, MXID = "!room:school.example", "@a:school.example"
+MEMBER = {"type": "m.room.member", "state_key": MXID, "content": {"membership": "join"}}
+REACTION = {
+    "event_id": "$r", "sender": MXID, "origin_server_ts": 5,
+    "content": {"m.relates_to": {"rel_type": "m.annotation", "event_id": "$a", "key": "👍"}},
+}  # fmt: skip
+MOST = 200_000
+
+ASKED: dict[str, tuple[Any, Any, Any]] = {
+    "send": ({"event_id": "$a"}, lambda h: h.send(ROOM, "m.x", "t", {}), str),
+    "create": ({"room_id": ROOM}, lambda h: h.create_room({}), str),
+    "register": ({"user_id": MXID}, lambda h: h.register("a"), type(None)),
+    "name": ({"displayname": "Анна"}, lambda h: h.name_of(MXID), str),
+    "joined": ({"joined_rooms": [ROOM]}, lambda h: h.joined_rooms(), list),
+    "whole": ([MEMBER], lambda h: h.whole_state(ROOM), list),
+    "people": ({"chunk": [MEMBER]}, lambda h: h.people_in(ROOM), set),
+    "membership": ({"membership": "join"}, lambda h: h.membership(ROOM, MXID), str),
+    "recent": ({"chunk": [REACTION]}, lambda h: h.recent_events(ROOM, 5), list),
+    "upload": ({"content_uri": "mxc://s/m"}, lambda h: h.upload(b"x", "text/plain", "x"), str),
+    "edits": ({"chunk": [REACTION]}, lambda h: marks.edits_of(h, ROOM, "$a"), list),
+    "reactions": ({"chunk": [REACTION]}, lambda h: marks.reactions_by(h, ROOM, "$a", MXID), dict),
+    "pin": ({"pinned": ["$a"]}, lambda h: marks.pin(h, ROOM, "$b", "$a"), type(None)),
+    "redact": (
+        {"event_id": "$a"},
+        lambda h: marks.redact(h, ROOM, "$a", "t", Sender(), {}),
+        type(None),
+    ),
+    "written": ({"chunk": [REACTION], "end": "t"}, lambda h: messages_of(h, ROOM, {MXID}), object),
+    "most": ({"m.upload.size": 5}, media.most_bytes, int),
+}  # fmt: skip
+RAW: Sequence[tuple[int, bytes, dict[str, str]]] = [
+    (200, b"", {}),
+    (200, b"<html>maintenance</html>", {"Content-Type": "text/html; charset=чушь"}),
+    (200, b"\xff\xfe\x00", {}),
+    (200, b"[" * 100_000, {}),
+    (200, b'{"event_id": "' + b"x" * MOST, {}),
+    (204, b"", {}),
+    (302, b"", {"Location": "http://[::1"}),
+    (400, b'{"errcode": 7, "error": {"a": []}}', {}),
+    (403, b'{"errcode": "M_FORBIDDEN"', {}),
+    (404, b"[]", {}),
+    (418, b"\xd0", {}),
+    (500, b'{"errcode": "M_UNKNOWN"}', {}),
+    *(
+        (429, b'{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": %s}' % wait, {})
+        for wait in (b"1e400", b"NaN", b"-5", b'"x"', b"[]", b"9" * 400, b"null", b"31536000000000")
+    ),
+    (429, b"", {"Retry-After": "\u00b2"}),
+    (429, b"", {"Retry-After": "9" * 400}),
+    (429, b"[" * 100_000, {"Retry-After": "-1"}),
+]
+
+
+class Lying:
+    """Answers once as it is told, then as it should."""
+
+    def __init__(self) -> None:
+        self.good: Any = {}
+        self.odd: tuple[int, bytes, dict[str, str]] | None = None
+
+    async def handle(self, request: web.Request) -> web.Response:
+        await request.read()
+        status, body, headers = self.odd or (200, json.dumps(self.good).encode(), {})
+        self.odd = None
+        return web.Response(status=status, body=body, headers=headers)
+
+
+@pytest.fixture
+def lying() -> Lying:
+    return Lying()
+
+
+@pytest_asyncio.fixture
+async def homeserver(lying: Lying, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Homeserver]:
+    monkeypatch.setattr(client_module, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(client_module, "_MOST_BYTES", MOST)
+    monkeypatch.setattr(answers, "LONGEST_WAIT", 0.01)
+    application = web.Application(client_max_size=2**24)
+    application.router.add_route("*", "/{rest:.*}", lying.handle)
+    server = TestServer(application)
+    await server.start_server()
+    async with aiohttp.ClientSession() as session:
+        yield Homeserver(
+            session,
+            str(server.make_url("/")),
+            as_token="as",
+            puppet_token="puppet",
+            bot_mxid="@bot:school.example",
+        )
+    await server.close()
+
+
+@pytest.mark.parametrize("what", ASKED)
+async def test_answers_with_something_wrong_in_them(
+    homeserver: Homeserver, lying: Lying, what: str
+) -> None:
+    good, ask, kind = ASKED[what]
+    changed = [one for _, one in hostile.mutants([good], 60)]
+    plain: dict[str, str] = {}
+    odd = [(200, json.dumps(one.value).encode(), plain) for one in changed]
+    lying.good = good
+    for answer in [*odd, *RAW]:
+        lying.odd = answer
+        try:
+            found = await ask(homeserver)
+        except (MatrixRequestError, TryAgain, UnknownOutcome):
+            pass
+        else:
+            assert isinstance(found, kind) or found is None, answer
+        lying.odd = None
+        assert isinstance(await ask(homeserver), kind), answer
