@@ -1,98 +1,207 @@
-"""People who write on both sides of linked chats, whatever happens to what lies between.
+"""People who talk on both sides of linked chats, whatever happens to what lies between.
 
-A writer is sure of each message before it goes on: one that was answered by nobody is looked for,
-and written again only if it is not there. So what a writer has sent is known, once and in order.
+Whoever acts is sure of each act before the next one: what was answered by nobody is done again in
+a way that counts once. So what was said is known, once and in order, and so is what it says by now.
 """
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
+from tests.torture import material
+from tests.torture.checker import Kind, Said, Verdict, compare
 
 if TYPE_CHECKING:
-    from tests.support.bridge import BridgedSchool, Client, LinkedChat
+    from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from random import Random
 
-PATIENCE = 0.5
-"""Seconds before a writer tries again."""
+    from tests.torture.checker import Shown
+    from tests.torture.material import File
+
+_SOON = 3
+_LIKEABLE = frozenset({Kind.TEXT, Kind.REPLY, Kind.EDIT})
+
+
+class Side(Protocol):
+    """One end of a chat: somebody who acts there, and a reader. A handle names a message."""
+
+    who: str
+    several_files: bool
+    """Whether one message can have them."""
+    names_alone: bool
+    """Whether a document goes without words."""
+
+    async def post(
+        self, number: int, lines: Sequence[str], files: Sequence[File], answers: str
+    ) -> str:
+        """Write a message, as an answer to one where there is a handle; return its own."""
+
+    async def edit(self, handle: str, lines: Sequence[str]) -> None:
+        """Have a message say something else."""
+
+    async def delete(self, handle: str) -> None:
+        """Delete a message for all."""
+
+    async def like(self, handle: str, emoji: str) -> bool:
+        """React to a message; empty: take it back. False where somebody would not do it now."""
+
+    async def recent(self) -> Sequence[tuple[str, str]]:
+        """Return token and handle of the last messages with words, the newest first."""
+
+    async def read(self) -> Sequence[Shown]:
+        """Return what this end shows, the oldest first."""
+
+
+class Pace(Protocol):
+    """When things may be said."""
+
+    async def turn(self, share: float) -> bool:
+        """Wait until it is time for this share of everything; false when all is to end."""
+
+    def passage(self, who: str) -> AbstractAsyncContextManager[None]:
+        """Wait until one may act, and hold that open."""
+
+
+class Author:
+    """One who writes. `known` has what anybody in the chat has said, by its tokens."""
+
+    def __init__(
+        self, side: Side, head: str, random: Random, pace: Pace, known: dict[str, Said]
+    ) -> None:
+        self._side = side
+        self._head = head
+        self._random = random
+        self._pace = pace
+        self._known = known
+        self._due: list[tuple[int, Callable[[], Awaitable[None]]]] = []
+        self.said: list[Said] = []
+        self.acts = 0
+        """How often anything was done."""
+
+    async def write(self, kinds: Sequence[Kind]) -> None:
+        """Write a message of each kind, and do to messages what their kind means."""
+        for number, kind in enumerate(kinds):
+            if not await self._pace.turn(number / len(kinds)):
+                break
+            await self._say(number, kind)
+            await self._do_what_is_due(number)
+        await self._do_what_is_due(len(kinds) + 10 * _SOON)
+
+    async def _do_what_is_due(self, number: int) -> None:
+        due = [act for at, act in self._due if at <= number]
+        self._due = [(at, act) for at, act in self._due if at > number]
+        for act in due:
+            async with self._pace.passage(self._side.who):
+                self.acts += 1
+                await act()
+
+    async def _say(self, number: int, kind: Kind) -> None:
+        mark = f"{self._head} {number:05}"
+        several = self._side.several_files
+        files = material.files(self._random, kind, mark, several=several)
+        lines = material.said(self._random, kind, mark)
+        if kind is Kind.DOCUMENT and self._side.names_alone:
+            lines = []
+        async with self._pace.passage(self._side.who):
+            answered, handle = await self._someone() if kind is Kind.REPLY else (None, "")
+            handle = await self._side.post(number, lines, files, handle)
+        answers = answered.tokens[0] if answered else ""
+        one = Said(kind, lines, [file.digest for file in files], answers)
+        self.said.append(one)
+        self.acts += 1
+        self._known |= dict.fromkeys(one.tokens, one)
+        self._plan(number, one, handle)
+
+    def _plan(self, number: int, one: Said, handle: str) -> None:
+        """Have done to a message, soon, what its kind means."""
+        chance = self._random.random
+        if one.kind is Kind.DELETION:
+            self._later(number, lambda: self._delete(one, handle))
+        elif one.kind is Kind.EDIT or (one.kind is Kind.LONG and chance() < 1 / 2):
+            at = self._later(number, lambda: self._edit(one, handle))
+            if chance() < 1 / 2:
+                self._later(at, lambda: self._edit(one, handle))
+        elif one.kind is Kind.REACTION:
+            at = self._later(number, lambda: self._like(one, handle))
+            if chance() < 1 / 2:
+                at = self._later(at, lambda: self._like(one, handle))
+            if chance() < 1 / 3:
+                self._later(at, lambda: self._like(one, handle, back=True))
+            self._later(at, self._like_someone)
+
+    def _later(self, number: int, act: Callable[[], Awaitable[None]]) -> int:
+        at = number + self._random.randint(0, _SOON)
+        self._due.append((at, act))
+        return at
+
+    async def _edit(self, one: Said, handle: str) -> None:
+        lines = material.changed(self._random, one.lines)
+        await self._side.edit(handle, lines)
+        one.lines = lines
+
+    async def _delete(self, one: Said, handle: str) -> None:
+        await self._side.delete(handle)
+        one.gone = True
+
+    async def _like(self, one: Said, handle: str, *, back: bool = False) -> None:
+        emoji = "" if back else self._random.choice(list(material.EMOJI.values()))
+        if emoji == one.likes.get(self._side.who, ""):
+            return
+        if await self._side.like(handle, emoji):
+            one.likes[self._side.who] = emoji
+
+    async def _like_someone(self) -> None:
+        one, handle = await self._someone()
+        if one is not None and not one.tokens[0].startswith(self._head):
+            await self._like(one, handle)
+
+    async def _someone(self) -> tuple[Said | None, str]:
+        """Return one of the last messages, and its handle."""
+        recent = [
+            (self._known[token], handle)
+            for token, handle in await self._side.recent()
+            if token in self._known and self._known[token].kind in _LIKEABLE
+        ]
+        return self._random.choice(recent) if recent else (None, "")
 
 
 @dataclass(slots=True)
 class Talk:
-    """A linked chat and its room, and what was written on both sides."""
+    """A linked chat and its room: both ends, and who writes there."""
 
-    bridged: BridgedSchool
-    number: int
-    room_id: str
-    chat: LinkedChat
-    teacher: Client
-    """Whose login the chat is linked by."""
-    inward: list[str] = field(default_factory=list)
-    outward: list[str] = field(default_factory=list)
+    sferum: Side
+    matrix: Side
+    inward: Author
+    outward: Author
 
-    async def write_in_sferum(self, count: int, pause: float) -> None:
-        """Write so many messages in the chat, as somebody without a Matrix account."""
-        for n in range(count):
-            text = f"сюда {self.number:02} {n:05}"
-            while not await self._posted(text):  # noqa: ASYNC110 — a server tells nobody it is back
-                await asyncio.sleep(PATIENCE)
-            self.inward.append(text)
-            await asyncio.sleep(pause)
+    @property
+    def said(self) -> int:
+        """Return how many messages were written."""
+        return len(self.inward.said) + len(self.outward.said)
 
-    async def write_in_matrix(self, count: int, pause: float) -> None:
-        """Write so many messages in the room, as the teacher."""
-        for n in range(count):
-            text = f"туда {self.number:02} {n:05}"
-            where = f"rooms/{self.room_id}/send/m.room.message/torture-{self.number}-{n}"
-            content = {"msgtype": "m.text", "body": text}
-            # The homeserver takes one transaction id once.
-            while not await self._accepted(where, content):  # noqa: ASYNC110 — as above
-                await asyncio.sleep(PATIENCE)
-            self.outward.append(text)
-            await asyncio.sleep(pause)
+    @property
+    def acts(self) -> int:
+        """Return how often anything was done: what was compared before may be otherwise since."""
+        return self.inward.acts + self.outward.acts
 
-    async def in_sferum(self) -> list[str]:
-        """Return the texts of the chat, the oldest first."""
-        messages = await self.bridged.standin.control.messages(self.chat.chat)
-        return [m["text"] for m in messages if not m.get("action")]
+    async def verdicts(self) -> tuple[Verdict, Verdict]:
+        """Compare both ways: what the other end shows, and that one's own end shows it once."""
+        there, here = await self.sferum.read(), await self.matrix.read()
+        return (
+            _both(compare(self.inward.said, here), compare(self.inward.said, there)),
+            _both(compare(self.outward.said, there), compare(self.outward.said, here)),
+        )
 
-    async def in_matrix(self) -> list[str]:
-        """Return the texts of the room, the oldest first."""
-        texts: list[str] = []
-        query = {"dir": "b", "limit": "500"}
-        while True:
-            where = f"rooms/{self.room_id}/messages"
-            status, page = await self.teacher.call("GET", where, **query)
-            assert status == 200, page
-            texts += [
-                event["content"].get("body", "")
-                for event in page["chunk"]
-                if event["type"] == "m.room.message"
-            ]
-            if "end" not in page:
-                return texts[::-1]
-            query["from"] = page["end"]
 
-    async def _posted(self, text: str) -> bool:
-        try:
-            control = self.bridged.standin.control
-            await control.post(self.chat.others[0], self.chat.chat, text)
-        except (aiohttp.ClientError, RuntimeError, TimeoutError):
-            return await self._is_there(text)
-        return True
-
-    async def _is_there(self, text: str) -> bool:
-        while True:
-            try:
-                return text in await self.in_sferum()
-            except (aiohttp.ClientError, RuntimeError, TimeoutError):
-                await asyncio.sleep(PATIENCE)
-
-    async def _accepted(self, where: str, content: dict[str, str]) -> bool:
-        try:
-            status, _ = await self.teacher.call("PUT", where, content)
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            return False
-        return bool(status == 200)
+def _both(verdict: Verdict, at_home: Verdict) -> Verdict:
+    """Add what is wrong at home: an echo that was not known as one, a reaction shown anew."""
+    for kind, count in at_home.counts.items():
+        if not count.is_whole:
+            was = verdict.counts[kind]
+            verdict.counts[kind] = was + type(count)(
+                0, count.lost, count.doubled, count.reordered, count.wrong
+            )
+    verdict.complaints += [f"{complaint} (at home)" for complaint in at_home.complaints]
+    return verdict
