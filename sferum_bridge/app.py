@@ -415,7 +415,7 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
         bot=bot,
         outbox=Outbox(db, homeserver, maker),
         posts=Posts(db, homeserver),
-        reading=Reading(db),
+        reading=Reading(db, bot_settings.is_ours),
         outward=Outward(
             db,
             homeserver,

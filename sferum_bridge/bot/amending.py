@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sferum_bridge.bot import announced, announcing
+from sferum_bridge.bot.announce_right import reached, still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.school import announcements as rules
 from sferum_bridge.school.announcements import Refused
@@ -45,12 +46,16 @@ async def taken_back(talk: Talk, event_id: str) -> None:
 
 
 async def _edit(talk: Talk, one: Announcement, text: str) -> None:
-    place = await announcing.still_reached(talk, one)
+    place = await still_reached(talk.tx, talk.person_id, one)
     if place is None:
         await talk.reply("announce-right")
         return
     classes = rules.alive(place.school, place.record.day(talk.tx.now))
     audience, words = rules.split(text, classes)
+    if not words:
+        # A picture without words, say: what stands in the rooms is not blanked by it.
+        await talk.reply("announce-edit-empty")
+        return
     if await announcing.is_too_long(talk, words):
         return
     if one.state is not State.DRAFT:
@@ -67,6 +72,6 @@ async def _edit(talk: Talk, one: Announcement, text: str) -> None:
 
 def _is_the_same(place: Reach, audience: Audience, one: Announcement) -> bool:
     try:
-        return announcing.reached(place, audience) == one.audience
+        return reached(place, audience) == one.audience
     except Refused:
         return False

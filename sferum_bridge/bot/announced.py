@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.bot import commands, register
+from sferum_bridge.bot.announce_right import still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.texts import LANGUAGES, bullets, fitting, paragraphs, quoted
 from sferum_bridge.matrix import posts
 from sferum_bridge.matrix.outbox import Offer
 from sferum_bridge.school import announcements as rules
 from sferum_bridge.school.announcements import Part
-from sferum_bridge.store import accounts, announcements, audit, rooms, schools
+from sferum_bridge.store import accounts, announcements, audit, chats, rooms, schools
 from sferum_bridge.store.announcements import PostState, State
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Reached:
     room_ids: Sequence[str]
     people: frozenset[str]
     """Matrix ids, the author's and the bridge's own left out."""
+    linked: int = 0
+    """In how many of the rooms Sferum is heard too, which hears nothing of announcements."""
+    is_only_there: bool = False
+    """Whether the room it was written in is the only one there would be."""
 
 
 async def reach(talk: Talk, one: Announcement) -> Reached:
@@ -56,19 +61,23 @@ async def reach(talk: Talk, one: Announcement) -> Reached:
         return Reached((), frozenset())
     made = await rooms.of_school(talk.tx, one.school_id)
     keys = rules.rooms(one.audience, here, record.day(talk.tx.now))
-    ids = [made[key].room_id for key in keys if key in made and made[key].room_id]
-    ids = [room_id for room_id in ids if room_id != one.room_id]
-    return Reached(ids, await _people(talk.tx, talk.settings, one, ids))
+    found = [made[key].room_id for key in keys if key in made and made[key].room_id]
+    ids = [room_id for room_id in found if room_id != one.room_id]
+    people = await _people(talk.tx, talk.settings, one, ids)
+    there = frozenset[str]().union(*people.values())
+    linked = len(await chats.linked_among(talk.tx, ids))
+    return Reached(ids, there, linked, is_only_there=bool(found) and not ids)
 
 
 async def _people(
     tx: Tx, settings: BotSettings, one: Announcement, room_ids: Sequence[str]
-) -> frozenset[str]:
+) -> Mapping[str, frozenset[str]]:
+    """Return room → whose eyes are in it; not the author's own, nor the bridge's."""
     author = set(await accounts.mxids_of(tx, one.author_id))
-    found: set[str] = set()
-    for room_id in room_ids:
-        found |= {m for m in await rooms.members(tx, room_id) if not settings.is_ours(m)}
-    return frozenset(found - author)
+    return {
+        room_id: frozenset(m for m in there if m not in author and not settings.is_ours(m))
+        for room_id, there in (await rooms.members_of(tx, room_ids)).items()
+    }
 
 
 def described(texts: Texts, language: str, audience: Audience, school: School) -> str:
@@ -104,10 +113,19 @@ async def send(talk: Talk, one: Announcement, record: SchoolRecord, *, urgent: b
 
 
 async def release(talk: Talk, announcement_id: str) -> None:
-    """Post what quiet hours held back; nothing where it was withdrawn meanwhile."""
+    """Post what quiet hours held back; nothing where it was withdrawn meanwhile.
+
+    Nor where its author has lost the right to it overnight: then it is withdrawn, and they hear so.
+    """
     one = await announcements.by_id(talk.tx, announcement_id)
-    if one is not None and one.state is State.HELD:
+    if one is None or one.state is not State.HELD:
+        return
+    if await still_reached(talk.tx, one.author_id, one) is not None:
         await _post(talk, one.id)
+        return
+    await announcements.change(talk.tx, one, state=State.WITHDRAWN.value)
+    _record(talk, one, "announcement.withdraw")
+    await talk.inform([one.author_id], "announce-held-right")
 
 
 async def revise(talk: Talk, one: Announcement, text: str) -> None:
@@ -187,7 +205,7 @@ def _offers(language: str, one: Announcement) -> Sequence[Offer]:
 async def delivered(talk: Talk, content: Mapping[str, Any]) -> None:
     """Tell the author that an announcement stands in its rooms, or in which number it does not."""
     one = await announcements.by_id(talk.tx, str(content.get("announcement", "")))
-    if one is None:
+    if one is None or one.state is State.WITHDRAWN:
         return
     found = await announcements.posts_of(talk.tx, one.id)
     refused = sum(post.state is PostState.REFUSED for post in found)
@@ -242,8 +260,10 @@ async def _summary(talk: Talk, one: Announcement) -> Text:
     everybody: set[str] = set()
     readers: set[str] = set()
     lines = []
+    standing = [post.room_id for post in found]
+    within = await _people(talk.tx, talk.settings, one, standing)
     for post in found:
-        people = await _people(talk.tx, talk.settings, one, [post.room_id])
+        people = within.get(post.room_id, frozenset())
         seen = read.get(post.room_id, set()) & people
         everybody |= people
         readers |= seen
@@ -261,5 +281,8 @@ async def _summary(talk: Talk, one: Announcement) -> Text:
         read=len(readers),
         people=len(everybody),
     )
+    parts = [head, total]
+    if linked := len(await chats.linked_among(talk.tx, standing)):
+        parts.append(talk.text("announce-linked", rooms=linked))
     ordered = sorted(lines, key=lambda line: line.body)
-    return paragraphs([head, total, *([bullets(fitting(ordered))] if ordered else [])])
+    return paragraphs([*parts, *([bullets(fitting(ordered))] if ordered else [])])

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.bot import announced, commands
+from sferum_bridge.bot.announce_right import place_of, reached, still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.reach import reach_of
 from sferum_bridge.bot.texts import bullets, paragraphs, quoted
@@ -56,7 +57,8 @@ async def announce(talk: Talk, command: Command) -> None:
     if not places:
         await talk.reply("announce-right")
     elif command.argument:
-        await _begin(talk, places, command.argument)
+        # Where it was written in a room it stands there already.
+        await _begin(talk, places, command.argument, room_id=talk.asked_in)
     else:
         await _ask(talk, {"asks": "text", **_FREE})
         await talk.reply("announce-text")
@@ -108,7 +110,7 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
 
 async def take_back(talk: Talk, one: Announcement) -> None:
     """End an announcement: for its author, or for whoever administers the school."""
-    place = await still_reached(talk, one)
+    place = await still_reached(talk.tx, talk.person_id, one)
     is_own = talk.person_id == one.author_id
     may = place is not None and (is_own or place.everywhere)
     if one.state is State.WITHDRAWN or not (is_own or may):
@@ -213,7 +215,7 @@ async def _ask_audience(talk: Talk, one: Announcement, place: Reach) -> None:
 
 
 async def _take_audience(talk: Talk, one: Announcement, said: str) -> None:
-    place = await place_of(talk, one)
+    place = await place_of(talk.tx, talk.person_id, one)
     if place is None:
         await talk.reply("announce-right")
         return
@@ -229,7 +231,7 @@ async def _take_audience(talk: Talk, one: Announcement, said: str) -> None:
 
 async def settle(talk: Talk, one: Announcement, audience: Audience) -> None:
     """Take an audience if the author may reach it, and show the whole for the last time."""
-    place = await place_of(talk, one)
+    place = await place_of(talk.tx, talk.person_id, one)
     try:
         within = reached(place, audience)
     except Refused:
@@ -240,32 +242,6 @@ async def settle(talk: Talk, one: Announcement, audience: Audience) -> None:
         return
     await announcements.change(talk.tx, one, audience=within)
     await show_anew(talk, one.id)
-
-
-def reached(place: Reach | None, audience: Audience) -> Audience:
-    """Return an audience as somebody reaches it; raises `Refused`."""
-    if place is None:
-        raise Refused
-    if place.everywhere:
-        return audience
-    return rules.narrowed(audience, place.led, place.school)
-
-
-async def place_of(talk: Talk, one: Announcement) -> Reach | None:
-    """Return what the person may reach today at the school of an announcement."""
-    reaches = await reach_of(talk)
-    return next((reach for reach in reaches if reach.record.id == one.school_id), None)
-
-
-async def still_reached(talk: Talk, one: Announcement) -> Reach | None:
-    """Return what the person may reach, `None` where that is not all the announcement is for."""
-    place = await place_of(talk, one)
-    try:
-        if one.audience is not None:
-            reached(place, one.audience)
-    except Refused:
-        return None
-    return place
 
 
 async def _own_draft(talk: Talk, announcement_id: str) -> Announcement | None:
@@ -283,7 +259,7 @@ async def show_anew(talk: Talk, announcement_id: str) -> None:
 
 async def _go_on_with(talk: Talk, one: Announcement) -> None:
     """Ask for what is missing, else show it all and ask whether it goes out so."""
-    place = await place_of(talk, one)
+    place = await place_of(talk.tx, talk.person_id, one)
     if place is None:
         await talk.reply("announce-right")
         return
@@ -293,7 +269,7 @@ async def _go_on_with(talk: Talk, one: Announcement) -> None:
     reach = await announced.reach(talk, one)
     if not reach.room_ids:
         await announcements.change(talk.tx, one, audience=None)
-        await talk.reply("announce-nobody")
+        await talk.reply("announce-only-here" if reach.is_only_there else "announce-nobody")
         await _ask_audience(talk, one, place)
         return
     await _ask(talk, {"asks": "check", "id": one.id})
@@ -308,6 +284,8 @@ async def _go_on_with(talk: Talk, one: Announcement) -> None:
         ),
         quoted(one.text),
     ]
+    if reach.linked:
+        parts.append(talk.text("announce-linked", rooms=reach.linked))
     if due is None:
         parts.append(talk.text("announce-check-how"))
     else:
@@ -323,7 +301,7 @@ async def _confirm(talk: Talk, one: Announcement, *, urgent: bool) -> None:
     if one.audience is None:
         await _go_on_with(talk, one)
         return
-    place = await still_reached(talk, one)
+    place = await still_reached(talk.tx, talk.person_id, one)
     if place is None:
         await talk.reply("announce-right")
         return

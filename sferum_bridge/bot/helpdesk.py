@@ -5,30 +5,34 @@
                                                  └ 💬 more, from who opened it
 
 Who may take something up is asked anew at every step. What is passed on is what was written,
-without codes and passwords, and what the school knows anyway: name, roles, account.
+without codes and passwords, and what the school knows anyway: name, roles, account. It is not shown
+before, so words for somebody else that may have been meant for the bot are asked about first, and
+words that come long after the question go to nobody. The steps themselves are `ticket_steps`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import commands, register, tickets_shown
+from sferum_bridge.bot import commands, register, ticket_steps, tickets_shown
 from sferum_bridge.bot.commands import Name
+from sferum_bridge.bot.talk import digest
 from sferum_bridge.bot.texts import bullets, paragraphs, quoted
 from sferum_bridge.matrix.outbox import Offer
 from sferum_bridge.school import tickets as rules
-from sferum_bridge.store import accounts, dialogues, schools, tickets
+from sferum_bridge.store import dialogues, schools, tickets
 from sferum_bridge.store.tickets import Kind, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sferum_bridge.bot.commands import Command
     from sferum_bridge.bot.talk import Talk
-    from sferum_bridge.store.tickets import Ticket
 
 TOPIC = "helpdesk"
-_FREE = {"free": True, "except": [Name.REQUEST.value]}
+_FREE = {"free": True, "sends": True, "except": [Name.REQUEST.value]}
+_NO_COMMANDS = frozenset({Name.UNKNOWN, Name.CODE, Name.CONFIRM, Name.NOT_MINE, Name.CANCEL})
+"""What words are read as that are none, or that answer whatever was asked last."""
 _NUMBERS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣")
 _MOST_A_DAY = 10
 _LISTED = 10
@@ -46,6 +50,8 @@ async def request(talk: Talk, command: Command) -> None:
             await _open(talk, text, rest)
         else:
             await talk.reply("ticket-gone")
+    elif command.offered and first == "sure":
+        await _sure(talk, rest)
     elif command.offered and first:
         one = await tickets.by_id(talk.tx, first)
         if one is None or one.opened_by != talk.person_id or one.state is State.CLOSED:
@@ -67,17 +73,17 @@ async def answer(talk: Talk, command: Command) -> None:
         await show(talk, command)
         return
     one = await tickets.by_id(talk.tx, ticket_id)
-    if one is None or talk.person_id not in await handlers(talk, one):
+    if one is None or talk.person_id not in await ticket_steps.handlers(talk, one):
         await talk.reply("ticket-not-yours")
     elif one.state is State.CLOSED:
         await talk.reply("ticket-closed-already")
     elif step == "take":
-        await _take(talk, one)
+        await ticket_steps.take(talk, one)
     elif step == "answer":
         await _ask(talk, "answer", id=one.id)
         await talk.reply("ticket-answer")
     elif step == "close":
-        await _close(talk, one)
+        await ticket_steps.close(talk, one)
 
 
 async def show(talk: Talk, _command: Command) -> None:
@@ -87,8 +93,9 @@ async def show(talk: Talk, _command: Command) -> None:
         today = record.day(talk.tx.now)
         if not await schools.decides(talk.tx, talk.person_id, record.id, today):
             continue
+        able = await ticket_steps.Able.at(talk, record)
         for one in await tickets.waiting(talk.tx, record.id):
-            if talk.person_id in await handlers(talk, one):
+            if talk.person_id in able.handlers(one):
                 if shown == _LISTED:
                     await talk.reply("tickets-more")
                     return
@@ -112,18 +119,31 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
         return
     if asks == "school" or not talk.said:
         await talk.reply("ticket-gone" if asks != "school" else "request-school-tap")
+    elif await _is_late(talk):
         return
+    elif asks == "sure" and command.name is Name.CONFIRM:
+        await _pass_on(talk, state, str(state["then"]), str(state["text"]))
+    elif asks == "sure":
+        await _ask_whether(talk, state, str(state["then"]), str(state["text"]))
+    elif asks == "answer" and command.argument and command.name not in _NO_COMMANDS:
+        await _ask_whether(talk, state, str(asks), talk.said)
+    else:
+        await _pass_on(talk, state, str(asks), talk.said)
+
+
+async def _pass_on(talk: Talk, state: Mapping[str, Any], asks: str, text: str) -> None:
+    """Pass words on to whom they answer; `asks` is what was asked."""
     if asks == "text":
-        await _begin(talk, talk.said)
+        await _begin(talk, text)
         return
     one = await tickets.by_id(talk.tx, str(state.get("id", "")))
     await dialogues.close_dialogue(talk.tx, talk.mxid)
     if one is None or one.state is State.CLOSED:
         await talk.reply("ticket-closed-already")
     elif asks == "more" and one.opened_by == talk.person_id:
-        await _add(talk, one)
-    elif asks == "answer" and talk.person_id in await handlers(talk, one):
-        await _answer(talk, one)
+        await ticket_steps.add(talk, one, text)
+    elif asks == "answer" and talk.person_id in await ticket_steps.handlers(talk, one):
+        await ticket_steps.answer(talk, one, text)
     else:
         await talk.reply("ticket-not-yours")
 
@@ -132,9 +152,38 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
 
 
 async def _ask(talk: Talk, asks: str, **more: str) -> None:
-    free = {} if asks == "school" else _FREE
+    free = {} if asks in {"school", "sure"} else _FREE
     state = {"topic": TOPIC, "asks": asks, **free, **more}
     await dialogues.open_dialogue(talk.tx, talk.mxid, state)
+
+
+async def _is_late(talk: Talk) -> bool:
+    """Tell whether the open question was asked too long ago, after having said so and closed it."""
+    asked = await dialogues.dialogue(talk.tx, talk.mxid)
+    if asked is None or talk.tx.now - asked[1] <= dialogues.FREE_FOR:
+        return False
+    await dialogues.close_dialogue(talk.tx, talk.mxid)
+    await talk.reply("ticket-late", minutes=dialogues.FREE_FOR // _MINUTE)
+    return True
+
+
+async def _ask_whether(talk: Talk, state: Mapping[str, Any], asks: str, text: str) -> None:
+    """Ask whether words that look like a command are to be passed on."""
+    safe = rules.without_secrets(text)[: rules.MOST_CHARACTERS]
+    key = digest(talk.event_id)
+    await _ask(talk, "sure", then=asks, id=str(state.get("id", "")), text=safe, key=key)
+    offers = [Offer("✅", f"{commands.word(Name.REQUEST, talk.language)} sure {key}")]
+    await talk.answer(paragraphs([talk.text("ticket-sure"), quoted(safe)]), offers)
+
+
+async def _sure(talk: Talk, key: str) -> None:
+    """Pass on the words that were asked about, if nothing else was asked since."""
+    asked = await dialogues.dialogue(talk.tx, talk.mxid)
+    state = asked[0] if asked else {}
+    if state.get("topic") != TOPIC or state.get("key") != key:
+        await talk.reply("ticket-gone")
+    elif not await _is_late(talk):
+        await _pass_on(talk, state, str(state["then"]), str(state["text"]))
 
 
 async def _begin(talk: Talk, text: str) -> None:
@@ -165,16 +214,11 @@ async def _open(talk: Talk, text: str, school_id: str) -> None:
     asked = await dialogues.dialogue(talk.tx, talk.mxid)
     if asked is not None and asked[0].get("topic") == TOPIC:
         await dialogues.close_dialogue(talk.tx, talk.mxid)
-    content = {"said": [_said(talk, text)], "account": talk.mxid}
+    content = {"said": [ticket_steps.said(talk, text)], "account": talk.mxid}
     one = await tickets.open_(talk.tx, school_id, Kind.REQUEST, talk.person_id, content)
-    reached = await ask_handlers(talk, one)
+    reached = await ticket_steps.ask_handlers(talk, one)
     key = "request-sent" if reached else "request-nobody"
     await talk.reply(key, contact=talk.settings.support_contact)
-
-
-def _said(talk: Talk, text: str) -> dict[str, str]:
-    safe = rules.without_secrets(text)[: rules.MOST_CHARACTERS]
-    return {"by": talk.person_id, "text": safe}
 
 
 async def is_limited(talk: Talk, kind: Kind) -> bool:
@@ -186,108 +230,3 @@ async def is_limited(talk: Talk, kind: Kind) -> bool:
         return False
     await talk.reply("e-rate", minutes=max(1, -(-(first + _DAY - talk.tx.now) // _MINUTE)))
     return True
-
-
-# --- the queue ------------------------------------------------------------------------------
-
-
-async def handlers(talk: Talk, one: Ticket) -> Sequence[str]:
-    """Return who may take a ticket up today."""
-    record = await register.school(talk.tx, one.school_id)
-    if record is None:
-        return ()
-    administrators = await register.administrators(talk.tx, record)
-    leaders: Sequence[str] = ()
-    if one.class_id:
-        here = await schools.load_classes(talk.tx, one.school_id)
-        day = record.day(talk.tx.now)
-        leaders = [
-            lead.person_id
-            for lead in here.leaderships
-            if lead.class_id == one.class_id and lead.term.covers(day)
-        ]
-    return rules.handlers(leaders, administrators, about=one.about, opened_by=one.opened_by)
-
-
-async def ask_handlers(talk: Talk, one: Ticket) -> Sequence[str]:
-    """Bring a ticket to everybody who may take it up; return whom it reached."""
-    reached = []
-    for person_id in await handlers(talk, one):
-        mxids = await accounts.mxids_of(talk.tx, person_id)
-        text, offers = await tickets_shown.question(talk, await talk.language_of(person_id), one)
-        for mxid in mxids:
-            await talk.tell(mxid, text, offers)
-        if mxids:
-            reached.append(person_id)
-    return reached
-
-
-async def _take(talk: Talk, one: Ticket) -> None:
-    if one.taken_by == talk.person_id:
-        await talk.reply("ticket-taken-done")
-        return
-    if one.taken_by:
-        other = await accounts.person(talk.tx, one.taken_by)
-        await talk.reply("ticket-taken-by", name=other.full_name if other else "—")
-        return
-    await _note_taken(talk, one)
-    await talk.reply("ticket-taken-done")
-
-
-async def _note_taken(talk: Talk, one: Ticket) -> None:
-    me = talk.person.formal_name if talk.person else ""
-    await tickets.change(talk.tx, one, state=State.TAKEN.value, taken_by=talk.person_id)
-    tickets.record(talk.tx, one, talk.person_id, "take")
-    await talk.inform([one.opened_by], "ticket-taken", kind=one.kind, name=me)
-    others = [who for who in await handlers(talk, one) if who != talk.person_id]
-    name = await _name(talk, one.opened_by)
-    await talk.inform(others, "ticket-taken-others", kind=one.kind, name=me, who=name)
-
-
-async def _answer(talk: Talk, one: Ticket) -> None:
-    if not one.taken_by:
-        await _note_taken(talk, one)
-    said = [*one.content.get("said", ()), _said(talk, talk.said)]
-    await tickets.change(talk.tx, one, content={**one.content, "said": said})
-    tickets.record(talk.tx, one, talk.person_id, "answer")
-    me = talk.person.formal_name if talk.person else ""
-    await _tell(talk, one, [one.opened_by], "ticket-answered", me, Name.REQUEST, "more")
-    word = commands.word(Name.ANSWER, talk.language)
-    offers = [Offer("💬", f"{word} {one.id} answer"), Offer("✅", f"{word} {one.id} close")]
-    await talk.answer(talk.text("ticket-answer-done"), offers)
-
-
-async def _add(talk: Talk, one: Ticket) -> None:
-    said = [*one.content.get("said", ()), _said(talk, talk.said)]
-    await tickets.change(talk.tx, one, content={**one.content, "said": said})
-    tickets.record(talk.tx, one, talk.person_id, "add")
-    able = await handlers(talk, one)
-    whom = [one.taken_by] if one.taken_by in able else able
-    name = talk.person.full_name if talk.person else ""
-    await _tell(talk, one, whom, "ticket-added", name, Name.ANSWER, "answer")
-    await talk.reply("ticket-more-done")
-
-
-async def _tell(
-    talk: Talk, one: Ticket, whom: Sequence[str], key: str, name: str, command: Name, step: str
-) -> None:
-    """Bring what was just said to people, with the reaction that answers it."""
-    text = rules.without_secrets(talk.said)[: rules.MOST_CHARACTERS]
-    for person_id in whom:
-        language = await talk.language_of(person_id)
-        head = talk.texts.text(language, key, kind=one.kind, name=name)
-        offers = [Offer("💬", f"{commands.word(command, language)} {one.id} {step}")]
-        for mxid in await accounts.mxids_of(talk.tx, person_id):
-            await talk.tell(mxid, paragraphs([head, quoted(text)]), offers)
-
-
-async def _close(talk: Talk, one: Ticket) -> None:
-    await tickets.change(talk.tx, one, state=State.CLOSED.value, closed_at=talk.tx.now)
-    tickets.record(talk.tx, one, talk.person_id, "close")
-    await talk.inform([one.opened_by], "ticket-closed", kind=one.kind)
-    await talk.reply("ticket-close-done")
-
-
-async def _name(talk: Talk, person_id: str) -> str:
-    person = await accounts.person(talk.tx, person_id)
-    return person.full_name if person else "—"

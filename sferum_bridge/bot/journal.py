@@ -112,6 +112,8 @@ async def _of_schools(talk: Talk, administered: Sequence[SchoolRecord], asked: _
         people=people,
         before=asked.before,
         limit=asked.count + 1,
+        # Whose words somebody reported is not to learn who did, and when.
+        reader=talk.person_id,
     )
     for record in records:
         subject = person_id or record.id

@@ -216,8 +216,11 @@ _TEXTS = frozenset(
 
 
 def text_key(answer: object) -> str:
-    """Return the text that says why there is no answer, and what to do."""
-    key = answer.text_key if isinstance(answer, NetworkError) else ""
+    """Return the text that says why there is no answer, and what to do.
+
+    The answer is an error of the network, or the text key of one.
+    """
+    key = answer.text_key if isinstance(answer, NetworkError) else answer
     return f"sferum-{key if key in _TEXTS else NetworkError.text_key}"
 
 

@@ -72,7 +72,8 @@ async def export(talk: Talk, command: Command) -> None:
 
 
 async def _send(talk: Talk, person: Person, scope: set[str] | None) -> None:
-    content = await dossier.gather(talk.tx, person.id, school_ids=scope)
+    is_own = person.id == talk.person_id
+    content = await dossier.gather(talk.tx, person.id, school_ids=scope, for_another=not is_own)
     for file in papers.dossier(talk.texts, talk.language, content):
         await talk.attach(file)
     own = await dossier.schools_of(talk.tx, person.id) if scope is None else scope

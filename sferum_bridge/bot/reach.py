@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sferum_bridge.bot.talk import Talk
     from sferum_bridge.school.access import Reason
     from sferum_bridge.school.people import School
+    from sferum_bridge.store.database import Tx
     from sferum_bridge.store.schools import SchoolRecord
 
 
@@ -81,16 +82,21 @@ class Reach:
 
 async def reach_of(talk: Talk) -> Sequence[Reach]:
     """Return the schools in which somebody may invite today."""
+    return await reach_of_person(talk.tx, talk.person_id)
+
+
+async def reach_of_person(tx: Tx, person_id: str) -> Sequence[Reach]:
+    """Return the schools in which a person may invite today, whoever is asking."""
     found = []
-    for tie in await register.ties(talk.tx, talk.person_id):
-        record = await register.school(talk.tx, tie.school.id)
+    for tie in await register.ties(tx, person_id):
+        record = await register.school(tx, tie.school.id)
         # Who only stands in invites by an administrator's right, which they hold of their own.
         led = frozenset(
             r.class_id for r in tie.reasons if r.role is Role.CLASS_TEACHER and not r.acting
         )
         everywhere = any(r.role is Role.ADMINISTRATOR for r in tie.reasons)
         if record is not None and (led or everywhere):
-            today = access.reasons(tie.school, record.day(talk.tx.now))
+            today = access.reasons(tie.school, record.day(tx.now))
             found.append(Reach(tie.school, record, today, led, everywhere))
     return found
 

@@ -5,7 +5,8 @@
           class teacher and administrators, never its author ◄─ ticket, sealed, in the audit log
 
 A link in the bot's own chat reports without anything being seen in the room. Only of a room one is
-in: of any other the answer is the same as of one that does not exist.
+in: of any other the answer is the same as of one that does not exist. Who wrote a message is known
+by `authorship`; secrets are struck out of what it shows as of everything else.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import about, helpdesk
+from sferum_bridge.bot import about, authorship, helpdesk, ticket_steps
 from sferum_bridge.school import tickets as rules
-from sferum_bridge.store import accounts, rooms, schools, tickets
+from sferum_bridge.store import rooms, schools, tickets
 from sferum_bridge.store.tickets import Kind, State
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ async def report(talk: Talk, reported: Reported) -> None:
     if record is None or not inside or shown is None:
         await talk.reply("report-not-found")
         return
-    author = await accounts.person_of(talk.tx, shown["sender"])
+    whose = await authorship.of_message(talk, room_id, event_id, shown["sender"])
+    author = whose.author
     if shown["sender"] == talk.mxid or (author is not None and author.id == talk.person_id):
         await talk.reply("report-own")
         return
@@ -69,9 +71,9 @@ async def report(talk: Talk, reported: Reported) -> None:
         talk.person_id,
         content,
         class_id=place if place in here.classes else "",
-        about=author.id if author else "",
+        about=whose.about,
     )
-    reached = await helpdesk.ask_handlers(talk, one)
+    reached = await ticket_steps.ask_handlers(talk, one)
     key = "report-sent" if reached else "request-nobody"
     await talk.reply(key, contact=talk.settings.support_contact)
 
@@ -104,4 +106,5 @@ def _shown(event: Mapping[str, Any]) -> dict[str, Any] | None:
 def _words(content: Mapping[str, Any]) -> str:
     body, name = content.get("body"), content.get("filename")
     words = [each for each in (body, name) if isinstance(each, str) and each]
-    return "\n".join(dict.fromkeys(words))[:_MOST_CHARACTERS]
+    # Struck out before it is cut: half a code is known as none.
+    return rules.without_secrets("\n".join(dict.fromkeys(words)))[:_MOST_CHARACTERS]

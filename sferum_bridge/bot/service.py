@@ -367,13 +367,20 @@ _ANSWERS = frozenset({Name.CONFIRM, Name.NOT_MINE, Name.CORRECT, Name.CANCEL, Na
 _OF_AN_INVITE = frozenset({Name.CONFIRM, Name.NOT_MINE})
 
 
-def _is_free_answer(talk: Talk, command: Command, state: Mapping[str, Any]) -> bool:
+def _is_free_answer(talk: Talk, command: Command, asked: tuple[Any, int] | None) -> bool:
     """Tell whether words answer a question that asks for any: whatever they begin with.
 
-    Only a command with its prefix is one then, and those that the question itself excepts.
+    Only a command with its prefix is one then, and those that the question itself excepts; with
+    `sends`, where the words go straight to somebody else, a bare command word is one as well. And
+    a question that is old was forgotten: then a command is a command again.
     """
+    if asked is None or talk.tx.now - asked[1] > dialogues.FREE_FOR:
+        return False
+    state = asked[0]
     plain = bool(talk.said) and not talk.asked_in and not command.prefixed and not command.offered
-    return bool(state.get("free")) and plain and command.name not in state.get("except", ())
+    bare = not command.argument and command.name not in {*_ANSWERS, Name.CODE}
+    is_one = command.name in state.get("except", ()) or (bare and bool(state.get("sends")))
+    return bool(state.get("free")) and plain and not is_one
 
 
 async def _carry_out(talk: Talk, command: Command) -> None:
@@ -386,7 +393,7 @@ async def _carry_out(talk: Talk, command: Command) -> None:
     state = asked[0] if asked else {}
     # A question asked by the first version had no topic: there was only one.
     go_on = topics.DIALOGUES[state.get("topic", confirming.TOPIC)] if state else None
-    if go_on is not None and _is_free_answer(talk, command, state):
+    if go_on is not None and _is_free_answer(talk, command, asked):
         await go_on(talk, state, command)
     elif command.name is Name.CODE:
         await confirming.give_code(talk, command)

@@ -184,7 +184,8 @@ async def _connect(talk: Talk, state: Mapping[str, Any]) -> None:
         talk.tx, logins.SFERUM, state["account"], state["name"], talk.mxid, state["key"]
     )
     await logins.begin(talk.tx, login_id)
-    # What an earlier key of the same account had open is not used any longer.
+    # What an earlier key of the same account had open is used no longer: also not by who listens,
+    # who begins anew (`relay.inward.incoming`).
     await messenger.ask(talk, messenger.CLOSE, login=login_id)
     await record(talk, "sferum.login")
     links = bool(await reach_of(talk))

@@ -28,6 +28,7 @@ from sferum_bridge.bot import (
     messenger,
     opening,
     parting,
+    personal_chats,
     privacy,
     removing,
     replacing,
@@ -42,7 +43,7 @@ from sferum_bridge.bot import (
 )
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.talk import Talk
-from sferum_bridge.store import announcements, drifts, logins, mails, openings
+from sferum_bridge.store import announcements, drifts, logins, mails, openings, personal
 from sferum_bridge.store.accounts import REPLACED
 from sferum_bridge.store.cases import Kind
 from sferum_bridge.store.staffing import MOVED, STAFF
@@ -147,6 +148,7 @@ NEWS: Mapping[str, Tell] = {
     mails.FAILED: enlisting.mail_failed,
     openings.ENDED: opening.ended,
     openings.OPENED: opening.opened,
+    personal.NOT_OPENED: personal_chats.not_opened,
     REPLACED: replacing.tell,
     MOVED: staff_news.moved,
     STAFF: staff_news.staff_changed,

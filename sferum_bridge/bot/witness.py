@@ -71,7 +71,7 @@ class Witness:
         return Reported(room_id, event_id, await self._look(room_id, event_id), reason)
 
     async def _flagged(self, event: Incoming) -> Reported | None:
-        if event.value != tickets.FLAG:
+        if not tickets.is_flag(event.value):
             return None
         async with self._db.read() as tx:
             if await rooms.by_room_id(tx, event.room_id) is None:

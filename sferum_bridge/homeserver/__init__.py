@@ -12,9 +12,9 @@ imports it, and it imports nothing of ours but `school.contour`:
 `settings` checks that entry, `facts` reads what the bridge pushes, `storing` and `tables` keep it
 in Synapse's own database, `ledger` in memory, `processes` knows who else does, `endpoint` is the
 door it comes in by, `gatekeeper` answers about rooms, `wraps` stand where Synapse has no callback,
-`files` knows who was shown what the bridge put up, `today` takes off what has ended by itself and
-`openings` whom that left in a room, `sweep` follows up what changed, `withdrawing` takes rooms off
-lists, `module` puts the parts together and asks the contour.
+`files` knows who was shown what the bridge put up, `backlog` what it had shown before, `today`
+takes off what has ended by itself and `openings` whom that left in a room, `sweep` follows up what
+changed, `withdrawing` takes rooms off lists, `module` puts the parts together and asks the contour.
 
 The facts endpoint
     Only the bridge writes facts. Both requests carry `X-Sferum-Mac`, the hexadecimal HMAC-SHA256

@@ -18,6 +18,8 @@ from synapse.module_api import NOT_SPAM
 from synapse.module_api.errors import Codes
 
 from sferum_bridge.homeserver import contacts, wraps
+from sferum_bridge.homeserver.backlog import LOOK as BACKLOG_LOOK
+from sferum_bridge.homeserver.backlog import TIDY, Backlog
 from sferum_bridge.homeserver.endpoint import PATH, FactsResource
 from sferum_bridge.homeserver.files import Files
 from sferum_bridge.homeserver.gatekeeper import Gatekeeper
@@ -77,6 +79,9 @@ class SferumModule:
             self._ledger.on_change(Sweep(api, homeserver, self._ledger.sure).changed)
             openings = Openings(api, homeserver, self._ledger)
             api.looping_background_call(openings.look, LOOK, desc="sferum_openings")
+            backlog = Backlog(api, files, self._ledger.sure)
+            api.looping_background_call(backlog.look, BACKLOG_LOOK, desc="sferum_backlog")
+            api.looping_background_call(backlog.tidy, TIDY, desc="sferum_tidy")
         api.looping_background_call(
             self._ledger.poll,
             config.poll_seconds * 1000,

@@ -90,6 +90,12 @@ TABLES = (
         PRIMARY KEY (media_id, event_id)
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS sferum_noted (
+        id SMALLINT PRIMARY KEY CHECK (id = 1),
+        through BIGINT NOT NULL
+    )
+    """,
 )
 ROWS_A_BREATH = 250
 PAGE = 2000

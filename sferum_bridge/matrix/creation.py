@@ -44,8 +44,9 @@ class RoomMaker:
     async def make(self, key: str, school_id: str, kind: str, content: Mapping[str, Any]) -> Made:
         """Return the room under `key`, created with `content` if it is not there yet.
 
-        Those in `content["invite"]` are noted as invited. Raises `UnknownOutcome` when the
-        homeserver did not answer: call again, the room will be found if it was made.
+        Those in `content["invite"]` are noted as invited. Whoever calls sees to it that a key is
+        asked for once at a time: two at once would make two rooms. Raises `UnknownOutcome` when
+        the homeserver did not answer: call again, the room will be found if it was made.
         """
         async with self._db.write() as tx:
             record = await rooms.by_key(tx, key)

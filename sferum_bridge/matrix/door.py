@@ -17,7 +17,7 @@ from sqlalchemy import or_, select, tuple_
 
 from sferum_bridge.school.drift import IN, MEMBER, NAME, POWER, WATCHED
 from sferum_bridge.school.layout import Kind
-from sferum_bridge.school.tickets import FLAG
+from sferum_bridge.school.tickets import is_flag
 from sferum_bridge.store import announcements
 from sferum_bridge.store import rooms as stored
 from sferum_bridge.store.tables import chats, room_members, rooms
@@ -177,8 +177,8 @@ class Door:
 def _is_report(event: Mapping[str, Any]) -> bool:
     """Tell whether it is the reaction that reports a message: it goes to the bot, nowhere else."""
     relation = event["content"].get("m.relates_to")
-    is_flag = isinstance(relation, dict) and relation.get("key") == FLAG
-    return event["type"] == "m.reaction" and is_flag
+    flagged = isinstance(relation, dict) and is_flag(relation.get("key"))
+    return event["type"] == "m.reaction" and flagged
 
 
 def _changes(event: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@
                           one transaction: row done, the post's event noted  ◄───────┘
 
 An edit or a withdrawal is a row behind the post's own, so by its turn the post's event is known. A
-row names its announcement only; what was refused for good has nothing that could be changed.
+row names its announcement only; what was refused for good has nothing that could be changed, and
+what was withdrawn while it waited is not sent at all.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
-from sferum_bridge.matrix.client import path
-from sferum_bridge.matrix.ghosts import DEVICE
+from sferum_bridge.matrix import marks
+from sferum_bridge.matrix.ghosts import DEVICE, Sender
 from sferum_bridge.store import announcements, news, queues
 
 if TYPE_CHECKING:
@@ -102,13 +103,30 @@ class Posts:
             if post is None or not post.event_id:
                 return ""
             if row.get("withdraws"):
-                where = path("rooms", room_id, "redact", post.event_id, txn_id)
-                await self._homeserver.request("PUT", where, user=bot, device=DEVICE, kind="redact")
+                await self._take_away(txn_id, room_id, post.event_id)
                 return ""
             content = _edit(post.event_id, content)
+        else:
+            async with self._db.write() as tx:
+                if not await announcements.begin_post(tx, row[_POST], room_id):
+                    return ""
         return await self._homeserver.send(
             room_id, "m.room.message", txn_id, content, user=bot, device=DEVICE
         )
+
+    async def _take_away(self, txn_id: str, room_id: str, event_id: str) -> None:
+        """Redact a post with its edits: each of them holds the whole text, and outlives it."""
+        refused: MatrixRequestError | None = None
+        edits = await marks.edits_of(self._homeserver, room_id, event_id)
+        for each in [*edits, event_id]:
+            try:
+                await marks.redact(
+                    self._homeserver, room_id, each, f"{txn_id}.{each[1:13]}", Sender(), {}
+                )
+            except MatrixRequestError as e:
+                refused = e
+        if refused is not None:
+            raise refused
 
 
 def _edit(event_id: str, content: Mapping[str, Any]) -> dict[str, Any]:

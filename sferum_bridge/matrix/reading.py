@@ -5,7 +5,8 @@
 A receipt says up to which message somebody has read and when they said so. Whoever said it after
 the post came had the room open with the post in it, whatever message they named; so the time
 decides, and no message is asked for. Private receipts never come here (MSC2285): their senders are
-not counted. A receipt that a kill takes away is not repeated, so the count is a lower bound.
+not counted; nor are the bridge's own accounts. A receipt that a kill takes away is not repeated, so
+the count is a lower bound. What was stored is kept in mind, for most receipts say nothing new.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sferum_bridge.store import announcements, failures
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sferum_bridge.store.database import Database
 
@@ -27,15 +28,22 @@ log = logging.getLogger(__name__)
 
 _ROUND = 1.0
 _MOST_KEPT = 20_000
+_MOST_REMEMBERED = 100_000
+"""Rows; who is stored twice costs a statement and changes nothing."""
 _COUNTED = 14 * 24 * 3600 * 1000
 """For how long after a post it is counted who has read it; milliseconds."""
 
 
 class Reading:
-    """Counts readers. `heard` takes what the homeserver says of the moment, `run` stores it."""
+    """Counts readers. `heard` takes what the homeserver says of the moment, `run` stores it.
 
-    def __init__(self, db: Database) -> None:
+    `is_ours` tells whether an account is the bot's or a ghost's.
+    """
+
+    def __init__(self, db: Database, is_ours: Callable[[str], bool]) -> None:
         self._db = db
+        self._is_ours = is_ours
+        self._stored: set[tuple[str, str, str]] = set()
         self._bell = asyncio.Event()
         self._heard: dict[tuple[str, str], int] = {}
 
@@ -54,7 +62,9 @@ class Reading:
             public = receipts.get("m.read") if isinstance(receipts, Mapping) else None
             for mxid, said in (public if isinstance(public, Mapping) else {}).items():
                 at = said.get("ts") if isinstance(said, Mapping) else None
-                if isinstance(at, int) and len(self._heard) < _MOST_KEPT:
+                if not isinstance(at, int) or self._is_ours(mxid):
+                    continue
+                if len(self._heard) < _MOST_KEPT:
                     self._heard[room_id, mxid] = max(at, self._heard.get((room_id, mxid), 0))
 
     async def run(self) -> None:
@@ -73,14 +83,21 @@ class Reading:
     async def store(self) -> None:
         """Store what was heard by now."""
         heard, self._heard = self._heard, {}
+        if not heard:
+            return
         async with self._db.read() as tx:
-            posts = await announcements.recent_posts(tx, tx.now - _COUNTED)
-        rows = [
+            places = {room_id for room_id, _ in heard}
+            posts = await announcements.recent_posts(tx, tx.now - _COUNTED, places)
+        rows = {
             (announcement_id, room_id, mxid)
             for (room_id, mxid), at in heard.items()
             for announcement_id, posted_at in posts.get(room_id, ())
             if at >= posted_at
-        ]
-        if rows:
-            async with self._db.write() as tx:
-                await announcements.read_by(tx, rows)
+        } - self._stored
+        if not rows:
+            return
+        async with self._db.write() as tx:
+            await announcements.read_by(tx, sorted(rows))
+        if len(self._stored) > _MOST_REMEMBERED:
+            self._stored.clear()
+        self._stored |= rows

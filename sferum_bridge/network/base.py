@@ -123,6 +123,8 @@ class RemoteChat:
     """The message that is pinned, empty for none."""
     partner_id: str = ""
     """Whom a personal chat is with; empty for a group, and for what is no person."""
+    written_at: int = 0
+    """Unix time of its last message in seconds, as far as `chats` tells it; 0 where it does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ _WHOLE = frozenset(
     {"школа", "школы", "школе", "всей", "вся", "все", "всем", "всех"}
     | {"school", "whole", "entire", "all", "everybody", "everyone"}
 )
-_IDLE = frozenset({"и", "для", "в", "the", "of", "and", "to", "for", "in"})
+_IDLE = frozenset({"и", "для", "в", "the", "of", "and", "to", "for", "in", "class", "classes"})
 _PARTS = (
     (re.compile(r"ученик(?:и|ам|ов)?|учащи(?:еся|мся|хся)|pupils?|students?"), Part.PUPILS),
     (re.compile(r"родител(?:и|ям|ей)|parents?"), Part.PARENTS),
@@ -81,9 +81,14 @@ _PARTS = (
         Part.STAFF,
     ),
 )
-_GRADE_WORD = r"(?:класс(?:ы|ам|ов|а|у)?|параллел(?:ь|и|ям|ей)|grades?|years?)"
-_RANGE = r"(\d{1,2})(?:-?[а-я]{1,2})?(?:\s*[-–—]\s*(\d{1,2})(?:-?[а-я]{1,2})?)?"
-_GRADES = re.compile(rf"(?<!\w)(?:{_RANGE}\s+{_GRADE_WORD}|{_GRADE_WORD}\s+{_RANGE})(?!\w)")
+_GRADE_WORD = r"(?:класс(?:ы|ам|ов|ах|а|у|е)?|параллел(?:ь|и|ям|ей)|grades?|years?)"
+_ONE_CLASS = re.compile(r"(?<!\w)класс[ауе]?(?!\w)")
+# The endings of an ordinal only: any other letter behind a number names one class of the grade.
+_NUMBER = r"\d{1,2}(?:-?(?:х|е|й|го|му|м|ый|ой|ые|ых|ым))?"
+_RANGE = rf"({_NUMBER})(?:\s*[-–—]\s*({_NUMBER}))?"
+_GRADES = re.compile(
+    rf"(?<![\w–—-])(?:{_RANGE}\s+{_GRADE_WORD}|{_GRADE_WORD}\s+{_RANGE})(?![\w–—-])"
+)
 _LEADING = re.compile(r"(\d{1,2})(?:-(\d{1,2})(?!\d))?")
 _LAST_GRADE = 12
 
@@ -101,33 +106,51 @@ def grades(name: str) -> frozenset[int]:
 def read(text: str, classes_: Collection[SchoolClass]) -> Audience:
     """Return the audience a text names: «5А, 5Б», «родителям 5-х классов», «school».
 
-    `classes_` are those of the school; a name that none of them bears is nothing.
+    `classes_` are those of the school; a name that none of them bears is nothing. What may be a
+    class or its whole grade («5Е классу») is the class: it is better to reach too few.
 
     Raises:
-        Unclear: some word is neither a place nor a role, or there is no word.
+        Unclear: some word is neither a place nor a role, or there is no word; or the staff is
+            meant together with classes, of which it has no rooms.
     """
-    left, audience = _take_grades(classes.key(text), Audience())
+    left, audience = classes.key(text), Audience()
     by_name = {classes.key(c.name): c.id for c in classes_}
-    # Names of several words first, as «1-3 комплект».
+    # Names of several words first, as «1-3 комплект»; bare numbers may be grades as well.
     for name in sorted(by_name, key=len, reverse=True):
-        left, count = re.subn(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", left)
+        if not any(char.isalpha() for char in name):
+            continue
+        left, count = re.subn(rf"(?<![\w–—-]){re.escape(name)}(?![\w–—-])", " ", left)
         if count:
             audience = replace(audience, class_ids=audience.class_ids | {by_name[name]})
+    left, audience = _take_grades(left, audience, by_name)
     for word in re.split(r"[\s,;+&]+", left):
         audience = _with_word(audience, word.strip(".!«»\"'"), by_name)
-    if audience == Audience():
+    if audience == Audience() or (audience.names_classes and Part.STAFF in audience.parts):
         raise Unclear
     return audience
 
 
-def _take_grades(text: str, audience: Audience) -> tuple[str, Audience]:
+def _take_grades(text: str, audience: Audience, by_name: Mapping[str, str]) -> tuple[str, Audience]:
     found: set[int] = set()
-    for match in _GRADES.finditer(text):
-        numbers = [int(group) for group in match.groups() if group]
-        if numbers[-1] > _LAST_GRADE:
+
+    def take(match: re.Match[str]) -> str:
+        said = [group for group in match.groups() if group]
+        if _is_one_class(match[0], said, by_name):
+            return match[0]
+        numbers = [int(re.sub(r"\D", "", each)) for each in said]
+        if numbers[0] > numbers[-1] or numbers[-1] > _LAST_GRADE:
             raise Unclear
-        found |= set(range(numbers[0], numbers[-1] + 1))
-    return _GRADES.sub(" ", text), replace(audience, grades=frozenset(found))
+        found.update(range(numbers[0], numbers[-1] + 1))
+        return " "
+
+    return _GRADES.sub(take, text), replace(audience, grades=frozenset(found))
+
+
+def _is_one_class(text: str, numbers: Sequence[str], by_name: Mapping[str, str]) -> bool:
+    """Tell whether «5-е классу» is a class 5Е of the school, and no ordinal."""
+    [first, *more] = numbers
+    is_named = not first.isdecimal() and _class_key(first) in by_name
+    return is_named and not more and _ONE_CLASS.search(text) is not None
 
 
 def _with_word(audience: Audience, word: str, by_name: Mapping[str, str]) -> Audience:

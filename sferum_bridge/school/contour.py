@@ -276,7 +276,9 @@ def may_read_media(reader: str, owner: str, facts: Facts) -> Decision:
 
     What the staff put up is for the whole school; what a pupil or a parent put up is for those who
     may see them, and for the staff. It stays the school's when its owner leaves. What the bridge
-    and its ghosts put up is for whom it was shown to (`Reason.SHOWN`), which the facts do not know.
+    and its ghosts put up is for whom it was shown to (`Reason.SHOWN`), which the facts do not know;
+    of that, what the bot put up for whoever is of no school, too: they may have left with an export
+    of their own, or be about to come.
     """
     if reader == owner:
         return _SELF
@@ -289,6 +291,8 @@ def may_read_media(reader: str, owner: str, facts: Facts) -> Decision:
             return _yes(Reason.SERVICE)
         known = bool(owned) or owner in facts.people
         if mine is Side.OUTSIDER:
+            if theirs is Side.SERVICE:
+                return _no(Reason.SHOWN)
             is_outsiders = theirs is Side.OUTSIDER and not known
             return _yes(Reason.NOT_OURS) if is_outsiders else _OUTSIDE
         if not known:

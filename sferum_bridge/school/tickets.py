@@ -15,6 +15,7 @@ from sferum_bridge.school import kinship
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+_EMOJI_STYLE = "\ufe0f"
 FLAG = "🚩"
 """The reaction that reports a message."""
 MOST_CHARACTERS = 2_000
@@ -32,6 +33,14 @@ _PERMALINK = re.compile(
     r"https://matrix\.to/#/(?P<room>(?:!|%21)[^/?\s]+)/(?P<event>(?:\$|%24)[^/?\s]+)"
     r"|matrix:roomid/(?P<room2>[^/?\s]+)/e/(?P<event2>[^/?\s]+)"
 )
+
+
+def is_flag(key: object) -> bool:
+    """Tell whether a reaction reports a message: clients differ in the variation selector (U+FE0F).
+
+    One that were not known as such would go to the other network, and show who reports.
+    """
+    return isinstance(key, str) and key.replace(_EMOJI_STYLE, "") == FLAG
 
 
 def without_secrets(text: str) -> str:

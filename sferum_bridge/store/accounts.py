@@ -31,6 +31,10 @@ REPLACED = "account.replaced"
 and `new` Matrix ids."""
 
 
+_REPLACE, _BECAME = "account.replace", " -> "
+"""The action of the audit log, and what parts the old accounts from the new one in its reason."""
+
+
 async def person_of(tx: Tx, mxid: str) -> Person | None:
     """Return the person behind a Matrix account, `None` for an account nobody here knows."""
     row = await tx.first(
@@ -39,6 +43,18 @@ async def person_of(tx: Tx, mxid: str) -> Person | None:
         .where(accounts.c.mxid == mxid)
     )
     return schools.person(row) if row else None
+
+
+async def person_before(tx: Tx, mxid: str) -> Person | None:
+    """Return the person an account stood for before another replaced it, `None` for none.
+
+    Only the audit log knows that any more, so it is for rare questions: what is written stays
+    its author's.
+    """
+    for entry in await audit.entries(tx, people=[mxid], actions=[_REPLACE]):
+        if mxid in entry.reason.partition(_BECAME)[0].split(", "):
+            return await person(tx, entry.subject)
+    return None
 
 
 async def person(tx: Tx, person_id: str) -> Person | None:
@@ -80,11 +96,11 @@ async def replace(tx: Tx, person_id: str, mxid: str, actor: str) -> Sequence[str
     await tx.run(update(logins).where(logins.c.mxid.in_(old)).values(mxid=mxid))
     for table in (absences, dialogues):
         await tx.run(delete(table).where(table.c.mxid.in_(old)))
-    reason = f"{', '.join(old) or 'none'} -> {mxid}"
+    reason = f"{', '.join(old) or 'none'}{_BECAME}{mxid}"
     school_ids = await schools_of(tx, person_id)
     # Of somebody no school has to do with yet, a guardian on a list say, it is recorded as well.
     for school_id in sorted(school_ids) or [""]:
-        audit.record(tx, actor, "account.replace", person_id, reason, school=school_id)
+        audit.record(tx, actor, _REPLACE, person_id, reason, school=school_id)
     content = {"person": person_id, "old": list(old), "new": mxid, "actor": actor}
     await news.put(tx, REPLACED, content)
     return old

@@ -18,7 +18,7 @@ from sferum_bridge.store import schools
 from sferum_bridge.store.tables import announcements, posts, readers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Row
 
@@ -205,6 +205,22 @@ async def post_in(tx: Tx, announcement_id: str, room_id: str) -> Post | None:
     return Post(row.room_id, row.event_id, PostState(row.state)) if row else None
 
 
+async def begin_post(tx: Tx, announcement_id: str, room_id: str) -> bool:
+    """Note that a post is about to be sent; tell whether it is.
+
+    It is not where the announcement was withdrawn first. A post begun before is sent once more all
+    the same: a kill may have come when it was in the room and not noted, and by its event alone it
+    can be taken away.
+    """
+    mine = (posts.c.announcement_id == announcement_id, posts.c.room_id == room_id)
+    one = await by_id(tx, announcement_id)
+    is_begun = await tx.value(select(posts.c.is_begun).where(*mine))
+    if is_begun is None or one is None or (one.state is State.WITHDRAWN and not is_begun):
+        return False
+    await tx.run(update(posts).where(*mine).values(is_begun=True))
+    return True
+
+
 async def posted(tx: Tx, announcement_id: str, room_id: str, event_id: str, at: int) -> bool:
     """Note the event a post became, none where it was refused; tell whether it was the last.
 
@@ -228,16 +244,34 @@ async def posted(tx: Tx, announcement_id: str, room_id: str, event_id: str, at: 
 # --- readers --------------------------------------------------------------------------------
 
 
-async def recent_posts(tx: Tx, since: int) -> Mapping[str, Sequence[tuple[str, int]]]:
-    """Return room → announcement and time of each post sent there since a time (milliseconds)."""
-    c = posts.c
+async def recent_posts(
+    tx: Tx, since: int, room_ids: Collection[str]
+) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """Return room → announcement and time of each post sent there since a time (milliseconds).
+
+    Only of some rooms, each looked up by `ix_posts_room_id`.
+    """
+    c, ids = posts.c, sorted(room_ids)
     query = select(c.room_id, c.announcement_id, c.at).where(
         c.state == PostState.SENT.value, c.at >= since
     )
     found: dict[str, list[tuple[str, int]]] = {}
-    for row in await tx.all(query):
-        found.setdefault(row.room_id, []).append((row.announcement_id, row.at))
+    for start in range(0, len(ids), _CHUNK):
+        piece = c.room_id.in_(ids[start : start + _CHUNK])
+        for row in await tx.all(query.where(piece)):
+            found.setdefault(row.room_id, []).append((row.announcement_id, row.at))
     return found
+
+
+async def author_of_post(tx: Tx, room_id: str, event_id: str) -> str:
+    """Return who wrote what a post of the bot says, as a person's id; empty for no post."""
+    c = posts.c
+    query = (
+        select(announcements.c.author_id)
+        .join(posts, c.announcement_id == announcements.c.id)
+        .where(c.room_id == room_id, c.event_id == event_id)
+    )
+    return str(await tx.value(query) or "")
 
 
 async def read_by(tx: Tx, rows: Sequence[tuple[str, str, str]]) -> None:

@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, or_, select, text
+from sqlalchemy import func, insert, literal, or_, select, text
 
 from sferum_bridge.store import state
-from sferum_bridge.store.tables import audit
+from sferum_bridge.store.tables import audit, tickets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -28,6 +28,8 @@ _START = b"\0" * 32
 _LOCK = 0x5FE7_0A0D
 _HEAD = "audit.head"
 _PIECE = 1_000
+_REPORT = "report."
+"""How the actions of a reported message begin (`store.tickets`)."""
 
 LOOKS = frozenset(
     {
@@ -174,6 +176,8 @@ async def entries(
     actions: Collection[str] = (),
     before: int = 0,
     limit: int | None = None,
+    reader: str = "",
+    reports: bool = True,
 ) -> Sequence[Entry]:
     """Return records, the newest first.
 
@@ -186,6 +190,9 @@ async def entries(
         actions: only these actions; empty for all.
         before: only what stands before the record of this id; 0 for all.
         limit: how many at most; `None` for all.
+        reader: a person who reads this: they get no report of a message but those they had a part
+            in, and those that are known to be about somebody else; empty for nobody of a school.
+        reports: whether there may be reports of messages at all.
     """
     c = audit.c
     query = select(audit).where(c.at >= since)
@@ -197,6 +204,13 @@ async def entries(
         query = query.where(c.action.in_(actions))
     if before:
         query = query.where(c.id < before)
+    if not reports:
+        query = query.where(~c.action.startswith(_REPORT))
+    elif reader:
+        # Of one forgotten by now it is not known any more whom it was about.
+        others = select(literal("ticket ").concat(tickets.c.id)).where(tickets.c.about != reader)
+        told = or_(c.actor == reader, c.reason.in_(others))
+        query = query.where(or_(~c.action.startswith(_REPORT), told))
     if people:
         # Ids are random, so part of a reason that looks like one is one.
         named = [c.reason.contains(one, autoescape=True) for one in people]

@@ -127,6 +127,18 @@ async def all_logins(tx: Tx) -> Sequence[Login]:
     ]
 
 
+async def owner_of_account(tx: Tx, account_id: str) -> str:
+    """Return the Matrix id of whoever logged in with an account of the network, else empty."""
+    query = select(logins.c.mxid).where(logins.c.account_id == account_id, logins.c.mxid != "")
+    return str(await tx.value(query.limit(1)) or "")
+
+
+async def owner_of_room(tx: Tx, room_id: str) -> str:
+    """Return the Matrix id of whose login a room's chat is linked through, else empty."""
+    query = select(logins.c.mxid).join(chats, chats.c.login_id == logins.c.id)
+    return str(await tx.value(query.where(chats.c.room_id == room_id)) or "")
+
+
 async def login_secret(tx: Tx, login_id: str) -> str:
     """Return the secret that reopens a login."""
     sealed = await tx.value(select(logins.c.sealed).where(logins.c.id == login_id))
@@ -186,10 +198,22 @@ async def all_chats(tx: Tx) -> Sequence[Chat]:
     return [Chat(r.login_id, r.chat_id, r.room_id, r.relay) for r in await tx.all(select(chats))]
 
 
+async def linked_through(tx: Tx, login_id: str) -> Sequence[tuple[Chat, int]]:
+    """Return every chat linked through a login, and since when (milliseconds)."""
+    rows = await tx.all(select(chats).where(chats.c.login_id == login_id))
+    return [(Chat(r.login_id, r.chat_id, r.room_id, r.relay), r.linked_at) for r in rows]
+
+
 async def chat_of_room(tx: Tx, room_id: str) -> Chat | None:
     """Return the chat linked to a room."""
     r = await tx.first(select(chats).where(chats.c.room_id == room_id))
     return Chat(r.login_id, r.chat_id, r.room_id, r.relay) if r else None
+
+
+async def linked_among(tx: Tx, room_ids: Collection[str]) -> set[str]:
+    """Return which of some rooms have a linked chat."""
+    query = select(chats.c.room_id).where(chats.c.room_id.in_(room_ids))
+    return {row.room_id for row in await tx.all(query)} if room_ids else set()
 
 
 async def places(

@@ -253,6 +253,8 @@ def open_database(
         address.set(drivername="sqlite+pysqlite"),
         pool_size=pool_size,
         max_overflow=-1,
+        # The one used last: each keeps pages and prepared statements of its own.
+        pool_use_lifo=True,
         # Values are names and words of people; an error's text goes into logs.
         hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": _LOCKED_SECONDS},

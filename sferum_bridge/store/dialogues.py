@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from sferum_bridge.store.database import Tx
 
+FREE_FOR = 15 * 60_000
+"""How long a question that any words answer takes words for its answer; milliseconds."""
 _OFFER = "offer"
 _EMOJI_STYLE = "\ufe0f"
 

@@ -127,12 +127,17 @@ async def schools_of(tx: Tx, person_id: str) -> set[str]:
 
 
 async def gather(
-    tx: Tx, person_id: str, *, school_ids: Collection[str] | None = None
+    tx: Tx,
+    person_id: str,
+    *,
+    school_ids: Collection[str] | None = None,
+    for_another: bool = False,
 ) -> Mapping[str, Any]:
     """Return what is kept about a person, section → rows, ready for JSON.
 
-    With `school_ids` only what these schools have to do with. Times are ISO 8601 in the person's
-    school's zone.
+    With `school_ids` only what these schools have to do with. With `for_another`, a parent or an
+    administrator, it holds no report of a message: they may be whom it is about. Times are ISO 8601
+    in the person's school's zone.
 
     Raises:
         LookupError: there is no such person.
@@ -141,21 +146,27 @@ async def gather(
     if row is None:
         raise LookupError("there is no such person")
     own = await schools_of(tx, person_id)
-    return await _Gatherer(
-        tx, row, own, own if school_ids is None else own.intersection(school_ids)
-    ).all()
+    here = own if school_ids is None else own.intersection(school_ids)
+    return await _Gatherer(tx, row, own, here, with_reports=not for_another).all()
 
 
 class _Gatherer:
     """Reads one section after the other, within the schools it may look at."""
 
     def __init__(
-        self, tx: Tx, person: Row[*tuple[Any, ...]], own: set[str], here: set[str]
+        self,
+        tx: Tx,
+        person: Row[*tuple[Any, ...]],
+        own: set[str],
+        here: set[str],
+        *,
+        with_reports: bool,
     ) -> None:
         self._tx = tx
         self._person = person
         self._id = str(person.id)
         self._here = here
+        self._with_reports = with_reports
         # What belongs to no school is told where no other school stands behind it.
         self._whole = own <= here
         self._zone = ZoneInfo("UTC")
@@ -419,6 +430,8 @@ class _Gatherer:
         """
         found = []
         for one in await tickets.opened_by(self._tx, self._id):
+            if one.kind is tickets.Kind.REPORT and not self._with_reports:
+                continue
             if one.school_id in self._here:
                 said = one.content.get("said", ())
                 own = [str(each["text"]) for each in said if each["by"] == self._id]
@@ -470,6 +483,9 @@ class _Gatherer:
 
     async def _journal(self, around: Circle) -> Rows:
         told = self._here | {""} if self._whole else self._here
+        entries = await audit.entries(
+            self._tx, school_ids=told, people=around.me, reports=self._with_reports
+        )
         return [
             {
                 "at": self._time(entry.at),
@@ -477,5 +493,5 @@ class _Gatherer:
                 "by": around.side(entry.actor).value,
                 "about": around.side(entry.subject).value,
             }
-            for entry in await audit.entries(self._tx, school_ids=told, people=around.me)
+            for entry in entries
         ]

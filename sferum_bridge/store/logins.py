@@ -16,7 +16,7 @@ from sferum_bridge.store.tables import chats as chats_table
 from sferum_bridge.store.tables import logins
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Tx
@@ -35,6 +35,11 @@ class Standing:
 
     since: int
     heard: int
+
+
+async def seals(tx: Tx) -> Mapping[str, bytes]:
+    """Return login id → its secret as it lies sealed: another each time one is stored."""
+    return {r.id: bytes(r.sealed) for r in await tx.all(select(logins.c.id, logins.c.sealed))}
 
 
 async def begin(tx: Tx, login_id: str) -> None:

@@ -18,19 +18,25 @@ from sferum_bridge.store import rooms as stored
 from sferum_bridge.store.tables import room_members, rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import date
 
     from sferum_bridge.store.database import Tx
 
 KIND = "personal"
 OPEN = "personal-open"
 """What of the outbox asks for such a room (`relay.inward.personal`)."""
+NOT_OPENED = "personal.not-opened"
+"""News that a room was asked for and cannot be made: `login` is its id, `title` what the chat is
+called, `why` the text key of the network's error, empty where the homeserver makes none."""
 _ENDED = "ended"
+_PREFIX = f"{KIND}/"
 
 
 def key(tx: Tx, mxid: str, login_id: str, chat_id: str) -> str:
     """Return the key of the room of a personal chat."""
-    return f"{KIND}/{mxid}/{tx.sealer.digest(f'{login_id}/{chat_id}', KIND).hex()[:16]}"
+    return f"{_PREFIX}{mxid}/{tx.sealer.digest(f'{login_id}/{chat_id}', KIND).hex()[:16]}"
 
 
 def group(tx: Tx, mxid: str) -> str:
@@ -43,7 +49,10 @@ async def owners(tx: Tx) -> Mapping[str, str]:
     query = select(rooms.c.key, rooms.c.room_id).where(
         rooms.c.kind == KIND, rooms.c.room_id.is_not(None)
     )
-    return {row.room_id: row.key.split("/")[1] for row in await tx.all(query)}
+    # A localpart may hold a slash; the digest behind it does not.
+    return {
+        row.room_id: row.key.removeprefix(_PREFIX).rpartition("/")[0] for row in await tx.all(query)
+    }
 
 
 async def is_ended(tx: Tx, room_key: str) -> bool:
@@ -52,13 +61,16 @@ async def is_ended(tx: Tx, room_key: str) -> bool:
     return record is not None and bool(record.actual.get(_ENDED))
 
 
-async def begin(tx: Tx, chat: chats.Chat, room_key: str, *, is_new: bool) -> None:
-    """Link a personal chat to its room; `is_new`: nothing of the past is shown."""
+async def begin(tx: Tx, chat: chats.Chat, room_key: str, *, is_new: bool, seen: str = "") -> None:
+    """Link a personal chat to its room.
+
+    `is_new`: nothing of the past is shown, but for what came behind the message `seen`.
+    """
     await stored.set_actual(tx, room_key, {})
     if await chats.chat_of_room(tx, chat.room_id) != chat:
         await chats.link(tx, chat)
         if is_new:
-            await chats.set_seen(tx, chat.login_id, chat.chat_id, "")
+            await chats.set_seen(tx, chat.login_id, chat.chat_id, seen)
 
 
 async def end(tx: Tx, mxid: str, login_id: str, chat_id: str) -> bool:
@@ -72,18 +84,49 @@ async def end(tx: Tx, mxid: str, login_id: str, chat_id: str) -> bool:
     return True
 
 
-async def may(tx: Tx, mxid: str) -> bool:
+class Holders:
+    """Who has a role in a school. A school is read only where it, or its day, has changed.
+
+    Reading one of a thousand pupils takes a good part of a second.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[int, date], AbstractSet[str]]] = {}
+        """School → its revision and day, and who had a role then."""
+
+    async def today(self, tx: Tx) -> AbstractSet[str]:
+        """Return the ids of the people who have a role in any school today."""
+        found: set[str] = set()
+        for record in await schools.records(tx):
+            now = record.wanted, record.day(tx.now)
+            known = self._known.get(record.id)
+            if known is None or known[0] != now:
+                groups = access.groups(await schools.load(tx, record.id), now[1])
+                holders = frozenset(person_id for person_id, held in groups.items() if held)
+                known = self._known[record.id] = now, holders
+            found |= known[1]
+        return found
+
+
+async def may(tx: Tx, mxid: str, holders: Holders) -> bool:
     """Tell whether an account is of somebody who has a role in a school today."""
     person = await accounts.person_of(tx, mxid)
-    if person is None:
-        return False
-    mine = await accounts.schools_of(tx, person.id)
-    for record in await schools.records(tx):
-        if record.id in mine:
-            school = await schools.load(tx, record.id)
-            if access.groups(school, record.day(tx.now)).get(person.id):
-                return True
-    return False
+    return person is not None and person.id in await holders.today(tx)
+
+
+async def over(tx: Tx, holders: Holders) -> Sequence[str]:
+    """Return the rooms of personal chats whose owners have no role in a school any more."""
+    owned = await owners(tx)
+    if not owned:
+        return ()
+    today = await holders.today(tx)
+    living = {
+        mxid
+        for person_id, mxids in (await accounts.by_person(tx)).items()
+        if person_id in today
+        for mxid in mxids
+    }
+    return sorted(room_id for room_id, mxid in owned.items() if mxid not in living)
 
 
 async def forget(tx: Tx, room_id: str) -> None:

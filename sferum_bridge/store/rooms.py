@@ -106,6 +106,16 @@ async def members(tx: Tx, room_id: str) -> dict[str, str]:
     return {row.mxid: row.membership for row in rows}
 
 
+async def members_of(tx: Tx, room_ids: Collection[str]) -> dict[str, set[str]]:
+    """Return room id → Matrix ids of those in it or invited, for some rooms."""
+    found: dict[str, set[str]] = {}
+    query = select(room_members.c.room_id, room_members.c.mxid)
+    which = room_members.c.room_id.in_(room_ids)
+    for row in await tx.all(query.where(which)) if room_ids else ():
+        found.setdefault(row.room_id, set()).add(row.mxid)
+    return found
+
+
 async def members_of_school(tx: Tx, school_id: str) -> dict[str, dict[str, str]]:
     """Return room id → Matrix id → membership, for every room of a school."""
     query = (

@@ -648,6 +648,8 @@ posts = Table(
     Column("room_id", Text, primary_key=True),
     # Empty until the homeserver took it.
     Column("event_id", Text, nullable=False, server_default=""),
+    # Whether it may be in the room, be its event noted or not.
+    Column("is_begun", Boolean, nullable=False, server_default=false()),
     Column("state", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     CheckConstraint("state IN ('waiting', 'sent', 'refused')", name="state"),

@@ -102,7 +102,11 @@ async def open_(
 
 
 def record(tx: Tx, one: Ticket, actor: str, what: str) -> None:
-    """Write a step into the log: under who opened it, so whom a report is about reads nothing."""
+    """Write a step into the log, under who opened it.
+
+    It names nobody a report is about, so the own journal holds nothing of it; from the school's
+    journal it is kept by `audit.entries`, which knows the action and the reason of this record.
+    """
     action, why = f"{one.kind.value}.{what}", f"ticket {one.id}"
     audit.record(tx, actor, action, one.opened_by, why, school=one.school_id)
 

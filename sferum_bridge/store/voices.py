@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, or_, select, update
 
 from sferum_bridge.store.chats import Chat, Login
-from sferum_bridge.store.tables import chats, logins, room_members, sending, voices
+from sferum_bridge.store.tables import chats, logins, message_map, room_members, sending, voices
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -159,8 +159,25 @@ async def expected(tx: Tx, room_ids: Collection[str]) -> Sequence[Expected]:
 
 
 async def give_up(tx: Tx, event_id: str) -> None:
-    """Note that an event's parts are sent no more; what did go out is known by its words."""
+    """Note that an event's parts are sent no more; what did go out all the same is still known."""
     s = sending.c
     await tx.run(
         update(sending).where(s.event_id == event_id, s.heard_in != "").values(is_over=True)
     )
+
+
+async def expect_no_more(tx: Tx, event_id: str) -> None:
+    """Note that what is left of an event's parts certainly did not go out, and never will."""
+    await tx.run(update(sending).where(sending.c.event_id == event_id).values(heard_in=""))
+
+
+async def is_of_another_room(tx: Tx, room_id: str, event_id: str, part: int) -> bool:
+    """Tell whether a part was said in another room than this one, and went out by a voice of it.
+
+    Two rooms may be linked to one chat through two logins; each of these is then a voice there.
+    """
+    s, m = sending.c, message_map.c
+    expected = select(s.heard_in).where(s.event_id == event_id, s.part == part)
+    known = select(m.room_id).where(m.event_id == event_id, m.part == part)
+    found = {await tx.value(expected), await tx.value(known)}
+    return not found <= {None, "", room_id}

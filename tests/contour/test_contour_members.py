@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sferum_bridge.school.layout import Kind
 from tests.contour.actors import quoted
 from tests.contour.settling import PICTURE
 from tests.contour.sight import until
@@ -110,6 +111,18 @@ async def test_members_open_what_is_relayed_to_their_room(closed: World, by: str
     assert not await _opens(closed, closed.s2, media)
 
 
+async def test_who_left_opens_what_was_put_up_while_they_were_in(closed: World) -> None:
+    room = await closed.loose_room(Kind.MATERIALS, members=("t1", "s2"), fresh=True)
+    media = await closed.bot.upload(PICTURE)
+    assert await closed.bot.show(room, media)
+    assert (await closed.s2.post(f"rooms/{room}/leave")).status == 200
+    assert await _opens(closed, closed.s2, media)
+    await closed.bot.invite(room, closed.s1.user_id)
+    assert not await _opens(closed, closed.s1, media)
+    assert (await closed.s1.join(room)).status == 200
+    assert await _opens(closed, closed.s1, media), "newcomers read this room back"
+
+
 async def test_what_was_relayed_is_shown_to_others(closed: World) -> None:
     room, ghost = await closed.linked_room("s1", "t1")
     media = await ghost.upload(PICTURE)
@@ -134,6 +147,30 @@ async def test_pictures_of_rooms_and_ghosts_are_seen_by_newcomers(closed: World)
         assert not joined or (await closed.s2.join(room)).status == 200
         for media in (of_ghost, of_room):
             assert await until(partial(_opens, closed, closed.s2, media))
+
+
+async def test_the_bot_shows_files_to_who_comes_and_who_has_left(closed: World) -> None:
+    """What a former person asked to be exported, and the bot's picture before anybody enrols."""
+    leaving = await closed.person("class/7b/pupils")
+    for actor in (await closed.person(), leaving):
+        room = await actor.create(preset="trusted_private_chat", invite=[closed.bot.user_id])
+        assert (await closed.bot.join(room)).status == 200
+        picture = await closed.bot.upload(PICTURE)
+        content = {
+            "membership": "join",
+            "avatar_url": f"mxc://{closed.server.name}/{picture}",
+        }
+        bot = closed.bot.user_id
+        assert (await closed.bot.set_state(room, "m.room.member", content, bot)).status == 200
+        shown = [picture]
+        for groups in (None, ["school/a/former"]):
+            if groups and actor is leaving:
+                await closed.push(people={actor.user_id: groups})
+            shown.append(await closed.bot.upload(PICTURE))
+            assert await closed.bot.show(room, shown[-1])
+            for media in shown:
+                assert await _opens(closed, actor, media)
+                assert not await _opens(closed, closed.o2, media)
 
 
 async def test_members_read_and_write_their_rooms(closed: World) -> None:

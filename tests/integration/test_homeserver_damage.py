@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from tests.support.synapse import FACTS_PATH, Account, Homeserver, request, sign
+from tests.support.synapse import FACTS_PATH, OVERRIDES, Account, Homeserver, request, sign
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -171,7 +171,8 @@ LOSSES = (
 async def test_lost_or_foreign_rows_shut_everybody_out(
     start_homeserver: StartHomeserver, backend: str, losses: tuple[str, ...]
 ) -> None:
-    school = School(await start_homeserver(backend))
+    overrides = {**OVERRIDES, "max_event_delay_duration": "24h"}
+    school = School(await start_homeserver(backend, overrides=overrides))
     await school.open()
     own = await school.server.room(school.stranger)
     for generation, loss in enumerate(losses, 2):
@@ -196,9 +197,12 @@ async def shuts_everybody_out(school: School, own: str, marker: int) -> None:
         assert (await server.call("POST", "createRoom", {}, by=person)).status == 503
     assert not await school.writes(school.stranger, school.other)
     # What people write where they are goes on, and the bot works.
-    path = f"rooms/{own}/send/m.room.message/{marker}"
     message = {"msgtype": "m.text", "body": "x"}
-    assert (await server.call("PUT", path, message, by=school.stranger)).status == 200
+    for later in ({}, {"org.matrix.msc4140.delay": "3600000"}):
+        path = f"rooms/{own}/send/m.room.message/{marker}{len(later)}"
+        answer = await server.call("PUT", path, message, by=school.stranger, params=later)
+        assert answer.status == 200, (later, answer)
+        assert ("delay_id" if later else "event_id") in answer.body
     await server.room(server.bot)
     assert "School facts cannot be read" in server.process.log_tail(200)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from synapse.storage.database import LoggingTransaction
 from synapse.storage.engines.sqlite import Sqlite3Engine
 
-from sferum_bridge.homeserver import files, sweep, withdrawing
+from sferum_bridge.homeserver import backlog, files, sweep, withdrawing
 from tests.support.synapse import SERVER_NAME
 
 if TYPE_CHECKING:
@@ -91,12 +91,16 @@ async def test_only_rows_of_the_people_concerned_are_read(homeserver: Homeserver
         _ = sweep._invited(transaction, {host.user_id}, ())
         _ = withdrawing._listed(transaction, [room])
         _ = files._shown_to(transaction, "media", host.user_id)
+        newest = backlog._newest(transaction)
+        assert newest
+        _ = backlog._made(transaction, 0, newest, "%")
+        _ = backlog._page(transaction, ("", ""))
         connection.set_trace_callback(None)
         plans = {
             text: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}")]
             for text in asked
         }
-    assert len(plans) == 6
+    assert len(plans) == 9
     for text, plan in plans.items():
         if "appservice_room_list" not in text:
             assert all(step.startswith("SEARCH") for step in plan), (text, plan)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from sferum_bridge.matrix.client import path
 from sferum_bridge.network.base import RemoteChange
 from sferum_bridge.relay.inward import gathering
-from sferum_bridge.store import rooms
+from sferum_bridge.store import chats, rooms, tables
 from tests.support import databases
 from tests.support.bridge import until
 from tests.support.inward import GHOST, Linked, linked_room, working
@@ -72,6 +73,23 @@ async def test_all_of_a_chat_come_though_nobody_says_a_word(
         async with working(linked):
             await linked.idle()
         assert dict(linked.homeserver.sent) == before
+
+
+async def test_who_came_while_the_chat_was_not_linked_comes_with_the_next_link(
+    plain_homeserver: Homeserver, database_url: str
+) -> None:
+    async with linked_room(plain_homeserver, database_url, people=PEOPLE, everybody=True) as linked:
+        linked.messenger.members[CHAT] = [OWNER, ASYA]
+        async with working(linked):
+            await until_in(linked, OWNER, ASYA)
+            await linked.idle()
+        linked.messenger.members[CHAT].append(BORYA)
+        async with linked.database.write() as tx:
+            await chats.link(tx, chats.Chat(linked.login_id, CHAT, linked.room_id, relay=False))
+            # Later, though the clock of the tests stands still.
+            await tx.run(update(tables.chats).values(linked_at=tx.now + 1))
+        async with working(linked):
+            await until_in(linked, OWNER, ASYA, BORYA)
 
 
 async def test_who_comes_to_the_chat_later_comes_to_the_room(

@@ -153,6 +153,9 @@ async def test_a_class_hears_what_its_teacher_wrote_once(town: Town) -> None:
             return isinstance(event.event, nio.RedactedEvent)
 
         await until(gone)
+        left = await client.room_messages(parents, limit=100)
+        assert isinstance(left, nio.RoomMessagesResponse), left
+        assert "урока музыки" not in str([e.source for e in left.chunk]), "nor in its edits"
         assert "Объявление удалено" in (await teacher.hears("удалено")).body
     guide.hold("announcement", "ru.md", shown)
 
@@ -187,7 +190,9 @@ async def test_a_pupil_announces_nothing_whatever_they_try(town: Town) -> None:
     assert status == 403
     # An edit in somebody else's name changes nothing anybody sees.
     teacher = await town.class_teacher("5А")
-    original = await teacher.client.say(room, "!объявление ученикам 5А: контрольная")
+    parents = await town.bridged.room("parents", "5А")
+    earlier = await seen(teacher, parents)
+    original = await teacher.client.say(room, "!объявление 5А: контрольная")
     await town.worked_off(original)
     await teacher.tap(await teacher.hears("контрольная"), "✅")
     forged = {
@@ -196,8 +201,9 @@ async def test_a_pupil_announces_nothing_whatever_they_try(town: Town) -> None:
     }
     event_id = await pupil.client.say(room, "* !объявление 5А: отмена", **forged)
     await town.worked_off(event_id)
-    new = (await seen(mate, room))[len(before) :]
+    new = (await seen(teacher, parents))[len(earlier) :]
     assert [body.rpartition("\n")[2] for body in new] == ["контрольная"]
+    assert await seen(mate, room) == before, "there it was written"
 
 
 async def test_it_goes_out_once_though_the_bridge_is_killed(town: Town) -> None:

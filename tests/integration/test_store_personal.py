@@ -94,7 +94,8 @@ async def test_a_personal_chat_is_ended_until_it_is_asked_for(database: Database
         await personal.begin(tx, Chat(hers, "77", OWN, relay=False), key, is_new=False)
         assert not await personal.is_ended(tx, key)
         # Who has no role in a school has none.
-        assert not await personal.may(tx, ASYA)
+        assert not await personal.may(tx, ASYA, personal.Holders())
+        assert await personal.over(tx, personal.Holders()) == [OWN]
         await logins.unlink(tx, OWN)
         await personal.forget(tx, OWN)
         assert await personal.owners(tx) == {}

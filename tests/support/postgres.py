@@ -136,7 +136,7 @@ class PostgresServer:
             "fsync": "off",
             "synchronous_commit": "on" if self._durable else "off",
             "full_page_writes": "off",
-            "max_connections": "60",
+            "max_connections": "300",
             "shared_buffers": "64MB",
         }
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]

@@ -14,7 +14,15 @@ from sferum_bridge.school.announcements import Audience, Part, Refused, Unclear
 from sferum_bridge.school.people import Enrolment, School, SchoolClass, Term
 
 DAY = date(2026, 9, 14)
-NAMES = {"a": "5А", "b": "5Б", "k": "1-3 комплект", "it": "10-ИТ", "g": "ИС-21"}
+NAMES = {
+    "a": "5А",
+    "b": "5Б",
+    "e": "5Е",
+    "c": "6А",
+    "k": "1-3 комплект",
+    "it": "10-ИТ",
+    "g": "ИС-21",
+}
 CLASSES = {i: SchoolClass(i, name, "2026/2027") for i, name in NAMES.items()}
 OLD = SchoolClass("old", "5А", "2025/2026")
 SCHOOL = School(
@@ -37,6 +45,20 @@ PARENTS, PUPILS, STAFF = (frozenset({part}) for part in (Part.PARENTS, Part.PUPI
         ("5А, 5Б", Audience(class_ids=frozenset("ab"))),
         ("5a", Audience(class_ids=frozenset("a"))),
         ("5 классы", Audience(grades=frozenset({5}))),
+        # A letter behind the number names one class, and never the whole grade.
+        ("5А классу", Audience(class_ids=frozenset("a"))),
+        ("родителям 5А класса", Audience(class_ids=frozenset("a"), parts=PARENTS)),
+        ("5-А класс", Audience(class_ids=frozenset("a"))),
+        ("класс 5А", Audience(class_ids=frozenset("a"))),
+        ("5a class", Audience(class_ids=frozenset("a"))),
+        ("5А класс, 6А класс", Audience(class_ids=frozenset("ac"))),
+        ("родителям 5А и 5-Б классов", Audience(class_ids=frozenset("ab"), parts=PARENTS)),
+        # So where it is an ordinal's ending as well.
+        ("5е классу", Audience(class_ids=frozenset("e"))),
+        ("5-е классу", Audience(class_ids=frozenset("e"))),
+        ("5-е классы", Audience(grades=frozenset({5}))),
+        ("5-го класса", Audience(grades=frozenset({5}))),
+        ("1–4 классы", Audience(grades=frozenset({1, 2, 3, 4}))),
         ("родителям 5-х классов", Audience(grades=frozenset({5}), parts=PARENTS)),
         ("классы 1-4", Audience(grades=frozenset({1, 2, 3, 4}))),
         ("grades 1-4", Audience(grades=frozenset({1, 2, 3, 4}))),
@@ -54,7 +76,16 @@ def test_an_audience_is_read_as_people_write_it(said: str, meant: Audience) -> N
     assert rules.from_json(rules.to_json(meant)) == meant
 
 
-@pytest.mark.parametrize("said", ["", "Внимание", "5В", "родителям 5А кроме Пети", "99 классы"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("", "Внимание", "5В", "5В классу", "родителям 5А кроме Пети", "99 классы"),
+        # A part that goes unread would leave everybody.
+        *("родителям 4-1 классов", "родителям 5А–6А"),
+        # The staff has no rooms of a class.
+        *("учителям 5А", "родителям и учителям 5 классов"),
+    ],
+)
 def test_what_is_not_understood_is_no_audience(said: str) -> None:
     with pytest.raises(Unclear):
         rules.read(said, HERE)
@@ -74,6 +105,8 @@ def test_rooms_are_those_of_living_classes_and_roles() -> None:
         "parents/a",
         "pupils/b",
         "parents/b",
+        "pupils/e",
+        "parents/e",
     ]
     assert rules.rooms(Audience(grades=frozenset({2}), parts=PARENTS), SCHOOL, DAY) == ["parents/k"]
     whole = rules.rooms(Audience(whole=True), SCHOOL, DAY)

@@ -16,6 +16,7 @@ from benchmarks.stage import cpu_ticks, memory_of
 
 SPEED = Figure("ways.speed", "ms", 10, "How fast it goes.")
 WEIGHT = Figure("ways.weight", "MiB", None, "How heavy it is.")
+SHARE = Figure("ways.share", "", 0.95, "How much of it goes through.", at_least=True)
 COUNT = Figure("rooms.count", "", 1.05, "How many there are.")
 MACHINE = {"cores": 2, "memory_gib": 4, "python": "3.11", "synapse": "1", "database": "SQLite"}
 
@@ -65,12 +66,23 @@ def test_the_command_line_takes_names_and_options() -> None:
 
 @pytest.mark.parametrize(
     ("figure", "value", "holds"),
-    [(SPEED, 10, True), (SPEED, 10.01, False), (SPEED, -3, True), (WEIGHT, 99, None)],
+    [
+        *((SPEED, 10, True), (SPEED, 10.01, False), (SPEED, -3, True), (WEIGHT, 99, None)),
+        *((SHARE, 0.95, True), (SHARE, 0.94, False), (SHARE, 1.2, True)),
+    ],
 )
-def test_a_goal_is_the_most_a_value_may_be(
+def test_a_goal_is_the_most_a_value_may_be_or_the_least(
     figure: Figure, value: float, *, holds: bool | None
 ) -> None:
     assert Measured(figure, value, runs=1).holds is holds
+
+
+def test_the_page_says_on_which_side_a_goal_lies() -> None:
+    share = Group("share", (SHARE,), not_measured)
+    found = report.entries([Measured(SHARE, 0.97, runs=5)], MACHINE)
+    page = report.as_page(found, [share])
+    assert "| ways.share | 0.97 | ≥ 0.95 | yes | 5 |" in page
+    assert "at least" not in page
 
 
 def test_an_entry_holds_what_was_promised() -> None:

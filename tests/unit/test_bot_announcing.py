@@ -10,10 +10,11 @@ from sqlalchemy import delete, select, update
 from sferum_bridge.bot.releasing import Releaser
 from sferum_bridge.matrix.reading import Reading
 from sferum_bridge.school import quiet
-from sferum_bridge.store import accounts, audit, rooms, schools, tables
+from sferum_bridge.store import accounts, audit, chats, rooms, schools, tables
 from tests.support import guide
 from tests.support.bot import (
     ADMIN,
+    BOT,
     BROTHER,
     HOUR,
     MOTHER,
@@ -260,21 +261,89 @@ async def test_quiet_hours_hold_back_what_is_not_urgent_and_say_so() -> None:
         assert await world.heard() == [], "nothing is sent twice"
 
 
+async def test_a_right_that_ended_overnight_sends_nothing_in_the_morning() -> None:
+    async with a_world(quiet_hours=NIGHT) as world:
+        await furnish(world)
+        await sent(world, TEACHER, "объявление 5А: утром")
+        async with world.db.write() as tx:
+            c = tables.assignments.c
+            await tx.run(delete(tables.assignments).where(c.kind == "leadership"))
+        world.now += 7 * HOUR
+        await Releaser(world.db, world.bot).once()
+        said = await world.heard()
+        assert not posts(said)
+        told = answer(said)
+        assert told.to == TEACHER
+        assert "больше нет на него прав" in told.body
+        assert "Удалено" in (await world.write(TEACHER, "объявления"))[0].body
+
+
+async def test_an_edit_without_words_changes_nothing(world: World) -> None:
+    original, _ = await sent(world, TEACHER, "объявление 5А: в 8:00")
+    new = {"msgtype": "m.image", "body": "фото.jpg", "url": "mxc://s/m"}
+    relation = {"rel_type": "m.replace", "event_id": original}
+    content = {**new, "m.new_content": new, "m.relates_to": relation}
+    said = await world.send(TEACHER, "m.room.message", content)
+    assert not posts(said)
+    assert "осталось прежним" in answer(said).body
+    assert not posts(await edit(world, TEACHER, original, "объявление"))
+    assert "в 8:00" in (await world.write(TEACHER, "объявления"))[0].body
+
+
+async def test_a_room_it_was_written_in_gets_no_post(world: World) -> None:
+    said = await world.write(TEACHER, "!объявление 5А: здесь уже стоит", room=PARENTS_5)
+    assert set(posts(await world.tap(TEACHER, answer(said), "✅"))) == {PUPILS_5}
+    said = await world.write(TEACHER, "!объявление родителям 5А: и здесь", room=PARENTS_5)
+    assert "уже стоит в этом чате" in said[0].body
+    assert not any("✅" in one.offers for one in said)
+
+
+async def test_the_author_is_told_which_rooms_sferum_hears_too(world: World) -> None:
+    preview = answer(await world.write(TEACHER, "объявление 5А: сбор"))
+    assert "Сферум" not in preview.body
+    async with world.db.write() as tx:
+        login = await chats.save_login(tx, "sferum", "1", "Анна", TEACHER, "secret")
+        await chats.link(tx, chats.Chat(login, "7", PARENTS_5, relay=True))
+    preview = answer(await world.write(TEACHER, "объявление 5А: сбор"))
+    assert "связанных с чатами Сферума: 1" in preview.body
+    said = await world.tap(TEACHER, preview, "✅")
+    assert set(posts(said)) == {PUPILS_5, PARENTS_5}
+    summary = answer(await world.tap(TEACHER, answer(said), "📊"))
+    assert "связанных с чатами Сферума: 1" in summary.body
+
+
+async def test_what_was_withdrawn_is_not_said_to_be_delivered(world: World) -> None:
+    original, _ = await sent(world, TEACHER, "объявление 5А: ошибка")
+    await take_away(world, TEACHER, original)
+    assert await world.work_off("bot/news") == []
+
+
 async def test_the_author_learns_how_many_have_read_and_not_who(world: World) -> None:
     _, said = await sent(world, TEACHER, "объявление 5А: прочтите")
-    reading = Reading(world.db)
+    reading = Reading(world.db, lambda mxid: mxid == BOT or mxid.startswith("@sferum_"))
     before, after = {"ts": world.now - 1}, {"ts": world.now + 1}
     for room_id, mxid, said_at in (
         (PUPILS_5, PUPIL, after),
         (PARENTS_5, MOTHER, before),
         (PUPILS_5, TEACHER, after),
         (PUPILS_9, BROTHER, after),
+        (PUPILS_5, "@sferum_1:school.example", after),
+        (PUPILS_5, BOT, after),
     ):
         content = {"$any": {"m.read": {mxid: said_at}, "m.read.private": {MOTHER: after}}}
         reading.heard([{"type": "m.receipt", "room_id": room_id, "content": content}])
     reading.heard([None, {"type": "m.receipt"}, {"type": "m.receipt", "content": {"$a": 1}}])
-    for _ in range(2):
-        await reading.store()
+    await reading.store()
+    async with world.db.write() as tx:
+        stored = {(row.room_id, row.mxid) for row in await tx.all(select(tables.readers))}
+        assert stored == {(PUPILS_5, PUPIL), (PUPILS_5, TEACHER)}
+        await tx.run(delete(tables.readers).where(tables.readers.c.mxid == TEACHER))
+    # What was stored is not stored again with each receipt.
+    again = {"$b": {"m.read": {mxid: {"ts": world.now + 2} for mxid in (PUPIL, TEACHER)}}}
+    reading.heard([{"type": "m.receipt", "room_id": PUPILS_5, "content": again}])
+    await reading.store()
+    async with world.db.read() as tx:
+        assert [row.mxid for row in await tx.all(select(tables.readers))] == [PUPIL]
     summary = answer(await world.tap(TEACHER, answer(said), "📊"))
     assert "2 из 2" in summary.body
     assert "Прочитали: 1 из 2" in summary.body

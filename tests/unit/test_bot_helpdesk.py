@@ -9,10 +9,22 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from sferum_bridge.school import tickets as rules
-from sferum_bridge.store import accounts, audit, dossier, erasing, rooms, schools, tables, tickets
+from sferum_bridge.store import (
+    accounts,
+    announcements,
+    audit,
+    chats,
+    dossier,
+    erasing,
+    rooms,
+    schools,
+    tables,
+    tickets,
+)
 from tests.support import guide
 from tests.support.bot import (
     ADMIN,
+    BOT,
     BROTHER,
     MOTHER,
     OTHER,
@@ -29,6 +41,7 @@ if TYPE_CHECKING:
 
     from tests.support.bot import Said
 
+MINUTE = 60_000
 PUPILS, STAFF = "!5-pupils", "!staff"
 SECOND = "@zavuch:school.example"
 
@@ -101,10 +114,9 @@ async def test_a_request_is_taken_answered_and_closed_and_the_person_sees_each(
     assert "взял на себя" in to(taken, SECOND).body
     assert "уже занимается" in to(await world.tap(SECOND, to(said, SECOND), "✋"), SECOND).body
     await world.tap(ADMIN, asked, "💬")
-    # The words of an answer may be those of a command.
-    answered = await world.write(ADMIN, "Исправить это можно так: выйдите и войдите")
+    answered = await world.write(ADMIN, "Выйдите из чата и войдите: исправить это можно так")
     heard = to(answered, MOTHER)
-    assert "Исправить это можно так" in heard.body
+    assert "исправить это можно так" in heard.body
     await world.tap(MOTHER, heard, "💬")
     more = await world.write(MOTHER, "Спасибо, помогло")
     assert "Спасибо, помогло" in to(more, ADMIN).body
@@ -136,6 +148,52 @@ async def test_the_queue_shows_what_waits_and_only_to_those_who_may(world: World
     [told] = await world.write(TEACHER, f"ответить {one.id} close")
     assert "ничего нет" in told.body
     assert await world.tap(TEACHER, shown, "✅") == []
+
+
+async def test_a_command_is_not_passed_on_as_an_answer(world: World) -> None:
+    asked = to(await world.write(PUPIL, "обращение Что с чатом?"), ADMIN)
+    await world.tap(ADMIN, asked, "✋")
+    await world.tap(ADMIN, asked, "💬")
+    # A bare command is one, and the question stays.
+    [told] = await world.write(ADMIN, "кто я")
+    assert "Придуманный" in told.body
+    # One with words behind may be an answer as well: it is asked.
+    [sure] = await world.write(ADMIN, "найти Иванова")
+    assert "найти Иванова" in sure.body
+    assert sure.to == ADMIN
+    [sure] = await world.write(ADMIN, "ага")
+    assert "найти Иванова" in to(await world.write(ADMIN, "да"), PUPIL).body
+    assert {one.to for one in await world.tap(ADMIN, sure, "✅")} == {ADMIN}, "passed on once"
+    await world.tap(ADMIN, asked, "💬")
+    [sure] = await world.write(ADMIN, "Исправить это можно так: выйдите")
+    assert "Исправить это можно" in to(await world.tap(ADMIN, sure, "✅"), PUPIL).body
+    # Not wanted after all: the command itself, written once more, is carried out.
+    await world.tap(ADMIN, asked, "💬")
+    await world.write(ADMIN, "найти Выдумкин")
+    found = await world.write(ADMIN, "найти Выдумкин")
+    assert {one.to for one in found} == {ADMIN}
+    assert "похожи на команду" not in found[0].body
+
+
+async def test_words_long_after_the_question_go_to_nobody(world: World) -> None:
+    asked = to(await world.write(PUPIL, "обращение Что с чатом?"), ADMIN)
+    for said, meant in (("Сейчас посмотрю", "больше 15 минут"), ("найти Выдумкин", "Выдумкин")):
+        await world.tap(ADMIN, asked, "💬")
+        world.now += 16 * MINUTE
+        [told] = await world.write(ADMIN, said)
+        assert told.to == ADMIN
+        assert meant in told.body
+        await world.write(ADMIN, "отмена")
+    await world.write(PUPIL, "обращение")
+    world.now += 16 * MINUTE
+    [told] = await world.write(PUPIL, "кто я")
+    assert told.to == PUPIL
+    [told] = await world.write(PUPIL, "Всё ещё не вижу")
+    assert "больше 15 минут" in told.body
+    await world.tap(ADMIN, asked, "💬")
+    [sure] = await world.write(ADMIN, "найти Иванова")
+    world.now += 16 * MINUTE
+    assert {one.to for one in await world.tap(ADMIN, sure, "✅")} == {ADMIN}
 
 
 async def test_nobody_but_people_of_the_school_asks_it(world: World) -> None:
@@ -242,6 +300,62 @@ async def test_nobody_judges_their_own_words(world: World) -> None:
     assert "собственное" in to(await flag(world, PUPIL, "$own"), PUPIL).body
 
 
+async def test_words_that_another_account_sent_are_their_authors_all_the_same(
+    world: World,
+) -> None:
+    async with world.db.write() as tx:
+        one = await announcements.draft(
+            tx, world.ids["school"], world.ids[ADMIN], None, "текст", event_id="$a"
+        )
+        await announcements.change(tx, one, state="sent")
+        await announcements.add_posts(tx, one, [PUPILS])
+        await announcements.posted(tx, one.id, PUPILS, "$post", tx.now)
+        login = await chats.save_login(tx, "sferum", "42", "Анна", TEACHER, "secret")
+        await chats.link(tx, chats.Chat(login, "7", PUPILS, relay=True))
+        await accounts.replace(tx, world.ids[SECOND], "@novy:school.example", "console")
+    second = "@novy:school.example"
+    everybody = {TEACHER, ADMIN, second}
+    for event_id, sender, author in (
+        ("$post", BOT, ADMIN),
+        ("$relayed", BOT, TEACHER),
+        ("$ghost", "@sferum_42:school.example", TEACHER),
+        ("$before", SECOND, second),
+        ("$unknown", "@sferum_43:school.example", ""),
+    ):
+        write_down(world, PUPILS, event_id, sender, f"Обидное {event_id}")
+        said = await flag(world, PUPIL, event_id)
+        assert {one.to for one in said} == {PUPIL, *everybody} - {author}, event_id
+    # Who wrote an announcement does not report it as another's.
+    async with world.db.write() as tx:
+        await rooms.set_member(tx, PUPILS, ADMIN, "join")
+    assert "собственное" in to(await flag(world, ADMIN, "$post"), ADMIN).body
+
+
+async def test_who_is_reported_learns_nothing_from_the_journal_or_an_export(world: World) -> None:
+    write_down(world, STAFF, "$a", ADMIN, "Премии не будет")
+    await flag(world, TEACHER, "$a", STAFF)
+    [page] = await world.write(ADMIN, "журнал")
+    assert "жалоба" not in page.body
+    [page] = await world.write(SECOND, "журнал")
+    assert "жалоба на сообщение" in page.body
+    files = [one.file for one in await world.write(SECOND, "экспорт Небывалова") if one.file]
+    assert len(files) == 2
+    assert "report" not in files[0]
+    own = [one.file for one in await world.write(TEACHER, "экспорт") if one.file]
+    assert "report.open" in "".join(own)
+
+
+async def test_no_secret_of_a_reported_message_is_kept(world: World) -> None:
+    code = await world.invite()
+    write_down(world, PUPILS, "$s", OTHER, f"мой пароль: Qwerty12, код {code}")
+    said = await flag(world, PUPIL, "$s")
+    assert "Qwerty12" not in to(said, TEACHER).body
+    assert code not in to(said, TEACHER).body
+    async with world.db.read() as tx:
+        [one] = await tickets.opened_by(tx, world.ids[PUPIL])
+    assert "Qwerty12" not in str(one.content)
+
+
 async def test_a_reply_and_a_link_report_too(world: World) -> None:
     write_down(world, PUPILS, "$bad", OTHER, "Дай списать, а то побью")
     content = {
@@ -306,7 +420,7 @@ async def test_the_english_guide_shows_a_request(world: World) -> None:
     shown.say("Administrator", "✋")
     taken = await world.tap(ADMIN, asked, "✋")
     await world.tap(ADMIN, asked, "💬")
-    answered = await world.write(ADMIN, "Leave the chat and come back")
+    answered = await world.write(ADMIN, "Please leave the chat and come back")
     closed = await world.tap(ADMIN, asked, "✅")
     shown.chat("Asya's chat with the assistant")
     for each in (taken, answered, closed):

@@ -9,7 +9,7 @@ import pytest_asyncio
 from sqlalchemy import insert, select
 
 from sferum_bridge.network.base import Refused, Unavailable
-from sferum_bridge.store import chats, personal, rooms, tables, voices
+from sferum_bridge.store import chats, news, personal, rooms, tables, voices
 from tests.support.bot import ADMIN, BROTHER, PUPIL, TEACHER, a_world, assign
 
 if TYPE_CHECKING:
@@ -431,6 +431,30 @@ async def test_personal_chats_are_the_owners_own_matter() -> None:
         assert said.body == world.text("personal-none", title="Ольга Выдумкина")
         assert not await linked(world)
         assert len(world.relayed) == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        ("network-refused", "sferum-network-refused"),
+        ("", "personal-failed-here"),
+    ],
+)
+async def test_whoever_asked_for_a_personal_chat_is_told_that_there_is_none(
+    why: str, reason: str
+) -> None:
+    async with a_world(sferum=True, personal_chats=True) as world:
+        world.sferum.add("Ася Выдумкина", KEY)
+        await log_in(world, PUPIL, KEY)
+        async with world.db.write() as tx:
+            [login] = await chats.all_logins(tx)
+            told = {"login": login.id, "title": "Ольга Выдумкина", "why": why}
+            await news.put(tx, personal.NOT_OPENED, told)
+            # Of one that was forgotten meanwhile nobody is told.
+            await news.put(tx, personal.NOT_OPENED, {**told, "login": "forgotten"})
+        [said] = await world.work_off("bot/news")
+        failed = world.text("personal-failed", title="Ольга Выдумкина")
+        assert (said.to, said.body) == (PUPIL, f"{failed}\n\n{world.text(reason)}")
 
 
 async def test_without_the_setting_personal_chats_are_not_listed(world: World) -> None:

@@ -223,10 +223,16 @@ def test_whose_files_are_read_by_whom(reader: str, owner: str, *, allowed: bool)
 
 
 def test_what_the_bridge_puts_up_is_for_whom_it_is_shown_to() -> None:
-    for owner in (BOT, GHOST):
-        for reader, reason in (("pupil", Reason.SHOWN), ("outsider", Reason.OUTSIDE)):
-            decision = may_read_media(at(reader), owner, TOWN)
-            assert decision == Decision(allowed=False, reason=reason)
+    for owner, reader, reason in (
+        (BOT, "pupil", Reason.SHOWN),
+        (GHOST, "pupil", Reason.SHOWN),
+        (BOT, "outsider", Reason.SHOWN),
+        (BOT, "graduate", Reason.SHOWN),
+        (GHOST, "outsider", Reason.OUTSIDE),
+        (GHOST, "graduate", Reason.OUTSIDE),
+    ):
+        decision = may_read_media(at(reader), owner, TOWN)
+        assert decision == Decision(allowed=False, reason=reason)
         assert may_read_media(BOT, owner, TOWN)
 
 

@@ -76,6 +76,8 @@ def reaction(room: str, key: str) -> Any:
         (redaction(LINKED, OTHER), f"relay/{LINKED}"),
         # A report is for the school, and never goes to the other network.
         *((reaction(room, "🚩"), f"bot/{room}") for room in (HALL, CLASS, LINKED)),
+        # Some clients put a variation selector behind an emoji.
+        *((reaction(room, "🚩\ufe0f"), f"bot/{room}") for room in (CLASS, LINKED)),
         (reaction(CLASS, "👍"), ""),
         (reaction(LINKED, "👍"), f"relay/{LINKED}"),
     ],

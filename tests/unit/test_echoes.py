@@ -117,15 +117,41 @@ async def test_where_its_sender_cannot_be_asked_the_words_decide(ear: Ear) -> No
     ]
 
 
-async def test_what_was_given_up_is_known_by_its_words_alone(ear: Ear) -> None:
-    await ear.sends("сказано", "$words")
-    await ear.sends("", "$file")
+async def given_up(ear: Ear, *texts: str) -> list[int]:
+    """Note parts that were given up, as events named by what they say; return their random ids."""
+    numbers = [await ear.sends(text, f"${text}") for text in texts]
     async with ear.way.db.write() as tx:
-        for event_id in ("$words", "$file"):
-            await voices.give_up(tx, event_id)
-    file, words = ear.there(Content("")), ear.there("сказано")
-    assert await ear.hears(file, words) == [(words.message_id, "$words")]
-    assert ear.seats.done == []
+        for text in texts:
+            await voices.give_up(tx, f"${text}")
+    return numbers
+
+
+async def test_of_what_was_given_up_its_senders_login_is_asked(ear: Ear) -> None:
+    """Whoever says the same in Sferum later on is heard; what had arrived all the same is known."""
+    await given_up(ear, "ещё", "раз", "Не придём")
+    _, number = await given_up(ear, "другое", "дошло")
+    ear.way.age(6 * 24 * 3600)
+    again, arrived = ear.there("Не придём", RANDOM), ear.there("дошло, но позже", number)
+    assert await ear.hears(again, arrived) == [(arrived.message_id, "$дошло")]
+    assert ear.seats.through("history") == [SECOND, SECOND]
+
+
+async def test_what_was_given_up_is_known_by_its_words_for_a_time(ear: Ear) -> None:
+    await given_up(ear, "сказано", "", "сказано потом")
+    await ear.seats.expire(ear.seats.second)
+    file, words, later = ear.there(Content("")), ear.there("сказано"), ear.there("сказано потом")
+    later = replace(later, sent_at=later.sent_at + 2 * 3600)
+    assert await ear.hears(file, words, later) == [(words.message_id, "$сказано")]
+
+
+async def test_a_number_of_a_chat_that_the_room_had_before_is_not_asked(ear: Ear) -> None:
+    async with ear.way.db.write() as tx:
+        where = (ear.seats.second, "former-chat", "$former", 0)
+        await chats.about_to_send(tx, *where, heard_in=ROOM)
+    ear.way.age(1)
+    number = await ear.sends("привет")
+    message = ear.there("привет!", number)
+    assert await ear.hears(message) == [(message.message_id, "$sent")]
 
 
 async def test_what_others_say_waits_for_nothing(ear: Ear) -> None:

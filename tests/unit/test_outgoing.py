@@ -17,7 +17,7 @@ from sferum_bridge.network.content import FileKind, Place, Span, Style
 from sferum_bridge.relay.outward import courier
 from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.school.attachments import Policy
-from sferum_bridge.store import chats, queues
+from sferum_bridge.store import chats, logins, queues
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, TEACHER, Way, linked, person
 
@@ -162,6 +162,29 @@ async def test_a_dead_login_is_told(way: Way) -> None:
     await way.say("напрасно")
     assert "больше не действует" in (await way.told())[0][1]
     assert [status for _, status in await way.statuses()] == ["FAIL_RETRIABLE"]
+
+
+async def test_what_still_waits_when_its_room_is_unlinked_is_told(way: Way) -> None:
+    there = await way.say("дошло")
+    texts = ("раз", "два", KEY)
+    for text in texts:
+        await way.put({"msgtype": "m.text", "body": text}, PUPIL)
+    waited = await way.put({"msgtype": "m.text", "body": "и взял назад"})
+    like = {"rel_type": "m.annotation", "event_id": there, "key": "👍"}
+    await way.put({"m.relates_to": like}, kind="m.reaction")
+    for event_id in (waited, there):
+        await way.put({"redacts": event_id}, kind="m.room.redaction")
+    async with way.db.write() as tx:
+        await logins.unlink(tx, ROOM)
+    await way.work()
+    told = await way.told()
+    assert [mxid for mxid, _ in told] == [PUPIL] * 3 + [OWNER] * 2
+    assert all("отвязали от Сферума" in body for _, body in told)
+    # By what it says, but for what nobody is to see; of a deletion there is nothing to quote.
+    quoted = [body.partition("\n")[0] for _, body in told if body.startswith("«")]
+    assert quoted == ["«раз»", "«два»", "«и взял назад»"]
+    async with way.db.read() as tx:
+        assert not await queues.waiting(tx, queues.INBOX, f"relay/{ROOM}", 1)
 
 
 async def test_a_kill_between_parts_repeats_none(way: Way) -> None:

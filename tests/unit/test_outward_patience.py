@@ -140,7 +140,35 @@ async def test_a_message_that_is_always_too_fast_is_given_up_too(way: Way) -> No
     await way.say(BROKEN)
     await way.say("дальше")
     assert way.messenger.texts() == ["дальше"]
-    assert way.messenger.looked == 0
+    assert way.messenger.looked == 3
+
+
+async def test_a_limit_of_the_account_is_waited_out_by_all_that_waits(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it may not do is no fault of this message: nothing else is answered either."""
+    limit = TooFast("VK error 29", 0.001)
+    way.messenger.poison.clear()
+    way.messenger.errors = [limit] * 20
+    looked = way.messenger.connect
+
+    async def limited(secret: str) -> Any:
+        connector: Any = await looked(secret)
+        chat = connector.chat
+
+        async def look(chat_id: str) -> Any:
+            if way.messenger.errors:
+                raise limit
+            return await chat(chat_id)
+
+        connector.chat = look
+        return connector
+
+    monkeypatch.setattr(way.messenger, "connect", limited)
+    await way.say("терпеливо")
+    assert way.messenger.texts() == ["терпеливо"]
+    assert way.messenger.sends == 20 + 1
+    assert await way.told() == []
 
 
 async def test_being_too_fast_is_no_failure_of_a_message(way: Way) -> None:

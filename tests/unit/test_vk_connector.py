@@ -83,6 +83,15 @@ async def test_chats_are_those_the_account_is_in(vk: ScriptedVk, connector: Conn
     ]
 
 
+async def test_a_list_of_chats_tells_when_they_were_last_written_in(
+    vk: ScriptedVk, connector: Connector
+) -> None:
+    items = [dialogue(700002) | {"last_message": {"date": 1_790_000_000}}, chat(7)]
+    items.append(dialogue(700003) | {"last_message": {"date": "yesterday"}})
+    vk.script("messages.getConversations", page(3, items))
+    assert [found.written_at for found in await connector.chats()] == [1_790_000_000, 0, 0]
+
+
 async def test_a_chat_has_a_photo_and_a_pinned_message(
     vk: ScriptedVk, connector: Connector
 ) -> None:

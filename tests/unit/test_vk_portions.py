@@ -18,7 +18,15 @@ from sferum_bridge.network.base import (
 )
 from sferum_bridge.network.content import Content, Other
 from sferum_bridge.network.patience import Patience
-from sferum_bridge.network.vk import VkNetwork, VkSettings, answers, archive, messages, updates
+from sferum_bridge.network.vk import (
+    VkNetwork,
+    VkSettings,
+    answers,
+    archive,
+    longpoll,
+    messages,
+    updates,
+)
 from sferum_bridge.network.vk import live as live_updates
 from sferum_bridge.network.vk.portions import by_halves
 from sferum_bridge.network.vk.position import Position
@@ -322,6 +330,23 @@ async def test_one_event_of_what_was_missed_that_is_too_big_begins_afresh(
     asked = [f["msgs_limit"] for f in vk.called("messages.getLongPollHistory")]
     assert asked == (["200", "100"] if small_is_refused else asked)
     assert small_is_refused or asked[-1] == "1"
+
+
+async def test_one_event_of_what_was_missed_that_is_too_slow_is_waited_for(
+    vk: ScriptedVk, connector: VkConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VK may be slow for a while; only what stays so is given up, with what the histories hold."""
+    monkeypatch.setattr(longpoll, "_HISTORY_EVENTS", 2)
+    monkeypatch.setattr(connector._patience, "_tries", 2)
+    vk.serve_long_poll(ts=200, pts=54)
+    vk.script("messages.getConversations", ok({"count": 0, "items": []}))
+    vk.answers["messages.getLongPollHistory"] = lambda _: SLOW
+    with pytest.raises(TooSlow):
+        await first(connector, Position(100, 50).dump())
+    assert len(vk.called("messages.getLongPollHistory")) == 2
+    batch = await first(connector, Position(100, 50).dump())
+    assert batch.cursor == Position(200, 54).dump()
+    assert len(vk.called("messages.getLongPollHistory")) == 4
 
 
 @pytest.mark.parametrize("huge", [set(), {41}, {50}, {49, 50}, {41, 45, 50}])

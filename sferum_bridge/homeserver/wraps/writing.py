@@ -131,9 +131,7 @@ async def _check_redacts(wrapper: Wrapper, user: str, event_id: str) -> None:
 
 def _delaying(wrapper: Wrapper, original: Any) -> Any:
     async def add(handler: Any, requester: Requester, *, room_id: str, **rest: Any) -> Any:
-        if not await is_hidden(
-            room_id, requester.user.to_string(), await wrapper.facts(), wrapper.store
-        ):
+        if not await _is_unknown(wrapper, room_id, requester.user.to_string()):
             return await original(handler, requester, room_id=room_id, **rest)
         try:
             return await original(handler, requester, room_id=NOWHERE, **rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.network.base import Contact, Member, Refused, RemoteChat, Unavailable
@@ -156,5 +157,10 @@ def peer_id_of(chat_id: str, method: str) -> int:
 
 def _chats_of(page: dict[str, Any]) -> dict[str, RemoteChat]:
     contacts = contacts_beside(page)
-    chats = (read_chat(part(item, "conversation"), contacts) for item in items(page))
-    return {chat.id: chat for chat in chats if chat is not None}
+    found = {}
+    for item in items(page):
+        chat = read_chat(part(item, "conversation"), contacts)
+        if chat is not None:
+            written_at = ident(part(item, "last_message").get("date"))
+            found[chat.id] = replace(chat, written_at=written_at)
+    return found

@@ -174,14 +174,12 @@ class Listener:
                 raise
             return await self._start_afresh(position, error.detail)
         except LESS as error:
-            if self._share >= _HISTORY_EVENTS:
-                return await self._start_afresh(position, error.detail)
-            self._share *= 2
-            return None
+            if self._share < _HISTORY_EVENTS:
+                self._share *= 2
+                return None
+            return await self._give_up(position, error)
         except Unavailable as error:
-            if not self._patience.is_over(("pts", position.pts), error):
-                raise
-            return await self._start_afresh(position, error.detail)
+            return await self._give_up(position, error)
         self._share = max(1, self._share // 2)
         events = await self._events(
             parse_history(page["history"], self._account_id), part(page, "messages").get("items")
@@ -189,6 +187,12 @@ class Listener:
         self._behind = bool(page.get("more"))
         self._position = replace(position, pts=number(page["new_pts"]) or position.pts)
         return Batch(events, self._position.dump())
+
+    async def _give_up(self, position: Position, error: Unavailable) -> Batch | None:
+        """Begin anew behind what is never told. Raises `error` while it may yet be."""
+        if not self._patience.is_over(("pts", position.pts), error):
+            raise error
+        return await self._start_afresh(position, error.detail)
 
     async def _start_afresh(self, lost: Position, why: str) -> Batch | None:
         self._server, self._position, self._behind, self._gap = None, None, False, True

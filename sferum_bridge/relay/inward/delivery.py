@@ -84,6 +84,7 @@ class Delivery:
         self._ghosts = ghosts
         self._carrier = carrier
         self._speaking = speaking
+        self._personal = personal_
         self._acts: Mapping[str, Callable[[Item], Awaitable[None]]] = {
             _SHOW: self._show,
             "edit": revising.edit,
@@ -122,8 +123,13 @@ class Delivery:
                 await queues.done(tx, queues.OUTBOX, item.id)
 
     async def give_up(self, item: Item) -> None:
-        """Say in the place of a message that failed every time that there is one."""
+        """Say in the place of a message that failed every time that there is one.
+
+        Who asked for the room of a personal chat is told that there is none.
+        """
         row = item.content
+        if row["relay"] == personal.OPEN:
+            await self._personal.give_up(item)
         if row["relay"] != _SHOW:
             return
         said = self._say("relay-unreadable")

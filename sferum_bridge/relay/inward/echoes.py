@@ -7,9 +7,11 @@
 Only the account that sent a message sees its random id, and the linked login may hear the message
 before the answer to the sending comes, or hear it though that answer never came. So before such a
 message is queued it is found out whether it is one that went out from here: it waits a moment for
-the answer, then the sender's login is asked for the random id. Where that cannot be asked (it has
-expired, the network is away), what is said decides. Whatever is found is noted in the map, where
-the sending finds it too, so after a kill on either side it is found again.
+the answer, then the sender's login is asked for the random id, also of what was given up: it may
+have gone out all the same. Where that cannot be asked (it has expired, the network is away), what
+is said decides; of what was given up only for so long as it may still have gone out. Whatever is
+found is noted in the map, where the sending finds it too, so after a kill on either side it is
+found again.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 _LOOKS = (0.0, 0.05, 0.1, 0.2, 0.4)
 _ASKING = 10.0
 _CLOCKS_APART = 5 * 60 * 1000
+_WORDS_HOLD = 60 * 60 * 1000
+"""Milliseconds after which the same words as those of a part that was given up are others."""
 _PAGE, _MOST_PAGES = 100, 5
 
 
@@ -72,10 +76,9 @@ class Echoes:
             known = await self._expected(chat, message)
             if all(one.is_over for one in known):
                 break  # nothing is under way that could still tell
-        under_way = [one for one in known if not one.is_over]
-        theirs = await self._ask(chat, message, under_way[0]) if under_way else None
+        theirs = await self._ask(chat, message, known[0]) if known else None
         if theirs is not None and theirs.random_id:
-            found = [one for one in under_way if one.random_id == theirs.random_id]
+            found = [one for one in known if one.random_id == theirs.random_id]
         else:
             found = await self._by_words(message, known)
         if found:
@@ -87,12 +90,19 @@ class Echoes:
             if await chats.is_mapped(tx, chat.login_id, chat.chat_id, message.message_id):
                 return ()
             expected = await voices.expected(tx, {chat.room_id})
-        return [one for one in expected if one.account_id == message.sender_id]
+        theirs = [one for one in expected if one.account_id == message.sender_id]
+        # What was given up may be of a chat that the room had before.
+        return [one for one in theirs if one.chat_id == theirs[-1].chat_id]
 
     async def _ask(self, chat: Chat, message: RemoteMessage, one: Expected) -> RemoteMessage | None:
-        """Return a message as its sender's login sees it; `None` where that cannot be told."""
+        """Return a message as its sender's login sees it; `None` where that cannot be told.
+
+        `one` is the oldest of what it may be: the message is neither older than that, nor than
+        what was known before it was sent.
+        """
+        since = max(one.since, message.sent_at * 1000 - _CLOCKS_APART)
         async with self._db.read() as tx:
-            after = await sending.last_before(tx, chat.login_id, chat.chat_id, one.since)
+            after = await sending.last_before(tx, chat.login_id, chat.chat_id, since)
         try:
             async with asyncio.timeout(_ASKING):
                 connector = await self._connections.of(one.login_id)
@@ -109,16 +119,19 @@ class Echoes:
         return None
 
     async def _by_words(self, message: RemoteMessage, known: Sequence[Expected]) -> list[Expected]:
-        """Return what says the same as a message; files alone count only while under way."""
-        said = message.content.text
+        """Return what says the same as a message; files alone count only while under way.
+
+        So do words but for a time: somebody may say again there what did not arrive.
+        """
+        said, sent_at = message.content.text, message.sent_at * 1000
         async with self._db.read() as tx:
             digest = chats.digest_of(tx, said)
         return [
             one
             for one in known
             if one.digest == digest
-            and (said or not one.is_over)
-            and message.sent_at * 1000 >= one.since - _CLOCKS_APART
+            and (not one.is_over or (said and sent_at <= one.since + _WORDS_HOLD))
+            and sent_at >= one.since - _CLOCKS_APART
         ]
 
     async def _map(self, chat: Chat, message: RemoteMessage, one: Expected) -> None:

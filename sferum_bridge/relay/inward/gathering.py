@@ -66,11 +66,11 @@ async def wish(tx: Tx, login: Login, chat: Chat) -> None:
 
 
 async def wish_all(tx: Tx, login: Login) -> None:
-    """Queue it for the chats linked through a login for which that was never done."""
-    linked = [chat for chat in await chats.all_chats(tx) if chat.login_id == login.id]
+    """Queue it for the chats linked through a login for which that was not done since the link."""
     known = set(await state.under(tx, _GATHERED))
-    for chat in linked:
-        if (mark := _mark(chat.login_id, chat.chat_id, chat.room_id)) not in known:
+    for chat, since in await chats.linked_through(tx, login.id):
+        mark = f"{chat.login_id}/{chat.chat_id}/{chat.room_id}/{since}"
+        if mark not in known:
             await wish(tx, login, chat)
             await state.put(tx, _GATHERED + chat.room_id, mark)
 
@@ -190,7 +190,3 @@ class Gathering:
 
 def _is_in(there: Mapping[str, Any], who: Collection[str]) -> bool:
     return any(there.get(mxid) == "join" for mxid in who if mxid)
-
-
-def _mark(*parts: str) -> str:
-    return "/".join(parts)

@@ -66,6 +66,7 @@ class History:
     async def begin(self, login: Login, connector: Connector, place: Place) -> None:
         """Take in the end of a chat that was linked. Raises `NetworkError` for what time mends.
 
+        To be called only after the network answered something else (`network.patience`).
         One that goes on after an earlier link is taken in from where that ended.
         """
         seen = place.seen or await self._inherited(login, connector, place.chat)
@@ -75,7 +76,7 @@ class History:
             async with self._db.write() as tx:
                 await chats.set_seen(tx, login.id, place.chat.chat_id, "")
             return
-        messages, last = await self._end(connector, place.chat)
+        messages, last = await self._end(login, connector, place.chat)
         shown = messages[-self._most :] if self._most else ()
         await self._echoes.settle(login, [place.chat], shown)
         await self._learn(login, connector, shown)
@@ -88,14 +89,16 @@ class History:
                 await self._queueing.put_or_tell(turn, place.chat, message, silent=True)
             await chats.set_seen(tx, login.id, place.chat.chat_id, last)
 
-    async def _end(self, connector: Connector, chat: Chat) -> tuple[Sequence[RemoteMessage], str]:
+    async def _end(
+        self, login: Login, connector: Connector, chat: Chat
+    ) -> tuple[Sequence[RemoteMessage], str]:
         """Return the last messages from before the link, and the one behind which a gap begins.
 
         The latter is empty where nothing is told; it is known also where nothing is to be shown.
         """
         limit = max(self._most, 1)
         while True:
-            messages = await self._page(connector, chat.chat_id, "", limit)
+            messages = await self._page(login, connector, chat.chat_id, "", limit)
             if messages is None:
                 return (), ""
             before = await self._of_before(messages, chat)
@@ -136,7 +139,8 @@ class History:
         there: Sequence[RemoteMessage] = ()
         if not is_same:
             # Those behind the first; so one of the known is not compared.
-            there = await self._page(connector, chat.chat_id, known[0].message_id, _PAGE) or ()
+            after = known[0].message_id
+            there = await self._page(login, connector, chat.chat_id, after, _PAGE) or ()
             await self._learn(login, connector, there)
         async with self._db.write() as tx:
             turn = await begin(tx, login)
@@ -167,7 +171,7 @@ class History:
             return  # linked before a place to begin at was noted
         after = place.seen
         for _ in range(_MOST_PAGES):
-            messages = await self._page(connector, place.chat.chat_id, after, _PAGE)
+            messages = await self._page(login, connector, place.chat.chat_id, after, _PAGE)
             if not messages:
                 return
             await self._echoes.settle(login, [place.chat], messages)
@@ -186,7 +190,7 @@ class History:
         log.error("A chat of login %s missed too much; the rest is not shown", login.id)
 
     async def _page(
-        self, connector: Connector, chat_id: str, after: str, limit: int
+        self, login: Login, connector: Connector, chat_id: str, after: str, limit: int
     ) -> Sequence[RemoteMessage] | None:
         """Return messages, `None` where there is no hope of being told them."""
         try:
@@ -194,7 +198,7 @@ class History:
         except Refused as e:
             log.warning("The history of a chat cannot be read: %s", e.detail)
         except Unavailable as e:
-            if not self._patience.is_over((chat_id, after), e):
+            if not self._patience.is_over((login.id, chat_id, after), e):
                 raise
         except NetworkError:
             raise

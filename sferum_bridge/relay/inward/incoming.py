@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import (
@@ -33,6 +34,7 @@ from sferum_bridge.relay.inward import describing, queueing
 from sferum_bridge.relay.inward.pace import Pace, asked_wait
 from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.store import chats, failures
+from sferum_bridge.store import logins as stored_logins
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
@@ -53,6 +55,14 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 60.0
 _POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """Somebody who listens, and by what: a login as it was, and the seal of its secret."""
+
+    task: asyncio.Task[None]
+    by: tuple[Login, bytes]
 
 
 class Incoming:
@@ -94,7 +104,7 @@ class Incoming:
     async def run(self) -> None:
         """Listen for ever, taking up new logins and links as they come."""
         bell = self._db.bell(chats.LOGINS_BELL)
-        listening: dict[str, asyncio.Task[None]] = {}
+        listening: dict[str, _Listening] = {}
         beginning: set[str] = set()
         rung = True
         async with asyncio.TaskGroup() as tasks:
@@ -113,19 +123,27 @@ class Incoming:
     async def _look(
         self,
         tasks: asyncio.TaskGroup,
-        listening: dict[str, asyncio.Task[None]],
+        listening: dict[str, _Listening],
         beginning: set[str],
     ) -> None:
         """Take up what is new among logins and links, and give up what is gone."""
         async with self._db.read() as tx:
             logins = [login for login in await chats.all_logins(tx) if not login.expired]
+            seals = await stored_logins.seals(tx)
             fresh = await chats.logins_to_begin(tx)
         for gone in listening.keys() - {login.id for login in logins}:
             # Its owner logged out: nothing is heard by it from now on.
-            listening.pop(gone).cancel()
+            listening.pop(gone).task.cancel()
         for login in logins:
-            if login.id not in listening or listening[login.id].done():
-                listening[login.id] = tasks.create_task(self._listen(login))
+            now = (login, seals.get(login.id, b""))
+            before = listening.get(login.id)
+            if before is not None and before.by != now and not before.task.done():
+                # Renewed, or somebody else's by now: what the old key opened is used no longer.
+                before.task.cancel()
+                await asyncio.wait([before.task])
+                await self._connections.drop(login)
+            if before is None or before.task.done():
+                listening[login.id] = _Listening(tasks.create_task(self._listen(login)), now)
             if login.id in fresh and login.id not in beginning:
                 beginning.add(login.id)
                 tasks.create_task(_noted(self._begin_all(login), login.id, beginning))
@@ -182,6 +200,8 @@ class Incoming:
         """Take in the end of every chat that was linked; what fails is tried at the next look."""
         try:
             connector = await self._connections.connector(login)
+            # That it answers at all: else an outage would be taken for chats that tell nothing.
+            await connector.chats()
             async with self._db.read() as tx:
                 fresh = await chats.not_started(tx, login.id)
             for place in fresh:

@@ -25,7 +25,7 @@ from sferum_bridge.network.content import File, FileKind
 from sferum_bridge.relay.inward import gathering, parts, to_matrix, wording
 from sferum_bridge.relay.inward.rich import Rich
 from sferum_bridge.relay.inward.wording import Look
-from sferum_bridge.store import chats, failures, queues, schools
+from sferum_bridge.store import chats, failures, queues, schools, voices
 from sferum_bridge.store.database import is_away
 
 if TYPE_CHECKING:
@@ -148,10 +148,17 @@ class Queueing:
         return True
 
     async def digests(self, turn: Turn, chat: Chat, message: RemoteMessage) -> set[str]:
-        """Return under which digests the first part of a message may be known (`chats.Mapped`)."""
+        """Return under which digests the first part of a message may be known (`chats.Mapped`).
+
+        Of one that this version fails to show that is what it says, and nothing else.
+        """
         look = await self._look(turn, chat)
-        shown = [to_matrix.shown(message, look, silent=silent)[:1] for silent in (False, True)]
-        said = [message.content.text, *(one.said for some in shown for one in some)]
+        said = [message.content.text]
+        try:
+            for silent in (False, True):
+                said += [one.said for one in to_matrix.shown(message, look, silent=silent)[:1]]
+        except Exception as e:  # noqa: BLE001 - its trouble ends nobody's listening
+            failures.report(log, e, "A message cannot be compared with what is shown")
         return {chats.digest_of(turn.tx, text) for text in said if text}
 
     async def _unreadable(self, turn: Turn, chat: Chat, event: RemoteEvent) -> None:
@@ -172,7 +179,8 @@ class Queueing:
             return
         if message.random_id:
             echo = await chats.echo_of(tx, login.id, chat.chat_id, message.random_id)
-            if echo is not None:
+            # What its owner said in another room that has this chat was not said here.
+            if echo is not None and not await voices.is_of_another_room(tx, chat.room_id, *echo):
                 event_id, part = echo
                 mapped = chats.Mapped(
                     chat.chat_id,

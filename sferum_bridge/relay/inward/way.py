@@ -25,10 +25,13 @@ from sferum_bridge.relay.inward.incoming import Incoming
 from sferum_bridge.relay.inward.names import Names
 from sferum_bridge.relay.inward.passing import Passing
 from sferum_bridge.relay.inward.personal import Personal
+from sferum_bridge.relay.inward.personal_end import PersonalEnd
+from sferum_bridge.relay.inward.personal_rooms import PersonalRooms
 from sferum_bridge.relay.inward.queueing import Queueing
 from sferum_bridge.relay.inward.reacting import Reacting
 from sferum_bridge.relay.inward.revising import Revising
 from sferum_bridge.relay.inward.speaking import Speaking
+from sferum_bridge.store.personal import Holders
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -85,15 +88,12 @@ class Inward:
         revising = Revising(db, homeserver, ghosts, speaking, say)
         reacting = Reacting(db, homeserver, ghosts)
         gathering_ = Gathering(db, ghosts, connections, names, settings.manner.ghost_name)
-        self._personal = Personal(
-            db,
-            homeserver,
-            ghosts,
-            RoomMaker(db, homeserver),
-            connections,
-            settings.manner.ghost_name,
-            by_itself=settings.personal,
+        holders, maker = Holders(), RoomMaker(db, homeserver)
+        rooms = PersonalRooms(db, homeserver, ghosts, maker, settings.manner.ghost_name)
+        personal = Personal(
+            db, homeserver, rooms, connections, holders, by_itself=settings.personal
         )
+        self._personal_end = PersonalEnd(db, homeserver, holders)
         self._delivery = Delivery(
             db,
             homeserver,
@@ -103,7 +103,7 @@ class Inward:
             revising,
             reacting,
             gathering_,
-            self._personal,
+            personal,
             say,
         )
         bot, most_bytes = homeserver.bot_mxid, settings.policy.most_bytes
@@ -120,7 +120,7 @@ class Inward:
             queueing,
             history,
             echoes,
-            self._personal,
+            personal,
             self._passing,
             describe,
             login_lost,
@@ -148,7 +148,7 @@ class Inward:
         """Listen for ever, and end rooms of personal chats whose owners left the school."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._incoming.run())
-            tasks.create_task(self._personal.run())
+            tasks.create_task(self._personal_end.run())
 
     async def close(self) -> None:
         """Drop what is under way; all of it that matters is stored."""

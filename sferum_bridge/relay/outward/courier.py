@@ -121,7 +121,7 @@ class Courier:
                 if login.id not in self._failing:
                     log.warning("Login %s cannot send now: %s; waiting", login.id, e.detail)
                 self._failing.add(login.id)
-                works = isinstance(e, TooFast) or await self._works(errand, e, begun)
+                works = await self._works(errand, e, begun)
                 if trial.is_over(clock(), works=works):
                     raise _final(e) from e
                 if waiting is not None:
@@ -152,7 +152,8 @@ class Courier:
             connector = await self._connections.connector(errand.login)
             await connector.chat(errand.known_as)
         except NetworkError as e:
-            return not isinstance(e, Unavailable)
+            # A limit that is the account's is no fault of what waits for it.
+            return not isinstance(e, Unavailable | TooFast)
         return True
 
     async def send(

@@ -19,6 +19,8 @@ from sferum_bridge.network.base import Refused, Unavailable
 
 OWN_LOGIN_EXPIRED = "network-own-login-expired"
 """The text for a sender whose own login it is that expired: they mend it themselves."""
+UNLINKED = "sending-unlinked"
+"""The text for the sender of what still waited when its room was unlinked."""
 
 
 class NotTaken(Refused):

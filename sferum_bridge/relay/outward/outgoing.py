@@ -77,7 +77,9 @@ class Outgoing:
         if isinstance(way, NoWay):
             async with self._db.write() as tx:
                 if way.text_key:
-                    await self._reports.tell(tx, item, way.text_key, way.once)
+                    quoted = "" if way.once else self._quoted(item)
+                    await self._reports.tell(tx, item, way.text_key, way.once, quoted=quoted)
+                await voices.give_up(tx, item.name)
                 await queues.done(tx, queues.INBOX, item.id)
         elif error is not None:
             await self._failed(way, error)
@@ -88,6 +90,11 @@ class Outgoing:
         async with self._db.write() as tx:
             await self._reports.tell(tx, item, "sending-broken", quoted=quoted)
             await voices.give_up(tx, item.name)
+
+    def _quoted(self, item: Item) -> str:
+        """Return by what the writer of an event will know it; nothing of what is private."""
+        content = item.content["content"]
+        return "" if self._is_private(content) else str(content.get("body") or "")
 
     async def _tried(self, errand: Errand) -> NetworkError | None:
         try:
@@ -101,7 +108,8 @@ class Outgoing:
         item = errand.item
         if isinstance(e, TakenBack):
             async with self._db.write() as tx:
-                await voices.give_up(tx, item.name)
+                # The history was looked at: nothing of it is there.
+                await voices.expect_no_more(tx, item.name)
                 await queues.done(tx, queues.INBOX, item.id)
             return
         log.warning("%s was not sent: %s", item.name, e.detail)

@@ -2,7 +2,7 @@
 
     the writer has a login that knows the chat ─► through it, in their own name
     else, or where it is lost, and members are heard through the linked one ─► named in front
-    else ─► not at all: the writer is told why
+    else, or where the room is linked no more ─► not at all: the writer is told why
 
 What a moderator takes back here is taken back there too, whoever they are. What was begun through
 one login goes on through it while that is possible: only it knows the random id again.
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import LoginExpired, NetworkError
 from sferum_bridge.relay.outward.errand import Errand
-from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED
-from sferum_bridge.relay.outward.to_network import REDACTION
+from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED, UNLINKED
+from sferum_bridge.relay.outward.to_network import POLL_ANSWERED, REDACTION, redacted_by
 from sferum_bridge.store import chats, sending, voices
 
 if TYPE_CHECKING:
@@ -75,12 +75,25 @@ class Routes:
             async with self._db.read() as tx:
                 room = await self._room(tx, item, without)
         if room is None:
-            return NoWay()
+            return await self._unlinked(item)
         login = self._login(room, item)
         if isinstance(login, NoWay):
             return login
         errand = Errand(item, room.chat, login, room.ways, room.logins, self._ghost)
         return await self._as_begun(errand)
+
+    async def _unlinked(self, item: Item) -> NoWay:
+        """Return what is told of what still waited when its room was unlinked.
+
+        Nothing of a reaction, nor of the end of what was never there.
+        """
+        event = item.content
+        is_lost = event["type"] not in {REDACTION, "m.reaction", *POLL_ANSWERED}
+        if event["type"] == REDACTION:
+            async with self._db.read() as tx:
+                known = await chats.by_event(tx, redacted_by(event))
+            is_lost = any(not one.is_gone for one in known)
+        return NoWay(UNLINKED if is_lost else "")
 
     async def _room(self, tx: Tx, item: Item, without: Collection[str]) -> _Room | None:
         event = item.content

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sferum_bridge.school.layout import Kind
 from tests.contour.attack import Group, oracle
 from tests.contour.settling import PICTURE
 
@@ -220,3 +221,98 @@ async def _(world: World) -> Leak:
     room, ghost = await world.linked_room("s2", "t1")
     assert await ghost.say(room, f"mxc://{world.server.name}/{media}")
     return await _opens_anyhow(world, world.s2, media)
+
+
+async def _put_up_later(world: World, how: str) -> Leak:
+    """Open what the bot shows in a room that newcomers read back, by who is not in it any more."""
+    room = await world.loose_room(Kind.MATERIALS, members=("t1",), fresh=True)
+    await world.bot.invite(room, world.s2.user_id)
+    if how in {"left", "banned"}:
+        assert (await world.s2.join(room)).status == 200
+    if how in {"left", "declined"}:
+        assert (await world.s2.post(f"rooms/{room}/leave")).status == 200
+    if how == "banned":
+        body = {"user_id": world.s2.user_id}
+        assert (await world.bot.post(f"rooms/{room}/ban", body)).status == 200
+    media = await world.bot.upload(PICTURE)
+    assert await world.bot.show(room, media)
+    leak = await _opens_anyhow(world, world.s2, media)
+    if how == "invited":
+        await world.s2.post(f"rooms/{room}/leave")
+    return leak
+
+
+attack.each(
+    "G33",
+    "a pupil opens what is put up for a class while they are not in its room",
+    {
+        "a": partial(_put_up_later, how="left"),
+        "b": partial(_put_up_later, how="banned"),
+        "c": partial(_put_up_later, how="declined"),
+        "d": partial(_put_up_later, how="invited"),
+    },
+)
+
+
+@attack("G34", "a member opens a picture that was edited, and then taken back, in the linked chat")
+async def _(world: World) -> Leak:
+    room, ghost = await world.linked_room("s1", "t1")
+    first, second = await ghost.upload(PICTURE), await ghost.upload(PICTURE)
+    event = await ghost.show(room, first)
+    shown = {"msgtype": "m.image", "body": "x", "url": f"mxc://{world.server.name}/{second}"}
+    edit = {
+        **shown,
+        "m.new_content": shown,
+        "m.relates_to": {"rel_type": "m.replace", "event_id": event},
+    }
+    assert (await ghost.put(f"rooms/{room}/send/m.room.message/e", edit)).status == 200
+    opened = [await _opens_anyhow(world, world.s1, media) for media in (first, second)]
+    assert all(opened), "the scene"
+    await world.bot.put(f"rooms/{room}/redact/{event}/t", {})
+    return "".join([await _opens_anyhow(world, world.s1, media) for media in (first, second)])
+
+
+async def _bots_by(world: World, who: str) -> Leak:
+    actor = world.anonymous if who == "anonymous" else world.actors[who]
+    return await _opens_anyhow(world, actor, await _bots(world))
+
+
+attack.each(
+    "G35",
+    "somebody of no school opens what the bot sent to a pupil",
+    {
+        name: partial(_bots_by, who=who)
+        for name, who in zip("abc", ("o", "former", "anonymous"), strict=True)
+    },
+)
+
+
+async def _handed_on(world: World, how: str) -> Leak:
+    """Open what the bot sent to somebody who was of the school, by a stranger they bring in."""
+    person = await world.person("class/7b/pupils")
+    room = await person.create(invite=[world.bot.user_id], preset="trusted_private_chat")
+    assert (await world.bot.join(room)).status == 200
+    media = await world.bot.upload(PICTURE)
+    assert await world.bot.show(room, media)
+    await world.push(people={person.user_id: ["school/a/former"]})
+    if how != "let in":
+        room = await person.create(preset="trusted_private_chat")
+    assert (await person.invite(room, world.o.user_id)).status == 200
+    assert (await world.o.join(room)).status == 200
+    if how == "forwarded":
+        assert await person.show(room, media)
+    if how == "picture":
+        content = {"url": f"mxc://{world.server.name}/{media}"}
+        assert (await person.set_state(room, "m.room.avatar", content)).status == 200
+    return await _opens_anyhow(world, world.o, media)
+
+
+attack.each(
+    "G36",
+    "a stranger opens what the bot sent to somebody who has left the school since",
+    {
+        "a": partial(_handed_on, how="let in"),
+        "b": partial(_handed_on, how="forwarded"),
+        "c": partial(_handed_on, how="picture"),
+    },
+)

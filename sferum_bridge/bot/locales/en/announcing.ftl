@@ -28,8 +28,10 @@ announce-audience-led =
     3. the pupils
 
     Or write class and role: `5А`, `parents of 5А`. Changed your mind: `cancel`
-announce-unclear = I did not understand whom it is for. Name classes that the school has, grades or roles.
+announce-unclear = I did not understand whom it is for. Name classes that the school has, grades or roles. The staff is only spoken to as a whole, without classes.
 announce-nobody = These classes have no chats now, so nobody would see the announcement. Choose others.
+announce-only-here = The announcement stands in this chat already, and the people you chose have no other. Choose others, or write `cancel`
+announce-linked = Chats linked with Sferum chats: { $rooms }. The announcement does not go to Sferum itself: who reads only there does not see it. Write there yourself.
 announce-long = The announcement is longer than { $most ->
     [one] { $most } character
    *[other] { $most } characters
@@ -47,9 +49,11 @@ announce-delivered = The announcement was delivered, chats: { $rooms }. 📊 —
 announce-delivered-partly = The announcement was not delivered everywhere: { $rooms } chats, { $refused } failed. 📊 — which ones. Tell an administrator if it stays so.
 announce-edited = Corrected, chats: { $rooms }.
 announce-edited-held = Corrected. The new text goes out.
+announce-edit-empty = Your edited message has no words, so the announcement stayed as it was. Correct the text, or delete the message: then the announcement goes too.
 announce-same-audience = Whom it was sent to does not change any more. For other classes write a new one: `announce`
 announce-withdrawn = The announcement was deleted, chats: { $rooms }. Who has read it has read it.
 announce-withdrawn-held = All right, the announcement will not go out.
+announce-held-right = The announcement that waited for the end of quiet hours was not sent: you have no right to it any more. If it is needed, ask the school’s administrator.
 announce-summary = **{ $audience }**, { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $text }
 announce-summary-held = Waits for the end of quiet hours, goes out at { $until }.
 announce-summary-withdrawn = Deleted.

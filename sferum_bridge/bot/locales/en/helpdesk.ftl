@@ -57,6 +57,11 @@ ticket-closed = { $kind ->
     } If something is left, write again: `request`
 ticket-close-done = Closed; the person will know.
 ticket-closed-already = This was closed before. If you need anything else, write again: `request`
+ticket-sure = These words look like a command, so I have passed them to nobody yet. ✅ or `yes` — pass them on as a message. If you want the command, write it once more. Changed your mind: `cancel`. The words:
+ticket-late = You answered more than { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+    } after my question, so I passed nothing on. Begin again: `request` or `requests`
 ticket-cancelled = All right, I pass nothing on.
 ticket-gone = This request is gone. To write another: `request`
 ticket-not-yours = You have no right to do this. Who can: for requests the school’s administrator, for reports the class teacher as well, but nobody they are about.

@@ -5,6 +5,7 @@ sending-unknown = A message of this kind does not go to Sferum: only members in 
 sending-encrypted = The message is encrypted, so it does not go to Sferum: the bridge cannot read it either. Write in this chat from an app without encryption, or send the file unencrypted.
 sending-vote = The poll goes to Sferum as text, and votes stay in Matrix: they are not seen in Sferum. Whoever has to answer there too may write the answer as a message.
 sending-broken = This did not reach Sferum: the bridge failed at it, and the server's log says where. Members in Matrix see everything. If it is important, write it differently or tell the school's administrator.
+sending-unlinked = This did not reach Sferum: it was waiting its turn, and meanwhile the chat was disconnected from Sferum. Members in Matrix see everything. If it matters to those in Sferum, write to them there, or send it again once the chat is connected again.
 
 sending-file-gone = The file did not go to Sferum: the Matrix server does not give it. Please send it again.
 sending-file-too-big = The file did not go to Sferum: it is larger than may pass (up to { $megabytes } MB). Members in Matrix see it. Make it smaller, or share a link to it.

@@ -52,6 +52,7 @@ def upgrade() -> None:
         "posts",
         *(_text(name) for name in ("announcement_id", "room_id")),
         _text("event_id", ""),
+        sa.Column("is_begun", sa.Boolean(), nullable=False, server_default=sa.false()),
         _text("state"),
         _time("at"),
         _one_of("posts", "state", "'waiting', 'sent', 'refused'"),

@@ -230,6 +230,35 @@ async def test_a_send_that_was_cut_off_goes_on_under_the_same_id(way: Way, seats
     assert await expected(way) == []
 
 
+async def test_what_is_taken_back_before_it_went_out_is_expected_no_more(
+    way: Way, seats: Seats
+) -> None:
+    """Else who says the same in Sferum later would be taken for its echo."""
+    await seats.log_in()
+    way.messenger.errors = [RuntimeError("killed")]  # type: ignore[list-item]  # as good as a kill
+    event_id = await way.put({"msgtype": "m.text", "body": "Не придём"}, TEACHER)
+    with pytest.raises(RuntimeError):
+        await way.work()
+    assert await expected(way) == [(event_id, False)]
+    await way.put({"redacts": event_id}, TEACHER, "m.room.redaction")
+    way.age(60)
+    await way.work()
+    assert texts(way) == []
+    assert await expected(way) == []
+
+
+async def test_what_waits_for_a_chat_that_is_unlinked_is_given_up(way: Way, seats: Seats) -> None:
+    await seats.log_in()
+    way.messenger.errors = [RuntimeError("killed")]  # type: ignore[list-item]  # as good as a kill
+    event_id = await way.put({"msgtype": "m.text", "body": "Не придём"}, TEACHER)
+    with pytest.raises(RuntimeError):
+        await way.work()
+    async with way.db.write() as tx:
+        await logins.unlink(tx, ROOM)
+    await way.work()
+    assert await expected(way) == [(event_id, True)]
+
+
 async def test_what_was_begun_through_the_linked_login_ends_through_it(
     way: Way, seats: Seats
 ) -> None:
