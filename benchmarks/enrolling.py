@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Database
 
 _ACCOUNTS_AT_ONCE = 4
-_GRADES, _LETTERS = (1, 5, 7, 8, 9, 10), "АБВ"
+_GRADES = (1, 5, 7, 8, 9, 10, 2, 3, 4, 6, 11)
+# So many that there may be classes for a thousand chats.
+_LETTERS = [*"АБВГДЕЖЗИК", *(f"{a}{b}" for a in "АБВГДЕЖ" for b in "ЛМНПР")]
 _FIRST_MONTH = 9
 
 

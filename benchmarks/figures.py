@@ -20,14 +20,15 @@ class FigureError(Exception):
 class Figure:
     """Something that is measured.
 
-    `goal` is the most the value may be, `None` where a figure is only reported; `about` says what
-    is compared with what.
+    `goal` is the most the value may be, or with `at_least` the least; `None` where a figure is only
+    reported. `about` says what is compared with what.
     """
 
     name: str
     unit: str
     goal: float | None
     about: str
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,10 @@ class Measured:
     @property
     def holds(self) -> bool | None:
         """Tell whether the goal is reached; `None` where there is none."""
-        return None if self.figure.goal is None else self.value <= self.figure.goal
+        goal = self.figure.goal
+        if goal is None:
+            return None
+        return self.value >= goal if self.figure.at_least else self.value <= goal
 
 
 class Measure(Protocol):

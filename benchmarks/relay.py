@@ -34,7 +34,7 @@ IN = Figure(
     10,
     "From before a message is posted in the stand-in to when a pupil's /sync shows it, above the "
     "floor: a bare client that hears the same by its own long poll and says it at once as an "
-    "appservice ghost with a device, in a sibling room of the same people. "
+    "appservice ghost with a device, in a sibling room of twins of the same people. "
     f"`long_poll p50` is what a bare long poll takes of it. {_COMMON}",
 )
 OUT = Figure(
@@ -43,7 +43,7 @@ OUT = Figure(
     10,
     "From before a teacher's client sends a message to when another member's long poll of the "
     "stand-in shows it, above the floor: a bare appservice that is sent the same from a sibling "
-    f"room of the same people and says it at once with messages.send. {_COMMON}",
+    f"room of twins of the same people and says it at once with messages.send. {_COMMON}",
 )
 CPU = Figure(
     "bridge.cpu_seconds_per_1000_messages",

@@ -34,7 +34,8 @@ Synapse, in the same run, taken in turns with the bridge. Whatever slows the mac
 One Synapse with the school's extension loaded and its rate limits lifted, on a fresh database;
 bridge on SQLite, as a process of its own; the Sferum stand-in with its rate limit off, and the
 bridge's own lifted (VK's 3 requests a second would otherwise be what is measured). All of it,
-clients included, shares one machine. PostgreSQL runs without fsync, for both sides.
+clients included, shares one machine. PostgreSQL runs without fsync, for both sides. The figures of
+`scale` have another homeserver, with nothing behind it: they are about the bridge's process alone.
 
 `make bench` runs all of it; `python -m benchmarks NAME…` runs what is named, a group or a figure,
 and leaves the other results as they are. `--quick` only shows that everything runs.
@@ -61,6 +62,7 @@ def entries(measured: Sequence[Measured], where: Mapping[str, Any]) -> Entries:
             "value": round(one.value, 4),
             "unit": one.figure.unit,
             "goal": one.figure.goal,
+            **({"at_least": True} if one.figure.at_least else {}),
             "holds": one.holds,
             "runs": one.runs,
             "when": today,
@@ -117,7 +119,7 @@ def _cells(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         f"{entry['value']:g} {entry['unit']}".strip(),
-        "—" if goal is None else f"≤ {goal:g}",
+        "—" if goal is None else f"{'≥' if entry.get('at_least') else '≤'} {goal:g}",
         holds,
         str(entry["runs"]),
         "—" if floor is None else f"{floor:g} {entry.get('floor_unit', entry['unit'])}".strip(),
@@ -127,7 +129,8 @@ def _cells(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _section(figure: Figure, entry: Mapping[str, Any], groups: Sequence[Group]) -> list[str]:
     group = next(group.name for group in groups if figure in group.figures)
-    common = {"value", "unit", "goal", "holds", "runs", "when", "floor", "floor_unit", "machine"}
+    common = {"value", "unit", "goal", "at_least", "holds", "runs", "when", "floor", "floor_unit"}
+    common.add("machine")
     where = entry["machine"]
     lines = ["", f"## {figure.name}", "", figure.about, ""]
     for key, value in entry.items():

@@ -24,6 +24,7 @@ import aiohttp
 from ruamel.yaml import YAML
 
 from benchmarks.figures import FigureError
+from benchmarks.hollow import DOMAIN, hollow_homeserver
 from sferum_bridge import config as settings
 from sferum_bridge.cli.setup import write_registrations
 from sferum_bridge.demo.processes import ChildProcess, pick_port
@@ -34,11 +35,12 @@ from tests.support.synapse import OVERRIDES
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from benchmarks.hollow import Hollow
     from sferum_bridge.config import Config
     from tests.support.postgres import PostgresServer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-HOST, DOMAIN = "127.0.0.1", "school.example"
+HOST = "127.0.0.1"
 FLOOR_BOT, FLOOR_PREFIX = "floorbot", "floor_"
 _START_SECONDS, _SETTLE_SECONDS = 60.0, 1800.0
 _PATIENCE, _HASTE = 0.25, 0.02
@@ -82,18 +84,12 @@ class Memory:
 class Stage:
     """A running Synapse and what bridges on it share."""
 
-    def __init__(
-        self, folder: Path, synapse: SynapseProcess, values: Mapping[str, Any], service: Service
-    ) -> None:
+    def __init__(self, folder: Path, url: str, values: Mapping[str, Any], service: Service) -> None:
         self.folder = folder
-        self._synapse = synapse
+        self.url = url
+        """The homeserver's address."""
         self._values = values
         self.service = service
-
-    @property
-    def url(self) -> str:
-        """Return the homeserver's address."""
-        return self._synapse.url
 
     def installation(self, name: str, **sferum: Any) -> Path:
         """Write the settings of a further bridge; `sferum` are its Sferum settings."""
@@ -125,25 +121,43 @@ async def running_stage(place: Place) -> AsyncIterator[Stage]:
         )
     )
     synapse.prepare()
-    values = YAML().load(settings.upgrade("", secret=lambda: secrets.token_urlsafe(32)))
-    values["homeserver"].update(
-        {
-            "address": synapse.url,
-            "domain": DOMAIN,
-            "extension_secret": secret,
-            "registration_shared_secret": synapse.registration_shared_secret,
-        }
-    )
-    values["appservice"].update({"address": address, "hostname": HOST, "port": bridge_port})
-    values["sferum"]["enabled"] = False
+    values = _values(address, synapse.url, secret, synapse.registration_shared_secret)
     write_registrations(_write_settings(folder, values), folder)
     service = Service(floor_port, secrets.token_urlsafe(32), secrets.token_urlsafe(32))
     _register_floor(folder / "floor.yaml", service)
     try:
         await synapse.start()
-        yield Stage(folder, synapse, values, service)
+        yield Stage(folder, synapse.url, values, service)
     finally:
         await synapse.stop()
+
+
+@asynccontextmanager
+async def hollow_stage(folder: Path) -> AsyncIterator[tuple[Stage, Hollow]]:
+    """Serve a homeserver with nothing behind it."""
+    port, bridge_port = pick_port(), pick_port()
+    async with hollow_homeserver(port) as hollow:
+        values = _values(f"http://{HOST}:{bridge_port}", hollow.url, "", "secret")
+        yield Stage(folder, hollow.url, values, Service(0, "", "")), hollow
+
+
+def _values(bridge: str, homeserver: str, extension_secret: str, shared: str) -> dict[str, Any]:
+    """Return a bridge's settings, without Sferum; `shared` is the registration's secret."""
+    values: dict[str, Any] = YAML().load(
+        settings.upgrade("", secret=lambda: secrets.token_urlsafe(32))
+    )
+    values["homeserver"].update(
+        {
+            "address": homeserver,
+            "domain": DOMAIN,
+            "extension_secret": extension_secret,
+            "registration_shared_secret": shared,
+        }
+    )
+    port = int(bridge.rpartition(":")[2])
+    values["appservice"].update({"address": bridge, "hostname": HOST, "port": port})
+    values["sferum"]["enabled"] = False
+    return values
 
 
 def _write_settings(folder: Path, values: Mapping[str, Any]) -> Config:

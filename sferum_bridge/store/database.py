@@ -300,7 +300,7 @@ class _Postgres:
             yield _Remote(connection)
 
     async def close(self) -> None:
-        """Nothing of its own is open."""
+        await self._engine.dispose()
 
 
 class _Remote:
