@@ -635,16 +635,17 @@ announcements = Table(
     Index("ix_announcements_state", "state", "due_at"),
 )
 
+
+def _announcement() -> Column[str]:
+    target = ForeignKey("announcements.id", ondelete="CASCADE")
+    return Column("announcement_id", Text, target, primary_key=True)
+
+
 # One announcement in one room.
 posts = Table(
     "posts",
     metadata,
-    Column(
-        "announcement_id",
-        Text,
-        ForeignKey("announcements.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
+    _announcement(),
     Column("room_id", Text, primary_key=True),
     # Empty until the homeserver took it.
     Column("event_id", Text, nullable=False, server_default=""),
@@ -660,12 +661,7 @@ posts = Table(
 readers = Table(
     "readers",
     metadata,
-    Column(
-        "announcement_id",
-        Text,
-        ForeignKey("announcements.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
+    _announcement(),
     Column("room_id", Text, primary_key=True),
     Column("mxid", Text, primary_key=True),
     Index("ix_readers_mxid", "mxid"),

@@ -21,7 +21,8 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.ghosts import Sender
-from sferum_bridge.network.base import NetworkError, TooFast
+from sferum_bridge.network.base import NetworkError
+from sferum_bridge.relay.inward.pace import asked_wait
 from sferum_bridge.store import chats, queues, rooms, schools, state
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Gathering:
                 if not e.retry:
                     await self._forget(place)
                     return ()
-                asked = e.retry_after if isinstance(e, TooFast) else 0.0
+                asked = asked_wait(e)
             await asyncio.sleep(min(max(wait, asked), _LONGEST_WAIT))
             wait = min(wait * 2, _LONGEST_WAIT)
 
