@@ -21,7 +21,7 @@ from sferum_bridge.store import (
     schools,
     staffing,
 )
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import outlasting
 
 if TYPE_CHECKING:
     from datetime import date
@@ -53,14 +53,10 @@ class Housekeeper:
     async def run(self) -> None:
         """Keep house for ever. Raises what is not a database that is away."""
         while True:
-            try:
+            pause = _DATABASE_SECONDS
+            with outlasting(log, "Housekeeping"):
                 await self.once()
                 pause = _EVERY
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("housekeeping waits for the database: %s", type(e).__name__)
-                pause = _DATABASE_SECONDS
             await asyncio.sleep(pause)
 
     async def once(self) -> None:

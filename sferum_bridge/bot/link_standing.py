@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.bot import linked_rooms
 from sferum_bridge.school import access
 from sferum_bridge.store import accounts, chats, logins, schools
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import outlasting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +51,8 @@ class LinkStanding:
     async def run(self) -> None:
         """Look for ever. Raises what is not a database that is away."""
         while True:
-            try:
+            with outlasting(log, "Looking at the standing of links"):
                 await self.once()
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("the standing of links waits for the database: %s", type(e).__name__)
             await asyncio.sleep(self._poll)
 
     async def once(self) -> None:

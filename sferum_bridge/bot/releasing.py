@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sferum_bridge.bot import announced
 from sferum_bridge.store import announcements
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import outlasting
 
 if TYPE_CHECKING:
     from sferum_bridge.bot.service import Bot
@@ -36,13 +36,9 @@ class Releaser:
         """Release for ever. Raises what is not a database that is away."""
         bell = self._db.bell(announcements.HELD_BELL)
         while True:
-            try:
+            pause = _DATABASE_SECONDS
+            with outlasting(log, "Sending held announcements"):
                 pause = await self.once()
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("held announcements wait for the database: %s", type(e).__name__)
-                pause = _DATABASE_SECONDS
             await bell.wait(pause)
 
     async def once(self) -> float:

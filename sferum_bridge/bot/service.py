@@ -42,7 +42,7 @@ from sferum_bridge.bot.witness import Witness
 from sferum_bridge.matrix import outbox
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.store import accounts, dialogues, failures, queues, rooms
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

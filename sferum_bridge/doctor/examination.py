@@ -14,7 +14,8 @@ from sferum_bridge.doctor.registrations import Known
 from sferum_bridge.doctor.report import Finding, State
 from sferum_bridge.doctor.running import Running, Unreachable
 from sferum_bridge.store import accounts, migrate, rooms
-from sferum_bridge.store.database import is_away, open_database
+from sferum_bridge.store.away import is_away
+from sferum_bridge.store.database import open_database
 from sferum_bridge.store.sealing import Sealer
 
 if TYPE_CHECKING:

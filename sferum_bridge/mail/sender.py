@@ -37,7 +37,7 @@ from aiosmtplib import (
 )
 
 from sferum_bridge.store import mails
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import outlasting
 from sferum_bridge.store.mails import Cause
 
 if TYPE_CHECKING:
@@ -96,16 +96,12 @@ class Mailer:
         """Send for ever; whatever waited before the start comes first."""
         bell = self._db.bell(mails.BELL)
         while True:
-            try:
+            pause: float | None = _DATABASE_SECONDS
+            with outlasting(log, "Sending mail"):
                 await self.send_due()
                 async with self._db.read() as tx:
                     next_at = await mails.next_time(tx)
                     pause = None if next_at is None else max(0, next_at - tx.now) / 1000
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("mail waits for the database: %s", type(e).__name__)
-                pause = _DATABASE_SECONDS
             await bell.wait(pause)
 
     async def send_due(self) -> None:

@@ -22,7 +22,7 @@ from sferum_bridge.school.contour import RoomFact, SchoolFact
 from sferum_bridge.school.layout import layout
 from sferum_bridge.school.opening import admitted
 from sferum_bridge.store import accounts, chats, openings, personal, rooms, schools
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.store import failures, queues
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 from sferum_bridge.store.sealing import SealBrokenError
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from sferum_bridge.matrix.policy import NotEverywhere
 from sferum_bridge.matrix.room import Progress
 from sferum_bridge.school.layout import Kind, key
 from sferum_bridge.store import chats, rooms, schools
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import outlasting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,12 +105,8 @@ class RoomKeeper:
         """Work for ever: at every change, at every school's midnight, and after every failure."""
         bell = self._db.bell(schools.ROOMS_BELL)
         while True:
-            try:
+            with outlasting(log, "Making rooms"):
                 await self.catch_up()
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("Making rooms waits for the database: %s", type(e).__name__)
             await bell.wait(self._settings.poll)
 
     async def catch_up(self) -> None:

@@ -37,7 +37,7 @@ from sferum_bridge.school.drift import (
     power_of,
 )
 from sferum_bridge.store import absences, accounts, audit, drifts, news, rooms, schools
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import outlasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,13 +108,9 @@ class Watch:
         bell = self._db.bell(rooms.WATCH_BELL)
         while True:
             pause = self._settings.poll
-            try:
+            with outlasting(log, "Watching rooms"):
                 if await self.once():
                     pause = self._settings.pace
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("Watching rooms waits for the database: %s", type(e).__name__)
             if await bell.wait(pause):
                 await asyncio.sleep(self._settings.settle)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.network import same_chat
 from sferum_bridge.network.base import NetworkError
 from sferum_bridge.store import chats, failures, voices
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -24,13 +24,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
     OperationalError,
-    ProgrammingError,
 )
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -43,19 +38,6 @@ if TYPE_CHECKING:
 
 _LOCKED_SECONDS = 30.0
 _LOCKED_PAUSE = 0.005
-
-
-def is_away(error: Exception) -> bool:
-    """Tell whether an error means that the database is away, not that a statement was wrong.
-
-    A group, of tasks that worked side by side, does where each of its errors does.
-    """
-    if isinstance(error, ExceptionGroup):
-        return all(is_away(each) for each in error.exceptions)
-    wrong = (IntegrityError, ProgrammingError, DataError)
-    # No connection free in time: as many as there are wait for each other or for a slow disk.
-    away = OSError | DBAPIError | PoolTimeout
-    return isinstance(error, away) and not isinstance(error, wrong)
 
 
 def now_ms() -> int:

@@ -19,7 +19,8 @@ from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
 from sferum_bridge.bot.texts import Texts
 from sferum_bridge.store import dialogues, queues
-from sferum_bridge.store.database import Database, is_away, open_database
+from sferum_bridge.store.away import is_away
+from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
 from tests.support.bot import SETTINGS
 from tests.support.databases import KEY

@@ -35,7 +35,7 @@ from sferum_bridge.relay.inward.pace import Pace, asked_wait
 from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.store import chats, failures
 from sferum_bridge.store import logins as stored_logins
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence

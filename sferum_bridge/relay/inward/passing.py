@@ -19,7 +19,7 @@ from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import RemoteMessage, RemoteRead, RemoteTyping
 from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.store import chats, failures
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping

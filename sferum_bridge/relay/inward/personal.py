@@ -35,7 +35,7 @@ from sferum_bridge.network.patience import Patience
 from sferum_bridge.relay.inward.pace import asked_wait
 from sferum_bridge.relay.inward.personal_rooms import is_personal
 from sferum_bridge.store import chats, failures, logins, news, personal, queues
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence

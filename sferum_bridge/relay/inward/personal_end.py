@@ -15,7 +15,7 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.store import chats, failures, logins, personal
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from sferum_bridge.matrix.client import Homeserver

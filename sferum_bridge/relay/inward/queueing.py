@@ -26,7 +26,7 @@ from sferum_bridge.relay.inward import gathering, parts, to_matrix, wording
 from sferum_bridge.relay.inward.rich import Rich
 from sferum_bridge.relay.inward.wording import Look
 from sferum_bridge.store import chats, failures, queues, schools, voices
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence

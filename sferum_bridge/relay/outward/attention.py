@@ -23,7 +23,7 @@ from sferum_bridge.matrix.client import TryAgain, path
 from sferum_bridge.network.base import NetworkError
 from sferum_bridge.relay.outward.to_network import event_id_of
 from sferum_bridge.store import chats, failures, voices
-from sferum_bridge.store.database import is_away
+from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence

@@ -1,0 +1,43 @@
+"""A database that is away for a while: restarting, out of reach, or too busy to answer in time.
+
+It is waited for, however long; nothing else is tried again blindly.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether an error means that the database is away, not that a statement was wrong.
+
+    A group, of tasks that worked side by side, does where each of its errors does.
+    """
+    if isinstance(error, ExceptionGroup):
+        return all(is_away(each) for each in error.exceptions)
+    wrong = (IntegrityError, ProgrammingError, DataError)
+    # No connection free in time: as many as there are wait for each other or for a slow disk.
+    away = OSError | DBAPIError | PoolTimeout
+    return isinstance(error, away) and not isinstance(error, wrong)
+
+
+@contextmanager
+def outlasting(log: logging.Logger, what: str) -> Iterator[None]:
+    """Outlast a database that is away: that is logged, and what stands inside ends there.
+
+    `what` says what waits, as the beginning of a sentence. Every other error passes through.
+    """
+    try:
+        yield
+    except Exception as e:
+        if not is_away(e):
+            raise
+        log.warning("%s waits for the database: %s", what, type(e).__name__)
