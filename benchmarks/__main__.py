@@ -30,7 +30,8 @@ from benchmarks import (
     scale,
     throughput,
 )
-from benchmarks.figures import FigureError, Group, Measured, chosen
+from benchmarks.figures import FigureError, Group, Measured, chosen, leaves
+from benchmarks.peers import measuring as peers
 from benchmarks.stage import Place
 from sferum_bridge.demo.processes import ChildFailedError
 from tests.support.postgres import PostgresServer
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GROUPS: Sequence[Group] = tuple(
-    part.GROUP for part in (provisioning, relay, throughput, joining, scale, people, codes, contour)
+    part.GROUP
+    for part in (provisioning, relay, peers, throughput, joining, scale, people, codes, contour)
 )
 
 
@@ -89,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
         groups = chosen(GROUPS, options.names)
         measured = asyncio.run(measure(groups, quick=options.quick, sqlite=options.sqlite))
     except* (FigureError, ChildFailedError) as errors:
-        problems = [str(error) for error in _leaves(errors)]
+        problems = [str(error) for error in leaves(errors)]
     if problems:
         sys.stderr.write("\n".join(problems) + "\n")
         return 1
@@ -102,13 +104,6 @@ def main(argv: Sequence[str]) -> int:
     else:
         Console().print(report.as_table(entries))
     return 0
-
-
-def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in errors.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 if __name__ == "__main__":

@@ -36,20 +36,22 @@ class Measured:
     """What one run found.
 
     `runs` counts what the value is taken over, `floor` is what the bare client needed, in the unit
-    that `extra` names it by; `extra` is any JSON, such as the spread.
+    that `extra` names it by; `extra` is any JSON, such as the spread. Where something could not be
+    measured on this machine, `not_run` says why, and there is no value.
     """
 
     figure: Figure
-    value: float
+    value: float | None
     runs: int
     floor: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    not_run: str = ""
 
     @property
     def holds(self) -> bool | None:
-        """Tell whether the goal is reached; `None` where there is none."""
+        """Tell whether the goal is reached; `None` where there is none, or no value."""
         goal = self.figure.goal
-        if goal is None:
+        if goal is None or self.value is None:
             return None
         return self.value >= goal if self.figure.at_least else self.value <= goal
 
@@ -98,3 +100,11 @@ def percentile(values: Sequence[float], percent: int) -> float:
     if len(values) == 1:
         return values[0]
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """Return the errors of a group and of the groups in it."""
+    found: list[BaseException] = []
+    for error in errors.exceptions:
+        found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

@@ -263,7 +263,7 @@ async def _timed(
     seen: Arrivals, room_id: str, mxids: Sequence[str], text: str, say: Coroutine[Any, Any, None]
 ) -> _Took:
     arrivals = [asyncio.ensure_future(seen.when(f"{mxid} {room_id}")) for mxid in mxids]
-    await asyncio.wait(arrivals, return_when=asyncio.FIRST_COMPLETED)
+    await next(asyncio.as_completed(arrivals))
     begin = time.perf_counter()
     await say
     shown = await seen.when(text)

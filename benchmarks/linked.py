@@ -28,7 +28,7 @@ import aiohttp
 from benchmarks.bare import Arrivals, Matrix, Provisioner, beside, watch_chats
 from benchmarks.carrier import INTO_MATRIX, OUT_OF_MATRIX, Orders
 from benchmarks.enrolling import Size, enrolled
-from benchmarks.figures import FigureError
+from benchmarks.figures import FigureError, leaves
 from benchmarks.stage import REPOSITORY, running_bridge
 from sferum_bridge.app import opened_database
 from sferum_bridge.demo.processes import ChildProcess
@@ -163,7 +163,7 @@ class Linked:
                     await ours.out_of_matrix()
                 yield bridge
             except* FigureError as errors:
-                story = f"{errors.exceptions[0]}; the bridge's log ends:\n{bridge.log_tail()}"
+                story = f"{leaves(errors)[0]}; the bridge's log ends:\n{bridge.log_tail()}"
                 raise FigureError(story) from None
 
 

@@ -37,6 +37,11 @@ bridge's own lifted (VK's 3 requests a second would otherwise be what is measure
 clients included, shares one machine. PostgreSQL runs without fsync, for both sides. The figures of
 `scale` have another homeserver, with nothing behind it: they are about the bridge's process alone.
 
+The figures of `peers` are those of other bridges, of ours and of the floor in one run: each message
+goes by one after the other. They are installed from PyPI into environments of their own, below the
+user's cache; heisenbridge needs an IRC server too (Debian: `apt-get install ngircd`). What could
+not be had on the machine is "not run".
+
 `make bench` runs all of it; `python -m benchmarks NAME…` runs what is named, a group or a figure,
 and leaves the other results as they are. `--quick` only shows that everything runs.
 """
@@ -59,7 +64,8 @@ def entries(measured: Sequence[Measured], where: Mapping[str, Any]) -> Entries:
     today = datetime.now(UTC).date().isoformat()
     return {
         one.figure.name: {
-            "value": round(one.value, 4),
+            "value": one.value if one.value is None else round(one.value, 4),
+            **({"not_run": one.not_run} if one.not_run else {}),
             "unit": one.figure.unit,
             "goal": one.figure.goal,
             **({"at_least": True} if one.figure.at_least else {}),
@@ -118,7 +124,7 @@ def _cells(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     holds = {True: "yes", False: "NO", None: "reported"}[entry["holds"]]
     return (
         name,
-        f"{entry['value']:g} {entry['unit']}".strip(),
+        _value(entry),
         "—" if goal is None else f"{'≥' if entry.get('at_least') else '≤'} {goal:g}",
         holds,
         str(entry["runs"]),
@@ -127,10 +133,16 @@ def _cells(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _value(entry: Mapping[str, Any]) -> str:
+    if entry["value"] is None:
+        return f"not run: {entry['not_run']}"
+    return f"{entry['value']:g} {entry['unit']}".strip()
+
+
 def _section(figure: Figure, entry: Mapping[str, Any], groups: Sequence[Group]) -> list[str]:
     group = next(group.name for group in groups if figure in group.figures)
     common = {"value", "unit", "goal", "at_least", "holds", "runs", "when", "floor", "floor_unit"}
-    common.add("machine")
+    common |= {"machine", "not_run"}
     where = entry["machine"]
     lines = ["", f"## {figure.name}", "", figure.about, ""]
     for key, value in entry.items():

@@ -91,17 +91,22 @@ class Stage:
         self._values = values
         self.service = service
 
-    def installation(self, name: str, **sferum: Any) -> Path:
-        """Write the settings of a further bridge; `sferum` are its Sferum settings."""
+    def installation(self, name: str, *, database: str = "", **sferum: Any) -> Path:
+        """Write the settings of a further bridge; `sferum` are its Sferum settings.
+
+        It is on SQLite where no address of a database is given.
+        """
         folder = self.folder / name
         values = {**self._values, "sferum": {**self._values["sferum"], **sferum}}
+        if database:
+            values["database"] = {**self._values["database"], "url": database}
         _write_settings(folder, values)
         return folder
 
 
 @asynccontextmanager
-async def running_stage(place: Place) -> AsyncIterator[Stage]:
-    """Start a Synapse on a fresh database."""
+async def running_stage(place: Place, *more: Path) -> AsyncIterator[Stage]:
+    """Start a Synapse on a fresh database; `more` are registrations of other services."""
     folder = place.folder / f"stage-{secrets.token_hex(3)}"
     bridge_port, floor_port, port = (pick_port() for _ in range(3))
     address = f"http://{HOST}:{bridge_port}"
@@ -112,9 +117,12 @@ async def running_stage(place: Place) -> AsyncIterator[Stage]:
             server_name=DOMAIN,
             port=port,
             database=(await place.postgres.fresh_database()).synapse if place.postgres else None,
-            registrations=tuple(
-                folder / f"{name}.yaml"
-                for name in ("registration", "registration-double-puppet", "floor")
+            registrations=(
+                *(
+                    folder / f"{name}.yaml"
+                    for name in ("registration", "registration-double-puppet", "floor")
+                ),
+                *more,
             ),
             contour={"secret": secret, "bot": f"@sferumbot:{DOMAIN}"},
             overrides=OVERRIDES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,8 @@ from benchmarks import report
 from benchmarks.__main__ import GROUPS, arguments, main
 from benchmarks.bare import Arrivals
 from benchmarks.figures import Figure, FigureError, Group, Measured, chosen, percentile
+from benchmarks.peers import measuring
+from benchmarks.peers.installed import folder_of
 from benchmarks.stage import cpu_ticks, memory_of
 
 SPEED = Figure("ways.speed", "ms", 10, "How fast it goes.")
@@ -164,3 +167,50 @@ async def test_the_first_arrival_of_a_text_counts() -> None:
     first = await arrivals.when("a")
     arrivals.note("a")
     assert await arrivals.when("a") == first
+
+
+# --- other bridges --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sides", [2, 3, 4])
+def test_every_side_goes_first_and_after_every_other_equally_often(sides: int) -> None:
+    names = "abcd"[:sides]
+    turns = [measuring.in_turn(names, turn) for turn in range(2 * sides)]
+    assert all(sorted(turn) == list(names) for turn in turns)
+    places = [[turn.index(name) for turn in turns] for name in names]
+    assert all(sorted(place) == sorted([*range(sides)] * 2) for place in places)
+    followed = [(a, b) for turn in turns for a, b in itertools.pairwise(turn)]
+    assert all(followed.count((a, b)) == followed.count((b, a)) for a, b in followed)
+
+
+def test_a_ways_figure_is_the_median_of_the_rounds_differences() -> None:
+    ours = [[10.0, 12.0, 50.0], [20.0, 22.0, 24.0], [31.0, 31.0, 31.0]]
+    bare = [[9.0, 10.0, 11.0], [21.0, 21.0, 21.0], [21.0, 21.0, 21.0]]
+    measured = measuring.over_floor(SPEED, ours, bare)
+    assert (measured.value, measured.runs, measured.floor) == (2, 3, 21)
+    assert measured.extra["spread"] == [1, 10]
+    assert (measured.extra["p50"], measured.extra["messages"]) == (24, 9)
+
+
+def test_a_bridge_that_cannot_be_had_is_not_run_and_the_page_says_why() -> None:
+    (first, *others) = measuring.not_run({"heisenbridge": "ngircd is not installed"})
+    assert len(others) == 2
+    assert all(one.figure in measuring.GROUP.figures for one in (first, *others))
+    assert (first.value, first.holds) == (None, None)
+    found = report.entries([first], MACHINE)
+    assert json.loads(json.dumps(found)) == found
+    page = report.as_page(found, [measuring.GROUP])
+    name = "peers.heisenbridge.in_p50_over_floor_ms"
+    assert f"| {name} | not run: ngircd is not installed | — | reported | 0 | — |" in page
+    assert report.as_table(found).row_count == 1
+
+
+def test_a_goal_that_nothing_was_measured_of_neither_holds_nor_fails() -> None:
+    assert Measured(SPEED, None, runs=0, not_run="left out").holds is None
+
+
+def test_versions_of_a_bridge_have_environments_of_their_own(tmp_path: Path) -> None:
+    one, other = [folder_of(f"peer[extra]=={number}", tmp_path) for number in ("1.0", "1.1")]
+    assert one != other
+    assert {one.parent, other.parent} == {tmp_path}
+    assert not set("[]=") & set(one.name)
