@@ -1,9 +1,9 @@
 """Whose business an event is, decided before anything is stored.
 
 The homeserver sends every event of the rooms its bot is in, and the bot made every school room.
-Only four kinds are kept: what concerns the bot's own chats, commands in school rooms, what is
-announced or reported, and what is written in rooms with a linked chat. The rest of what a school
-says to itself is dropped here.
+Only five kinds are kept: what concerns the bot's own chats, commands in school rooms, what is
+announced, reported or filed, what is written in rooms with a linked chat, and what the homeserver
+extension refused. The rest of what a school says to itself is dropped here.
 
 Of what happens to a school room beside that nothing is kept either: a change of members or shape
 that the bridge did not make has the room looked at (`watch`).
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import bindparam, or_, select, tuple_
 
 from sferum_bridge.school.drift import IN, MEMBER, NAME, POWER, WATCHED
 from sferum_bridge.school.layout import Kind
+from sferum_bridge.school.materials import is_shelf
 from sferum_bridge.school.tickets import is_flag
-from sferum_bridge.store import announcements
+from sferum_bridge.store import announcements, materials
 from sferum_bridge.store import rooms as stored
 from sferum_bridge.store.tables import chats, room_members, rooms
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 BOT_LANE, RELAY_LANE = "bot/", "relay/"
+REFUSED = "io.github.sferum_bridge.refused"
+"""What the homeserver extension has the bot say in a gate room: whom to tell why something was
+refused."""
 _OF_THE_BOT = frozenset({"m.room.message", "m.room.encrypted", "m.reaction", "m.room.member"})
 """What may concern the bot in a chat of its own."""
 _WRITTEN = frozenset(
@@ -39,9 +43,20 @@ _RELAYED = frozenset(
         *_WRITTEN,
         *("m.room.encrypted", "m.reaction", "m.room.redaction", "m.poll.response", "m.poll.end"),
         *("org.matrix.msc3381.poll.response", "org.matrix.msc3381.poll.end"),
+        "m.room.pinned_events",
     }
 )
 """What is said in a room with a linked chat, or done to what was said."""
+# Built once: it is asked of every transaction.
+_ROOMS = (
+    select(rooms.c.room_id, rooms.c.kind, rooms.c.school_id, chats.c.login_id)
+    .join(chats, chats.c.room_id == rooms.c.room_id, isouter=True)
+    # Rooms of personal chats are no school's, and linked.
+    .where(
+        rooms.c.room_id.in_(bindparam("ids", expanding=True)),
+        or_(rooms.c.school_id.is_not(None), chats.c.login_id.is_not(None)),
+    )
+)
 
 
 class Door:
@@ -69,7 +84,17 @@ class Door:
 
     def concerns_us(self, event: Mapping[str, Any]) -> bool:
         """Tell whether an event may be anybody's business, without asking the database."""
-        return self._is_said(event) or self._is_state(event)
+        return (
+            self._is_said(event)
+            or self._is_state(event)
+            or self._is_refusal(event)
+            # Listed materials follow what ghosts and the bot do to messages, too.
+            or bool(_changes(event))
+        )
+
+    def _is_refusal(self, event: Mapping[str, Any]) -> bool:
+        kind, sender = str(event["type"]), str(event["sender"])
+        return kind == REFUSED and sender == self._bot
 
     def _is_said(self, event: Mapping[str, Any]) -> bool:
         return (
@@ -96,28 +121,29 @@ class Door:
     async def lanes(self, tx: Tx, events: Sequence[Mapping[str, Any]]) -> Sequence[str]:
         """Return the lane of each event that may concern us, empty for what does not."""
         ids = {event["room_id"] for event in events if self._is_said(event)}
-        query = (
-            select(rooms.c.room_id, rooms.c.kind, rooms.c.school_id, chats.c.login_id)
-            .join(chats, chats.c.room_id == rooms.c.room_id, isouter=True)
-            # Rooms of personal chats are no school's, and linked.
-            .where(
-                rooms.c.room_id.in_(ids),
-                or_(rooms.c.school_id.is_not(None), chats.c.login_id.is_not(None)),
-            )
-        )
-        rows = await tx.all(query)
+        rows = await tx.all(_ROOMS, {"ids": list(ids)})
         linked = {row.room_id: row.login_id is not None for row in rows}
         # Where a chat is linked, what is said is the chat's; there `!` begins an announcement.
-        speaks = {
-            row.room_id for row in rows if row.kind == Kind.ANNOUNCEMENTS and row.login_id is None
-        }
+        heard = {Kind.ANNOUNCEMENTS, Kind.MATERIALS}
+        speaks = {row.room_id for row in rows if row.kind in heard and row.login_id is None}
         of_school = {row.room_id for row in rows if row.school_id is not None}
         changed = {_changes(event) for event in events if self._is_said(event)} - {""}
         announced = await announcements.originals(tx, changed)
         return [
-            self._lane(event, linked, of_school, speaks, announced) if self._is_said(event) else ""
+            self._lane(event, linked, of_school, speaks, announced)
+            if self._is_said(event)
+            else BOT_LANE + "refused"
+            if self._is_refusal(event)
+            else ""
             for event in events
         ]
+
+    async def followed(
+        self, tx: Tx, events: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the events that change or take away a message which is listed as material."""
+        known = await materials.known(tx, {_changes(event) for event in events} - {""})
+        return [event for event in events if _changes(event) in known] if known else []
 
     async def stirred(self, tx: Tx, events: Sequence[Mapping[str, Any]]) -> set[str]:
         """Return the school rooms to which something happens here that the bridge did not do.
@@ -166,7 +192,7 @@ class Door:
             return BOT_LANE + room_id if is_ours else ""
         if event["type"] in _WRITTEN and self._is_for_the_bot(event["content"]):
             return BOT_LANE + room_id
-        if room_id in of_school and _is_report(event):
+        if room_id in of_school and _is_for_the_school(event):
             return BOT_LANE + room_id
         said_anew = event["type"] == "m.room.message" and not changes
         if changes in announced or (room_id in speaks and said_anew):
@@ -174,11 +200,11 @@ class Door:
         return RELAY_LANE + room_id if linked[room_id] and event["type"] in _RELAYED else ""
 
 
-def _is_report(event: Mapping[str, Any]) -> bool:
-    """Tell whether it is the reaction that reports a message: it goes to the bot, nowhere else."""
+def _is_for_the_school(event: Mapping[str, Any]) -> bool:
+    """Tell whether it is a reaction that reports or files a message: it goes to the bot alone."""
     relation = event["content"].get("m.relates_to")
-    flagged = isinstance(relation, dict) and is_flag(relation.get("key"))
-    return event["type"] == "m.reaction" and flagged
+    key = relation.get("key") if isinstance(relation, dict) else None
+    return event["type"] == "m.reaction" and (is_flag(key) or is_shelf(key))
 
 
 def _changes(event: Mapping[str, Any]) -> str:

@@ -8,13 +8,19 @@
 A bell rings in its own process only: what another one put there, such as the news of a command of
 the console, is found by looking from time to time.
 
-Invariants: one task a lane at a time, so a lane's rows are handled in the order of their ids and
-never twice at once. A row is handled until its handler has marked it done; a handler that raises is
-asked again after a growing wait, and the lane stands still meanwhile: order is worth more than
-haste. A row that fails every time is kept, reported and passed by, so that one broken event does
-not silence a chat for ever; that the homeserver or the database is away counts as no try.
-Cancellation ends every lane between or inside handlers; what was not marked done is found again at
-the next start, so handlers are idempotent.
+Invariants: a lane is worked on once at a time, so its rows are handled in the order of their ids
+and never twice at once. A row is handled until it is marked done; a handler that raises is asked
+again after a growing wait, and the lane stands still meanwhile: order is worth more than haste.
+
+A handler marks its row done itself, or returns a `Note` that does, for the lane to commit. Where
+the next row `is_apart`, it is handled while that commit waits for the disk; the one behind it is
+not begun before. So a kill finds two rows at most that had their effect and are not marked: the
+next start handles both again, in their order.
+
+A row that fails every time is kept, reported and passed by, so that one broken event does not
+silence a chat for ever; that the homeserver or the database is away counts as no try. Cancellation
+ends every lane between or inside handlers; what was not marked done is found again at the next
+start, so handlers are idempotent.
 
 A log names a row by its number alone: its name may hold somebody's id, and an error its words.
 """
@@ -23,6 +29,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sferum_bridge.matrix.client import TryAgain
@@ -33,8 +40,11 @@ from sferum_bridge.store.sealing import SealBrokenError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item, Queue
+
+    Note = Callable[[Tx], Awaitable[None]]
+    """Writes down what came of a row, and that it is done; a second time changes nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +53,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
 
 class Lanes:
-    """Runs one queue. `handle` gets a row and marks it done in its own transaction.
+    """Runs one queue. `handle` gets a row and marks it done, or returns what does.
 
+    `is_apart` tells of a row that nothing has to be noted before it is handled: by default of none.
     `foresee` is shown rows whose turn will come, so that slow work for them can begin; `give_up`
     gets a row that failed every time before it is passed by, to tell whom it concerns, and may fail
     itself; `poll` are the seconds between looks for what other processes put there.
@@ -54,8 +65,9 @@ class Lanes:
         self,
         db: Database,
         queue: Queue,
-        handle: Callable[[Item], Awaitable[None]],
+        handle: Callable[[Item], Awaitable[Note | None]],
         *,
+        is_apart: Callable[[Item], bool] = lambda _: False,
         foresee: Callable[[Sequence[Item]], None] | None = None,
         give_up: Callable[[Item], Awaitable[None]] | None = None,
         most_tries: int = 6,
@@ -64,6 +76,7 @@ class Lanes:
         self._db = db
         self._queue = queue
         self._handle = handle
+        self._is_apart = is_apart
         self._foresee = foresee
         self._give_up = give_up
         self._most_tries = most_tries
@@ -109,8 +122,7 @@ class Lanes:
             self._again.discard(lane)
             items = await self._look(lane)
             self._look_ahead(items)
-            for item in items:
-                await self._until_done(item)
+            await self._work(items)
             # A row committed since the look has rung, or will: then the lane starts again.
             if len(items) < _BATCH and lane not in self._again:
                 self._running.discard(lane)
@@ -141,11 +153,35 @@ class Lanes:
         except Exception as e:  # noqa: BLE001 - one row's trouble must not end every lane
             failures.report(log, e, "%s cannot be foreseen", self._queue.bell)
 
-    async def _until_done(self, item: Item) -> None:
+    async def _work(self, items: Sequence[Item]) -> None:
+        behind: tuple[Item, Note] | None = None
+        for item in items:
+            if behind and not self._is_apart(item):
+                await self._until_noted(*behind)
+                behind = None
+            async with asyncio.TaskGroup() as both:
+                handling = both.create_task(self._until(item, partial(self._handle, item)))
+                if behind:
+                    # The request goes out first: the note's statements run in this thread.
+                    await asyncio.sleep(0)
+                    both.create_task(self._until_noted(*behind))
+            note = handling.result()
+            behind = (item, note) if note else None
+        if behind:
+            await self._until_noted(*behind)
+
+    async def _until_noted(self, item: Item, note: Note) -> None:
+        async def commit() -> None:
+            async with self._db.write() as tx:
+                await note(tx)
+
+        await self._until(item, commit)
+
+    async def _until(self, item: Item, act: Callable[[], Awaitable[Note | None]]) -> Note | None:
         wait, tries = _FIRST_WAIT, 0
         while tries < self._most_tries:
             try:
-                await self._handle(item)
+                return await act()
             except Exception as e:  # noqa: BLE001 - the row is still there for the next try
                 if is_away(e) or isinstance(e, TryAgain):
                     log.warning("%s %s waits: %s", self._queue.bell, item.id, type(e).__name__)
@@ -154,10 +190,9 @@ class Lanes:
                     failures.report(log, e, "%s %s failed; trying again", self._queue.bell, item.id)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
-            else:
-                return
         log.error("%s %s failed every time; passing it by", self._queue.bell, item.id)
         await self._pass_by(item)
+        return None
 
     async def _pass_by(self, item: Item) -> None:
         wait = _FIRST_WAIT

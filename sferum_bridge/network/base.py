@@ -25,7 +25,14 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Mapping,
+        Sequence,
+    )
     from contextlib import AbstractAsyncContextManager
 
     from sferum_bridge.network.content import Content, Draft, File, FileKind, Span
@@ -271,6 +278,14 @@ class Sent:
     message_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteCall:
+    """A group call that was started; who holds `join_url` can join it from a browser."""
+
+    id: str
+    join_url: str
+
+
 def _plain_units(text: str, _spans: Sequence[Span]) -> int:
     return len(text.encode("utf-16-le")) // 2
 
@@ -358,17 +373,34 @@ class Connector(Protocol):
     async def edit(self, chat_id: str, message_id: str, draft: Draft) -> None:
         """Make an own message say something else. What was attached stays as it is."""
 
+    async def take_out(
+        self, chat_id: str, message_id: str, is_it: Callable[[File], Awaitable[bool]] | None
+    ) -> None:
+        """Take a file out of an own message, or its words (`None`); the rest stays as it is.
+
+        That it is not in it (any more) is no error. Raises `Refused` where the rest cannot stay.
+        """
+
     async def delete(self, chat_id: str, message_ids: Sequence[str]) -> None:
         """Delete messages for all."""
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """React to a message, in place of an earlier reaction; empty: take it back."""
 
+    async def pin(self, chat_id: str, message_id: str) -> None:
+        """Pin a message in place of what is pinned; empty: nothing is pinned any more."""
+
     async def set_typing(self, chat_id: str) -> None:
         """Tell a chat that this account is writing, for ten seconds or until it has sent."""
 
     async def mark_read(self, chat_id: str, message_id: str) -> None:
         """Tell a chat that this account has read everything up to a message."""
+
+    async def start_call(self) -> RemoteCall:
+        """Start a group call that nobody is told of yet. Repeated it starts another one."""
+
+    async def end_call(self, call_id: str) -> None:
+        """End a call that this account started, for everybody in it."""
 
     async def upload(
         self, chat_id: str, kind: FileKind, name: str, mime: str, chunks: AsyncIterable[bytes]

@@ -76,6 +76,14 @@ class File:
     transcript: str = ""
     """What a voice message says in words."""
 
+    @property
+    def identity(self) -> str:
+        """Return what tells it from others, whenever it is heard of.
+
+        The rest of an address may be a permission that is given anew each time.
+        """
+        return "\n".join([self.kind, self.url.partition("?")[0], self.name, str(self.size)])
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

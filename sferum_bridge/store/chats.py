@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from sferum_bridge.store import schools, state
 from sferum_bridge.store.tables import chats, ghosts, logins, message_map, sending
@@ -27,6 +27,48 @@ HEARD = "login.heard/"
 """Under this and the login's id `state` has when the network last answered it (milliseconds)."""
 _UNSEEN = re.compile("[\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff]")
 _LARGEST_RANDOM_ID = 2**31 - 1
+
+_LOGINS = select(logins).order_by(logins.c.id)
+_OF_ROOM = select(chats).where(chats.c.room_id == bindparam("room_id"))
+_BY_EVENT = (
+    select(message_map)
+    .where(message_map.c.event_id == bindparam("event_id"))
+    .order_by(message_map.c.part)
+)
+_IS_MAPPED = (
+    select(message_map.c.part)
+    .where(
+        message_map.c.login_id == bindparam("login_id"),
+        message_map.c.chat_id == bindparam("chat_id"),
+        message_map.c.message_id == bindparam("message_id"),
+    )
+    .limit(1)
+)
+_RANDOM_ID = select(sending.c.random_id).where(
+    sending.c.event_id == bindparam("event_id"), sending.c.part == bindparam("part")
+)
+_ECHO = select(sending.c.event_id, sending.c.part).where(
+    sending.c.login_id == bindparam("login_id"),
+    sending.c.chat_id == bindparam("chat_id"),
+    sending.c.random_id == bindparam("random_id"),
+)
+_NOTE = insert(sending)
+_PLACES = (
+    select(chats)
+    .where(
+        chats.c.login_id == bindparam("login_id"),
+        chats.c.chat_id.in_(bindparam("chat_ids", expanding=True)),
+    )
+    .order_by(chats.c.chat_id)
+)
+_HEARD = (
+    update(logins).where(logins.c.id == bindparam("login_id")).values(cursor=bindparam("position"))
+)
+_SEEN = (
+    update(chats)
+    .where(chats.c.login_id == bindparam("of_login"), chats.c.chat_id == bindparam("of_chat"))
+    .values(is_started=True, seen=bindparam("message_id"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +164,7 @@ async def all_logins(tx: Tx) -> Sequence[Login]:
     """Return every stored login but those that were forgotten (`store.logins`)."""
     return [
         Login(r.id, r.network, r.account_id, r.name, r.mxid, r.expired_at is not None)
-        for r in await tx.all(select(logins).order_by(logins.c.id))
+        for r in await tx.all(_LOGINS)
         if r.name or r.mxid or r.expired_at is None
     ]
 
@@ -157,7 +199,7 @@ async def cursor(tx: Tx, login_id: str) -> str:
 
 async def set_cursor(tx: Tx, login_id: str, position: str) -> None:
     """Remember how far a login has listened, and that it was heard from now."""
-    await tx.run(update(logins).where(logins.c.id == login_id).values(cursor=position))
+    await tx.run(_HEARD, {"login_id": login_id, "position": position})
     await state.put(tx, HEARD + login_id, str(tx.now))
 
 
@@ -206,7 +248,7 @@ async def linked_through(tx: Tx, login_id: str) -> Sequence[tuple[Chat, int]]:
 
 async def chat_of_room(tx: Tx, room_id: str) -> Chat | None:
     """Return the chat linked to a room."""
-    r = await tx.first(select(chats).where(chats.c.room_id == room_id))
+    r = await tx.first(_OF_ROOM, {"room_id": room_id})
     return Chat(r.login_id, r.chat_id, r.room_id, r.relay) if r else None
 
 
@@ -224,15 +266,18 @@ async def places(
     With `hold` nobody hands them over or unlinks them while the transaction lasts.
     """
     c = chats.c
-    which = (c.login_id == login_id, c.chat_id.in_(chat_ids))
-    if hold:
+    if hold and tx.dialect == "postgresql":
+        which = (c.login_id == login_id, c.chat_id.in_(chat_ids))
         await tx.all(select(c.chat_id).where(*which).order_by(c.room_id).with_for_update())
-    return await _places(tx, *which)
+    asked = {"login_id": login_id, "chat_ids": list(chat_ids)}
+    return [_place(r) for r in await tx.all(_PLACES, asked)]
 
 
 async def not_started(tx: Tx, login_id: str) -> Sequence[Place]:
     """Return the chats linked through a login of which nothing was taken in yet."""
-    return await _places(tx, chats.c.login_id == login_id, chats.c.is_started.is_(False))
+    c = chats.c
+    query = select(chats).where(c.login_id == login_id, c.is_started.is_(False))
+    return [_place(r) for r in await tx.all(query.order_by(c.chat_id))]
 
 
 async def logins_to_begin(tx: Tx) -> set[str]:
@@ -241,11 +286,8 @@ async def logins_to_begin(tx: Tx) -> set[str]:
     return {row.login_id for row in await tx.all(query)}
 
 
-async def _places(tx: Tx, *which: ColumnElement[bool]) -> Sequence[Place]:
-    rows = await tx.all(select(chats).where(*which).order_by(chats.c.chat_id))
-    return [
-        Place(Chat(r.login_id, r.chat_id, r.room_id, r.relay), r.is_started, r.seen) for r in rows
-    ]
+def _place(r: Row[*tuple[Any, ...]]) -> Place:
+    return Place(Chat(r.login_id, r.chat_id, r.room_id, r.relay), r.is_started, r.seen)
 
 
 async def linked_at(tx: Tx, room_id: str) -> int:
@@ -256,12 +298,12 @@ async def linked_at(tx: Tx, room_id: str) -> int:
 
 async def set_seen(tx: Tx, login_id: str, chat_id: str, message_id: str) -> None:
     """Remember the last message of a chat that was queued; empty: that its beginning was."""
-    c = chats.c
-    values: dict[str, Any] = {"is_started": True}
     if message_id:
-        values["seen"] = message_id
-    same = (c.login_id == login_id, c.chat_id == chat_id)
-    await tx.run(update(chats).where(*same).values(**values))
+        seen = {"of_login": login_id, "of_chat": chat_id, "message_id": message_id}
+        await tx.run(_SEEN, seen)
+        return
+    same = (chats.c.login_id == login_id, chats.c.chat_id == chat_id)
+    await tx.run(update(chats).where(*same).values(is_started=True))
 
 
 async def pinned_event(tx: Tx, room_id: str) -> str:
@@ -322,11 +364,8 @@ async def map_message(tx: Tx, login_id: str, m: Mapped) -> None:
 
     What went out through another login than `login_id` is expected no more (`store.voices`).
     """
-    await tx.run(
-        tx.insert(message_map)
-        .values(login_id=login_id, mapped_at=tx.now, **asdict(m))
-        .on_conflict_do_nothing()
-    )
+    row = {"login_id": login_id, "mapped_at": tx.now, **asdict(m)}
+    await tx.run(tx.insert(message_map).on_conflict_do_nothing(), row)
     if m.from_matrix and m.through not in {"", login_id}:
         s = sending.c
         known = (s.event_id == m.event_id, s.part == m.part)
@@ -335,15 +374,13 @@ async def map_message(tx: Tx, login_id: str, m: Mapped) -> None:
 
 async def is_mapped(tx: Tx, login_id: str, chat_id: str, message_id: str) -> bool:
     """Tell whether a message is on both sides already, or was before it was deleted."""
-    query = select(message_map.c.part).where(*_of_message(login_id, chat_id, message_id))
-    return await tx.value(query.limit(1)) is not None
+    message = {"login_id": login_id, "chat_id": chat_id, "message_id": message_id}
+    return await tx.value(_IS_MAPPED, message) is not None
 
 
 async def by_event(tx: Tx, event_id: str) -> Sequence[Mapped]:
     """Return the parts an event became, or came from."""
-    c = message_map.c
-    rows = await tx.all(select(message_map).where(c.event_id == event_id).order_by(c.part))
-    return [_mapped(r) for r in rows]
+    return [_mapped(r) for r in await tx.all(_BY_EVENT, {"event_id": event_id})]
 
 
 async def parts_of(tx: Tx, login_id: str, chat_id: str, message_id: str) -> Sequence[Mapped]:
@@ -427,9 +464,7 @@ async def about_to_send(
     another id, for a part that is to be sent anew (`sending.renew`). `digest` is of what it says;
     `heard_in` the room where it is expected, if another login is to hear it (`store.voices`).
     """
-    c = sending.c
-    query = select(c.random_id).where(c.event_id == event_id, c.part == part)
-    known = await tx.value(query)
+    known = await tx.value(_RANDOM_ID, {"event_id": event_id, "part": part})
     if known is not None:
         return int(known)
     hashed = blake2b(f"{seed or event_id}/{part}".encode(), digest_size=4).digest()
@@ -437,27 +472,25 @@ async def about_to_send(
     while await echo_of(tx, login_id, chat_id, random_id) is not None:
         random_id = random_id % _LARGEST_RANDOM_ID + 1
     await tx.run(
-        insert(sending).values(
-            login_id=login_id,
-            chat_id=chat_id,
-            random_id=random_id,
-            event_id=event_id,
-            part=part,
-            at=tx.now,
-            digest=digest,
-            heard_in=heard_in,
-        )
+        _NOTE,
+        {
+            "login_id": login_id,
+            "chat_id": chat_id,
+            "random_id": random_id,
+            "event_id": event_id,
+            "part": part,
+            "at": tx.now,
+            "digest": digest,
+            "heard_in": heard_in,
+        },
     )
     return random_id
 
 
 async def echo_of(tx: Tx, login_id: str, chat_id: str, random_id: int) -> tuple[str, int] | None:
     """Return (event id, part) that we sent under a random id, `None` when it was not us."""
-    c = sending.c
-    query = select(c.event_id, c.part).where(
-        c.login_id == login_id, c.chat_id == chat_id, c.random_id == random_id
-    )
-    row = await tx.first(query)
+    sent = {"login_id": login_id, "chat_id": chat_id, "random_id": random_id}
+    row = await tx.first(_ECHO, sent)
     return (row.event_id, row.part) if row else None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 
 from sferum_bridge.store.tables import inbox, outbox
 
@@ -50,6 +50,20 @@ class Queue:
 INBOX = Queue(inbox, "event_id", "received_at", INBOX_BELL)
 OUTBOX = Queue(outbox, "txn_id", "queued_at", OUTBOX_BELL)
 
+_WAITING = {
+    table: select(table)
+    .where(table.c.lane == bindparam("lane"), table.c.done_at.is_(None))
+    .order_by(table.c.id)
+    .limit(bindparam("limit"))
+    for table in (inbox, outbox)
+}
+_DONE = {
+    table: update(table)
+    .where(table.c.id == bindparam("item_id"))
+    .values(done_at=bindparam("now"), sealed=None)
+    for table in (inbox, outbox)
+}
+
 
 async def put(tx: Tx, queue: Queue, lane: str, name: str, content: Any) -> bool:
     """Queue something under a name; false when that name was queued before."""
@@ -87,9 +101,7 @@ async def lanes(tx: Tx, queue: Queue) -> Sequence[str]:
 
 async def waiting(tx: Tx, queue: Queue, lane: str, limit: int) -> Sequence[Item]:
     """Return the first `limit` rows that wait in a lane, in order."""
-    table = queue.table
-    query = select(table).where(table.c.lane == lane, table.c.done_at.is_(None))
-    rows = await tx.all(query.order_by(table.c.id).limit(limit))
+    rows = await tx.all(_WAITING[queue.table], {"lane": lane, "limit": limit})
     return [
         Item(
             id=row.id,
@@ -112,8 +124,7 @@ async def change(tx: Tx, queue: Queue, item_id: int, content: Any) -> None:
 
 async def done(tx: Tx, queue: Queue, item_id: int) -> None:
     """Say that a row has had its effect; wipe what it held."""
-    table = queue.table
-    await tx.run(update(table).where(table.c.id == item_id).values(done_at=tx.now, sealed=None))
+    await tx.run(_DONE[queue.table], {"item_id": item_id, "now": tx.now})
 
 
 async def pass_by(tx: Tx, queue: Queue, item_id: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import bindparam, delete, exists, func, select
 
 from sferum_bridge.store.tables import (
     accounts,
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
     from sferum_bridge.school.people import Person
     from sferum_bridge.store.database import Tx
+
+
+_TRIED = (
+    select(sending, logins.c.account_id)
+    .join(logins, logins.c.id == sending.c.login_id)
+    .where(sending.c.event_id == bindparam("event_id"))
+    .order_by(sending.c.part)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,7 @@ async def last_before(tx: Tx, login_id: str, chat_id: str, at: int) -> str:
 
 async def tried(tx: Tx, event_id: str) -> Sequence[Tried]:
     """Return what was to be sent for an event, in the order of its parts."""
-    c = sending.c
-    query = select(sending, logins.c.account_id).join(logins, logins.c.id == c.login_id)
-    rows = await tx.all(query.where(c.event_id == event_id).order_by(c.part))
+    rows = await tx.all(_TRIED, {"event_id": event_id})
     return [Tried(r.part, r.random_id, r.at, r.login_id, r.account_id, r.digest) for r in rows]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 
 from sferum_bridge.store.chats import Chat, Login
 from sferum_bridge.store.tables import chats, logins, message_map, room_members, sending, voices
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sferum_bridge.store.database import Tx
+
+
+_IN_ROOM = select(voices).where(voices.c.room_id == bindparam("room_id"))
+_EXPECTED_IN = select(sending.c.heard_in).where(
+    sending.c.event_id == bindparam("event_id"), sending.c.part == bindparam("part")
+)
+_KNOWN_IN = select(message_map.c.room_id).where(
+    message_map.c.event_id == bindparam("event_id"), message_map.c.part == bindparam("part")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ class Expected:
 
 async def in_room(tx: Tx, room_id: str) -> Mapping[str, Voice]:
     """Return login id → voice of a room, those that were looked for in vain included."""
-    rows = await tx.all(select(voices).where(voices.c.room_id == room_id))
+    rows = await tx.all(_IN_ROOM, {"room_id": room_id})
     return {r.login_id: Voice(r.room_id, r.login_id, r.chat_id, r.looked_at) for r in rows}
 
 
@@ -60,6 +69,14 @@ async def found(tx: Tx) -> Sequence[Voice]:
     """Return every voice by which somebody can be heard."""
     rows = await tx.all(select(voices).where(voices.c.chat_id != ""))
     return [Voice(r.room_id, r.login_id, r.chat_id, r.looked_at) for r in rows]
+
+
+async def chats_of(tx: Tx, login_id: str, chat_id: str) -> Sequence[Chat]:
+    """Return the chats, linked through other logins, that one knows by a number."""
+    c, v = chats.c, voices.c
+    query = select(chats).join(voices, v.room_id == c.room_id)
+    rows = await tx.all(query.where(v.login_id == login_id, v.chat_id == chat_id))
+    return [Chat(r.login_id, r.chat_id, r.room_id, r.relay) for r in rows]
 
 
 async def note(tx: Tx, room_id: str, login_id: str, chat_id: str) -> None:
@@ -176,8 +193,6 @@ async def is_of_another_room(tx: Tx, room_id: str, event_id: str, part: int) -> 
 
     Two rooms may be linked to one chat through two logins; each of these is then a voice there.
     """
-    s, m = sending.c, message_map.c
-    expected = select(s.heard_in).where(s.event_id == event_id, s.part == part)
-    known = select(m.room_id).where(m.event_id == event_id, m.part == part)
-    found = {await tx.value(expected), await tx.value(known)}
+    this = {"event_id": event_id, "part": part}
+    found = {await tx.value(_EXPECTED_IN, this), await tx.value(_KNOWN_IN, this)}
     return not found <= {None, "", room_id}

@@ -221,9 +221,14 @@ async def test_files_of_a_pupil_arrive_before_what_follows(
 async def test_a_program_is_told_and_does_not_go(linked: Linked) -> None:
     chat = await linked.pupil.direct_chat()
     url = await linked.upload(linked.pupil, b"MZ", "application/octet-stream")
-    await linked.send_as(linked.pupil, {"msgtype": "m.file", "body": "игра.exe", "url": url})
-    told = await linked.is_told(linked.pupil, chat, "такого вида")
-    assert told.startswith("«игра.exe»")
+    where = f"rooms/{linked.room_id}/send/m.room.message/{secrets.token_hex(8)}"
+    content = {"msgtype": "m.file", "body": "игра.exe", "url": url}
+    status, _ = await linked.pupil.call("PUT", where, content)
+    assert status == 403
+    await linked.is_told(linked.pupil, chat, "это программа")
+    await linked.teacher.say(linked.room_id, "без игры")
+    await linked.arrives("без игры")
+    assert not any("игра" in str(message["attachments"]) for message in await linked.messages())
 
 
 async def test_what_was_refused_is_sent_again_at_its_writers_word(linked: Linked) -> None:
@@ -242,6 +247,71 @@ async def test_what_was_refused_is_sent_again_at_its_writers_word(linked: Linked
 
     assert "FAIL_PERMANENT" in await until(failed)
     assert not any("повторить" in m["text"] for m in await linked.messages())
+
+
+async def test_pins_go_there_and_do_not_come_back(linked: Linked) -> None:
+    first = await linked.teacher.say(linked.room_id, "закрепите")
+    second = await linked.teacher.say(linked.room_id, "и это")
+    where = f"rooms/{linked.room_id}/state/m.room.pinned_events"
+    cmids = [(await linked.arrives(text))["cmid"] for text in ("закрепите", "и это")]
+
+    async def done() -> list[int]:
+        """Return what the chat reports as pinned, one after the other; 0 as taken down."""
+        found = await linked.control.messages(linked.chat.chat)
+        actions = [m["action"] for m in found if m.get("action")]
+        return [
+            a["conversation_message_id"] if a["type"] == "chat_pin_message" else 0
+            for a in actions
+            if a["type"] in {"chat_pin_message", "chat_unpin_message"}
+        ]
+
+    wanted: list[int] = []
+    for events, cmid in (([first], cmids[0]), ([first, second], cmids[1]), ([], 0)):
+        status, _ = await linked.teacher.call("PUT", where, {"pinned": events})
+        assert status == 200
+        wanted.append(cmid)
+
+        async def so() -> bool:
+            return await done() == wanted
+
+        await until(so)
+    # The news of it has come by when this has: nothing was pinned here, nor there, because of it.
+    await linked.control.post(linked.chat.others[0], linked.chat.chat, "после закреплённых")
+
+    async def heard() -> bool:
+        texts = [body for _, body in await linked.teacher.texts(linked.room_id)]
+        return "после закреплённых" in texts
+
+    await until(heard)
+    assert (await linked.teacher.call("GET", where))[1]["pinned"] == []
+    assert await done() == wanted
+
+
+async def test_a_photo_of_an_album_is_taken_back_and_the_rest_stays(linked: Linked) -> None:
+    control, owner = linked.control, linked.chat.owner
+    photos = []
+    for name in ("a.png", "b.png"):
+        file = await control.add_file(PNG, name, "image/png")
+        photos.append(await control.attachment("photo", owner, file))
+    cmid = await control.post(owner, linked.chat.chat, "альбом", attachments=photos)
+
+    async def shown() -> list[str]:
+        where = f"rooms/{linked.room_id}/messages"
+        _, answer = await linked.teacher.call("GET", where, dir="b", limit="20")
+        images = [e for e in answer["chunk"] if e["content"].get("msgtype") == "m.image"]
+        # The oldest first.
+        return [e["event_id"] for e in images[1::-1]] if len(images) > 1 else []
+
+    first, _ = await until(shown)
+    where = f"rooms/{linked.room_id}/redact/{first}/{secrets.token_hex(8)}"
+    assert (await linked.teacher.call("PUT", where, {}))[0] == 200
+
+    async def left() -> bool:
+        [message] = [m for m in await linked.messages() if m["cmid"] == cmid]
+        return [one["photo"]["id"] for one in message["attachments"]] == [photos[1]["photo"]["id"]]
+
+    await until(left)
+    assert (await linked.arrives("альбом"))["cmid"] == cmid
 
 
 async def test_typing_and_reading_of_the_teacher_are_seen(linked: Linked) -> None:

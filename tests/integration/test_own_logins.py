@@ -170,6 +170,29 @@ async def test_what_they_write_there_is_theirs_here_and_does_not_go_back(shared:
     assert [t for _, t in await shared.there()].count("из приложения") == 1
 
 
+async def test_what_they_read_there_is_read_here(shared: Shared) -> None:
+    """In Sferum's own app, though the chat was linked through another login."""
+    chat, reader = shared.chat.chat, shared.pupil_there.user_id
+    cmid = await shared.control.post(shared.other.user_id, chat, "прочтёте?")
+
+    async def shown() -> str:
+        where = f"rooms/{shared.room_id}/messages"
+        _, answer = await shared.pupil.call("GET", where, dir="b", limit="50")
+        found = [e for e in answer["chunk"] if e["content"].get("body") == "прочтёте?"]
+        return str(found[0]["event_id"]) if found else ""
+
+    event_id = await until(shown)
+    await shared.control.read(reader, chat, cmid)
+
+    async def read() -> bool:
+        _, answer = await shared.teacher.call("GET", "sync", timeout="0")
+        told = answer["rooms"]["join"][shared.room_id]["ephemeral"]["events"]
+        marks = [one["content"].get(event_id, {}).get("m.read", {}) for one in told]
+        return any(shared.pupil.mxid in mark for mark in marks)
+
+    await until(read)
+
+
 async def test_their_changes_go_the_same_way(shared: Shared) -> None:
     event_id = await shared.pupil.say(shared.room_id, "до правки")
     new = {"msgtype": "m.text", "body": "после правки"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sferum_bridge.relay.outward import courier
+from sferum_bridge.relay.outward import waits as between_tries
 from sferum_bridge.store import chats, logins, queues
 from tests.support.messenger import CHAT, NETWORK
 from tests.support.outward import OWNER, ROOM, TEACHER, Way, linked
@@ -31,7 +31,7 @@ async def two(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Way, Way]]:
     """Give two bridges on one database, one messenger."""
-    monkeypatch.setattr(courier, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(between_tries, "_FIRST_WAIT", 0.01)
     url = (await postgres.fresh_database()).url
     async with (
         linked(tmp_path, url=url) as first,

@@ -207,3 +207,11 @@ async def test_the_pace_stays_under_the_messengers_limit(standin: StandIn, tmp_p
         await network.close()
     assert counted["seen"]["users.get"] == 8
     assert counted["refused"] == {}
+
+
+async def test_a_call_is_started_and_ended(vk_school: VkSchool) -> None:
+    call = await vk_school.connector.start_call()
+    assert call.join_url.startswith("https://vk.com/call/join/")
+    await vk_school.connector.end_call(call.id)
+    with pytest.raises(Refused):
+        await vk_school.connector.end_call(call.id)

@@ -142,19 +142,23 @@ class BridgedSchool:
         pupils: int = 3,
         extension: bool = True,
         rooms: Mapping[str, Any] | None = None,
+        media: Mapping[str, Any] | None = None,
+        calls: Mapping[str, Any] | None = None,
+        module: Mapping[str, Any] | None = None,
         **synapse_settings: Any,
     ) -> Self:
         """Start everything with an empty database, on PostgreSQL if it is given, and settle it.
 
-        Without `extension` the homeserver closes nothing. `rooms` are settings of the bridge,
-        `synapse_settings` further ones of homeserver.yaml.
+        Without `extension` the homeserver closes nothing. `rooms`, `media` and `calls` are settings
+        of the bridge, `module` of the extension, `synapse_settings` others of homeserver.yaml.
         """
         databases = [await postgres.fresh_database() for _ in range(2)] if postgres else []
         standin = StandIn(folder / "standin", "--calls-per-second", "0", "--no-shared-chat-ids")
         (folder / "standin").mkdir()
         await standin.start()
         values = _write_settings(folder, standin.url, databases[0] if databases else None)
-        contour = {"secret": values.homeserver.extension_secret, "bot": BOT}
+        secret = values.homeserver.extension_secret
+        contour = {"secret": secret, "bot": BOT, **(module or {})}
         registrations = write_registrations(values, folder)
         synapse = SynapseProcess(
             settings_for(
@@ -168,6 +172,8 @@ class BridgedSchool:
         )
         school = cls(folder, synapse, standin)
         school.change_settings("rooms", **(rooms or {}))
+        school.change_settings("media", **(media or {}))
+        school.change_settings("calls", **(calls or {}))
         if not extension:
             school.change_settings("homeserver", extension_secret="")
         try:
@@ -193,7 +199,8 @@ class BridgedSchool:
 
     async def _enrol(self, classes: Sequence[str], pupils: int) -> None:
         sheet = self.folder / "roster.xlsx"
-        write_sample(sheet, class_names=classes, pupils_per_class=pupils, staff=4)
+        staff = max(4, len(classes) + 1)
+        write_sample(sheet, class_names=classes, pupils_per_class=pupils, staff=staff)
         reading = read(sheet)
         assert not reading.fatal
         values = self.config

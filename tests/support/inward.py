@@ -23,7 +23,7 @@ from sferum_bridge.network.space import Space
 from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.inward.queueing import Manner
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
-from sferum_bridge.school.attachments import Policy
+from sferum_bridge.school.attachments import Policies, Policy
 from sferum_bridge.store import chats, migrate, queues, rooms
 from tests.support.bridge import Client, until
 from tests.support.databases import opened
@@ -150,6 +150,7 @@ async def working(linked: Linked) -> AsyncIterator[None]:
         linked.database,
         queues.OUTBOX,
         linked.inward.handle,
+        is_apart=linked.inward.is_apart,
         foresee=linked.inward.foresee,
         give_up=linked.inward.give_up,
     )
@@ -221,7 +222,7 @@ async def linked_room(
             ghosts,
             Connections(database, {NETWORK: messenger}),
             InwardSettings(
-                manner, policy or Policy(), history, space or Space(), everybody=everybody
+                manner, Policies(policy or Policy()), history, space or Space(), everybody=everybody
             ),
             login_lost,
         )

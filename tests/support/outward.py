@@ -21,19 +21,26 @@ from sferum_bridge.bot.texts import Texts
 from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.network.base import Abilities, Sent, Unavailable
-from sferum_bridge.network.content import Content
+from sferum_bridge.network.content import Content, File
+from sferum_bridge.network.patience import Patience
 from sferum_bridge.relay.connections import Connections
-from sferum_bridge.relay.outward.patience import Patience
 from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.relay.outward.way import Outward, OutwardSettings
-from sferum_bridge.school.attachments import Policy
+from sferum_bridge.school.attachments import Policies, Policy
 from sferum_bridge.store import accounts, chats, queues, rooms, tables
 from sferum_bridge.store.database import open_database
 from sferum_bridge.store.sealing import Sealer
 from tests.support.messenger import BEGAN, CHAT, NETWORK, Account, Messenger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Mapping,
+        Sequence,
+    )
     from pathlib import Path
 
     from sferum_bridge.network.base import Connector, NetworkError, RemoteChat
@@ -59,6 +66,7 @@ class Talking(Messenger):
         self.uploads: dict[str, tuple[FileKind, str, str, bytes]] = {}
         self.typed: list[str] = []
         self.read: list[str] = []
+        self.pins: list[str] = []
         self.errors: list[NetworkError] = []
         """What the next requests that change something fail with, without an effect."""
         self.deaf: list[NetworkError] = []
@@ -131,6 +139,27 @@ class Talker(Account):
         number = int(message_id) - 1
         known[number] = replace(known[number], content=Content(draft.text, draft.spans))
 
+    async def take_out(
+        self, chat_id: str, message_id: str, is_it: Callable[[File], Awaitable[bool]] | None
+    ) -> None:
+        self._fail()
+        known = self._messenger.messages[chat_id]
+        content = known[int(message_id) - 1].content
+        if is_it is None:
+            content = replace(content, text="", spans=())
+        else:
+            files = [part for part in content.parts if isinstance(part, File)]
+            gone = [file for file in files if await is_it(file)]
+            content = replace(content, parts=tuple(p for p in content.parts if p not in gone))
+        known[int(message_id) - 1] = replace(known[int(message_id) - 1], content=content)
+
+    async def pin(self, chat_id: str, message_id: str) -> None:
+        self._fail()
+        self._messenger.pinned[chat_id] = message_id
+        self._messenger.pins.append(message_id)
+        if self._messenger.deaf:
+            raise self._messenger.deaf.pop(0)
+
     async def delete(self, chat_id: str, message_ids: Sequence[str]) -> None:
         assert chat_id == CHAT
         self._fail()
@@ -170,6 +199,8 @@ class Answering:
     """A file by its id, or the HTTP status it is refused with."""
     before: dict[str, list[str]] = field(default_factory=dict)
     redacted: list[tuple[str, str]] = field(default_factory=list)
+    pinned: list[Any] = field(default_factory=list)
+    """What a room shows as pinned."""
     asked: list[str] = field(default_factory=list)
     is_away: bool = False
     """Whether it does not even say who asks."""
@@ -182,6 +213,7 @@ class Answering:
             [
                 web.get(client + "/event/{event}", self._event),
                 web.get(client + "/context/{event}", self._context),
+                web.get(client + "/state/m.room.pinned_events/", self._pins),
                 web.put(client + "/redact/{event}/{txn}", self._redact),
                 web.get(
                     "/_matrix/client/v1/rooms/{room}/relations/{event}/m.annotation",
@@ -196,6 +228,9 @@ class Answering:
     async def _event(self, request: web.Request) -> web.Response:
         event = self.events.get(request.match_info["event"])
         return web.json_response(event or {"errcode": "M_NOT_FOUND"}, status=200 if event else 404)
+
+    async def _pins(self, _request: web.Request) -> web.Response:
+        return web.json_response({"pinned": self.pinned})
 
     async def _context(self, request: web.Request) -> web.Response:
         before = self.before.get(request.match_info["event"], [])
@@ -266,6 +301,18 @@ class Way:
         async with self.db.read() as tx:
             assert not await queues.waiting(tx, queues.INBOX, f"relay/{ROOM}", 1)
         return event_id
+
+    async def pin(self, *event_ids: Any, sender: str = OWNER) -> None:
+        """Have a room show events as pinned, and handle that."""
+        self.homeserver.pinned = list(event_ids)
+        event = {"event_id": f"$e{next(self._numbers)}", "room_id": ROOM, "state_key": ""}
+        event |= {"type": "m.room.pinned_events", "sender": sender}
+        row = {**event, "content": {"pinned": self.homeserver.pinned}}
+        async with self.db.write() as tx:
+            await queues.put(tx, queues.INBOX, f"relay/{ROOM}", event["event_id"], row)
+        await self.work()
+        async with self.db.read() as tx:
+            assert not await queues.waiting(tx, queues.INBOX, f"relay/{ROOM}", 1)
 
     async def say(self, body: str, sender: str = OWNER, **more: Any) -> str:
         """Say something."""
@@ -342,7 +389,7 @@ async def linked(
             Ghosts(db, homeserver, "sferum_"),
             connections,
             OutwardSettings(
-                policy or Policy(),
+                Policies(policy or Policy()),
                 "!",
                 shown,
                 patience,

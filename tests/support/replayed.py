@@ -20,7 +20,7 @@ from sferum_bridge.network.vk import VkNetwork, VkSettings
 from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.inward.queueing import Manner
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
-from sferum_bridge.school.attachments import Policy
+from sferum_bridge.school.attachments import Policies, Policy
 from sferum_bridge.store import chats, queues, tables
 from sferum_bridge.store.database import open_database
 from sferum_bridge.store.sealing import Sealer
@@ -131,7 +131,7 @@ async def replayed(recorded: Recorded, folder: Path) -> AsyncIterator[Replayed]:
             homeserver,
             Ghosts(db, homeserver, "sferum_"),
             connections,
-            InwardSettings(manner, Policy(), history=0),
+            InwardSettings(manner, Policies(Policy()), history=0),
             login_lost,
         )
         lanes = Lanes(db, queues.OUTBOX, inward.handle, foresee=inward.foresee)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sferum_bridge.network.base import Contact, LoginExpired, Member, RemoteChat, Sent
 from sferum_bridge.store import chats
 from tests.support.messenger import CHAT, NETWORK
-from tests.support.outward import OWNER, TEACHER, Talker, person
+from tests.support.outward import OWNER, ROOM, TEACHER, Talker, person
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
@@ -40,7 +40,8 @@ class Seat(Talker):
     async def chat(self, chat_id: str) -> RemoteChat:
         """Look a chat up."""
         self._note("chat")
-        return RemoteChat(chat_id, "5А", is_group=True)
+        pinned = self._messenger.pinned.get(CHAT, "")
+        return RemoteChat(chat_id, "5А", is_group=True, pinned=pinned)
 
     async def members(self, chat_id: str) -> Sequence[Member]:
         """List who is in a chat."""
@@ -98,6 +99,11 @@ class Seat(Talker):
         """Upload a file."""
         return await super().upload(self._there(chat_id), kind, name, mime, chunks)
 
+    async def pin(self, chat_id: str, message_id: str) -> None:
+        """Pin a message."""
+        self._note("pin")
+        await super().pin(self._there(chat_id), message_id)
+
     def _there(self, chat_id: str) -> str:
         assert chat_id == NUMBERS[self.account_id]
         return CHAT
@@ -133,6 +139,14 @@ class Seats:
         """Have a login be known as lost."""
         async with self.way.db.write() as tx:
             await chats.set_expired(tx, login_id)
+
+    async def look(self) -> None:
+        """Have the second's chat be looked for, as it is when they speak again."""
+        async with self.way.db.read() as tx:
+            [login] = [one for one in await chats.all_logins(tx) if one.id == self.second]
+            chat = await chats.chat_of_room(tx, ROOM)
+        assert chat is not None
+        await self.way.outward._voices.find(chat, login)
 
     def through(self, what: str) -> list[str]:
         """Return through which accounts something was done."""

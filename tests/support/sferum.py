@@ -14,8 +14,10 @@ from sferum_bridge.network.base import (
     LoginExpired,
     Member,
     Refused,
+    RemoteCall,
     RemoteChat,
     RemoteMessage,
+    Sent,
     Session,
 )
 from sferum_bridge.network.content import Content
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sferum_bridge.network.base import Connector, Network, NetworkError
+    from sferum_bridge.network.content import Draft
     from sferum_bridge.store.chats import Login
     from sferum_bridge.store.database import Database
 
@@ -57,6 +60,10 @@ class Sferum:
     hidden: list[tuple[str, str, str]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     can_hide: bool = True
+    calls: list[str] = field(default_factory=list)
+    """Numbers of the calls that go on."""
+    told: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Random id → chat and text of what was sent."""
 
     def add(self, name: str, key: str, **chats: list[str]) -> Account:
         """Add a profile."""
@@ -129,6 +136,21 @@ class _Connector:
         assert not after
         said = self.account.said.get(chat_id.partition("/")[2], [])
         return [RemoteMessage(chat_id, id_, who, Content(), at) for id_, who, at in said[-limit:]]
+
+    async def start_call(self) -> RemoteCall:
+        """Start a call."""
+        number = f"call-{len(self.sferum.calls)}"
+        self.sferum.calls.append(number)
+        return RemoteCall(number, f"https://vk.com/call/join/{number}")
+
+    async def end_call(self, call_id: str) -> None:
+        """End a call."""
+        self.sferum.calls.remove(call_id)
+
+    async def send(self, chat_id: str, draft: Draft, *, random_id: int) -> Sent:
+        """Send a message, once for each random id."""
+        self.sferum.told.setdefault(random_id, (chat_id, draft.text))
+        return Sent(chat_id, str(len(self.sferum.told)))
 
     def _chat(self, title: str) -> RemoteChat:
         count, shown = len(self.account.chats[title]), title.rstrip()

@@ -1,16 +1,18 @@
-"""Edits, deletions and reactions made in a linked room, carried over to the messenger."""
+"""What is changed in a linked room: edits, deletions (of parts too), reactions, carried over."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
 
 from sferum_bridge.network.base import Refused, Unavailable
-from sferum_bridge.network.content import Span, Style
-from sferum_bridge.relay.outward import courier
+from sferum_bridge.network.content import Content, File, FileKind, Span, Style
+from sferum_bridge.relay.outward import waits
 from sferum_bridge.store import chats, reactions
 from sferum_bridge.store.reactions import Key, Reaction
+from sferum_bridge.store.tables import message_map
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, Way, linked, person
 
@@ -23,7 +25,7 @@ DAY = 86_400.0
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(waits, "_FIRST_WAIT", 0.01)
 
 
 @pytest.fixture
@@ -213,6 +215,84 @@ async def test_what_stays_there_is_told(
     await redact(way, event_id)
     assert way.messenger.texts() == ["останется"]
     assert said in (await way.told())[0][1]
+
+
+async def album(way: Way, sender: str = OWNER) -> list[str]:
+    """Have a text with two photos be that was written there; return its events."""
+    photos = [File(FileKind.PHOTO, f"https://files/{one}.jpg?key=1") for one in ("a", "b")]
+    message = way.messenger.written("owner", Content("подпись", parts=tuple(photos)))
+    said = [("text", "подпись"), *(("photo", photo.identity) for photo in photos)]
+    async with way.db.write() as tx:
+        for number, (kind, shown) in enumerate(said):
+            one = chats.Mapped(
+                *(CHAT, message.message_id, number, ROOM, f"${kind}{number}"),
+                from_matrix=False,
+                sender=sender,
+                kind=kind,
+                digest=chats.digest_of(tx, shown),
+            )
+            await chats.map_message(tx, way.login_id, one)
+    return [f"${kind}{number}" for number, (kind, _) in enumerate(said)]
+
+
+async def test_a_part_that_is_taken_back_is_taken_out_and_the_rest_stays(way: Way) -> None:
+    text, first, second = await album(way)
+    [message] = way.messenger.messages[CHAT]
+    await redact(way, first)
+    content = way.messenger.messages[CHAT][0].content
+    assert (content.text, content.parts) == ("подпись", message.content.parts[1:])
+    await redact(way, text)
+    assert way.messenger.messages[CHAT][0].content.text == ""
+    assert way.messenger.deleted == []
+    # With the last of it the message goes.
+    await redact(way, second)
+    assert way.messenger.deleted == ["1"]
+    assert await way.told() == []
+
+
+@pytest.mark.parametrize("case", ["refused", "late", "another's", "place"])
+async def test_a_part_that_cannot_be_taken_out_is_told_and_goes_with_the_last(
+    way: Way, case: str
+) -> None:
+    events = await album(way, sender=PUPIL if case == "another's" else OWNER)
+    if case == "refused":
+        way.messenger.errors = [Refused("VK error 920")]
+    if case == "late":
+        way.age(DAY + 1)
+    if case == "place":
+        async with way.db.write() as tx:
+            await tx.run(update(message_map).where(message_map.c.part == 1).values(kind="place"))
+    before = way.messenger.messages[CHAT][0]
+    await redact(way, events[1])
+    assert way.messenger.messages[CHAT][0] == before
+    [(mxid, body)] = await way.told()
+    assert mxid == OWNER
+    assert "часть одного сообщения" in body
+    if case == "late":
+        return
+    # Whatever else of it cannot be taken out.
+    for event_id in (events[0], events[2]):
+        await redact(way, event_id)
+    assert way.messenger.deleted == ["1"]
+
+
+async def test_a_kill_in_the_middle_of_it_takes_it_out_once(way: Way) -> None:
+    _, first, _ = await album(way)
+    way.messenger.errors = [RuntimeError("killed here")]  # type: ignore[list-item]
+    with pytest.raises(RuntimeError):
+        await redact(way, first)
+    await way.work()
+    assert len(way.messenger.messages[CHAT][0].content.parts) == 1
+
+
+async def test_the_words_of_a_voice_message_are_ours_alone(way: Way) -> None:
+    events = await album(way)
+    async with way.db.write() as tx:
+        await tx.run(update(message_map).where(message_map.c.part == 2).values(kind="transcript"))
+    before = way.messenger.messages[CHAT][0]
+    await redact(way, events[2])
+    assert way.messenger.messages[CHAT][0] == before
+    assert await way.told() == []
 
 
 async def test_a_deletion_waits_for_the_network(way: Way) -> None:

@@ -21,7 +21,7 @@ from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.inward.queueing import Manner
 from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
-from sferum_bridge.school.attachments import Policy
+from sferum_bridge.school.attachments import Policies, Policy
 from sferum_bridge.store import chats, voices
 from tests.support.bridge import until
 from tests.support.messenger import CHAT, NETWORK, Account
@@ -110,7 +110,7 @@ async def hearing(tmp_path: Path) -> AsyncIterator[Hearing]:
             homeserver,
             Ghosts(way.db, homeserver, "sferum_"),
             Connections(way.db, {NETWORK: messenger}),
-            InwardSettings(manner, Policy(), 20),
+            InwardSettings(manner, Policies(Policy()), 20, everybody=True),
             login_lost,
         )
         incoming = inward._incoming
@@ -189,6 +189,24 @@ async def test_a_message_that_cannot_be_shown_is_compared_by_what_it_says(
         queueing = hearing.incoming._queueing
         found = await queueing.digests(await begin(tx, login), chat, message)
         assert found == {chats.digest_of(tx, "сломано")}
+
+
+async def test_a_chat_that_speaks_before_its_link_is_found_is_described_and_gathered_all_the_same(
+    hearing: Hearing,
+) -> None:
+    """Another process linked it, such as the console: the next look would come too late."""
+    messenger = hearing.way.messenger
+    hearing.incoming._poll = 3600
+    async with hearing.listening():
+        await messenger.say(ASYA, "раз")
+        await hearing.until_queued("раз")
+        async with hearing.way.db.write() as tx:
+            await chats.link(tx, chats.Chat(hearing.way.login_id, "2", OTHER_ROOM, relay=False))
+            tx.woken.clear()
+        await messenger.say(ASYA, "два", chat="2")
+        await hearing.until_queued("раз", "два")
+        rows = [row["relay"] for row in await hearing.way.rows() if row["room"] == OTHER_ROOM]
+        assert sorted(rows) == ["describe", "gather", "show"]
 
 
 # --- whose login it is ----------------------------------------------------------------------

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from sferum_bridge.matrix.lanes import Note
+    from sferum_bridge.store.database import Tx
     from sferum_bridge.store.queues import Item
 
 
@@ -43,7 +45,7 @@ async def put(db: Database, *names: str) -> None:
 
 async def run_until(
     db: Database,
-    handle: Callable[[Item], Awaitable[None]],
+    handle: Callable[[Item], Awaitable[Note | None]],
     done: asyncio.Event,
     lanes: Lanes | None = None,
 ) -> None:
@@ -217,3 +219,110 @@ async def test_a_row_that_cannot_be_foreseen_is_handled_in_its_turn(
     assert sorted(worker.seen) == ["a1", "b1"]
     assert "cannot be foreseen" in caplog.text
     assert SECRET not in caplog.text
+
+
+# --- noting beside the next -----------------------------------------------------------------
+
+
+class Noting:
+    """Handles rows and leaves noting them to the lane; `steps` is what happened, in order."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.last = "a4"
+        self.done = asyncio.Event()
+        self.fails = ""
+        """The row that cannot be noted."""
+        self.held = ""
+        """The row that is noted once the one behind it was handled."""
+        self.behind = asyncio.Event()
+
+    async def __call__(self, item: Item) -> Note:
+        self.steps.append(item.name)
+        if self.held and item.name > self.held:
+            self.behind.set()
+
+        async def note(tx: Tx) -> None:
+            if item.name == self.fails:
+                raise ValueError
+            if item.name == self.held:
+                await self.behind.wait()
+                for _ in range(50):
+                    await asyncio.sleep(0)
+            self.steps.append(f"{item.name} noted")
+            await queues.done(tx, queues.INBOX, item.id)
+            if item.name == self.last:
+                self.done.set()
+
+        return note
+
+    def lanes(self, db: Database, *, apart: str = "") -> Lanes:
+        return Lanes(
+            db,
+            queues.INBOX,
+            self,
+            is_apart=lambda item: item.name in apart.split(),
+            most_tries=2,
+            poll=0.05,
+        )
+
+
+async def test_each_row_is_noted_before_the_next_is_handled(db: Database) -> None:
+    await put(db, "a1", "a2", "a3", "a4")
+    noting = Noting()
+    await run_until(db, noting, noting.done, noting.lanes(db))
+    rows = ("a1", "a2", "a3", "a4")
+    assert noting.steps == [step for name in rows for step in (name, f"{name} noted")]
+
+
+async def test_a_row_apart_is_handled_while_one_is_noted_and_no_further_one(db: Database) -> None:
+    await put(db, "a1", "a2", "a3", "a4")
+    noting = Noting()
+    noting.held = "a2"
+    await run_until(db, noting, noting.done, noting.lanes(db, apart="a3 a4"))
+    assert noting.steps[:5] == ["a1", "a1 noted", "a2", "a3", "a2 noted"]
+    assert sorted(noting.steps[5:]) == ["a3 noted", "a4", "a4 noted"]
+    async with db.read() as tx:
+        assert not await queues.lanes(tx, queues.INBOX)
+
+
+async def test_what_a_kill_left_unnoted_is_handled_again_in_order(db: Database) -> None:
+    await put(db, "a1", "a2", "a3", "a4")
+    killed = Noting()
+    killed.held = "a2"
+    await run_until(db, killed, killed.behind, _stuck(killed, db))
+    assert killed.steps == ["a1", "a1 noted", "a2", "a3"]
+    noting = Noting()
+    await run_until(db, noting, noting.done, noting.lanes(db, apart="a2 a3 a4"))
+    assert [step for step in noting.steps if "noted" not in step] == ["a2", "a3", "a4"]
+
+
+def _stuck(noting: Noting, db: Database) -> Lanes:
+    """Return lanes in which the held row is never noted."""
+
+    async def handle(item: Item) -> Note:
+        note = await noting(item)
+
+        async def forever(tx: Tx) -> None:
+            if item.name == noting.held:
+                await asyncio.Event().wait()
+            await note(tx)
+
+        return forever
+
+    return Lanes(db, queues.INBOX, handle, is_apart=lambda item: item.name == "a3", poll=0.05)
+
+
+async def test_a_row_that_cannot_be_noted_is_passed_by_and_the_one_beside_it_is_not(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "_FIRST_WAIT", 0.01)
+    await put(db, "a1", "a2", "a3", "a4")
+    noting = Noting()
+    noting.fails = "a2"
+    await run_until(db, noting, noting.done, noting.lanes(db, apart="a1 a2 a3 a4"))
+    assert [step for step in noting.steps if "noted" not in step] == ["a1", "a2", "a3", "a4"]
+    async with db.read() as tx:
+        rows = await tx.all(tables.inbox.select().order_by(tables.inbox.c.id))
+    assert [row.event_id for row in rows if row.sealed is not None] == ["a2"]
+    assert all(row.done_at for row in rows)

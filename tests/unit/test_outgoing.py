@@ -14,7 +14,7 @@ from sferum_bridge.network.base import (
     Unavailable,
 )
 from sferum_bridge.network.content import FileKind, Place, Span, Style
-from sferum_bridge.relay.outward import courier
+from sferum_bridge.relay.outward import courier, waits
 from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.school.attachments import Policy
 from sferum_bridge.store import chats, logins, queues
@@ -31,7 +31,7 @@ APK = "application/vnd.android.package-archive"
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(waits, "_FIRST_WAIT", 0.01)
 
 
 @pytest.fixture

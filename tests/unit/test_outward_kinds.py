@@ -8,7 +8,7 @@ import pytest
 
 from sferum_bridge.network.base import Refused
 from sferum_bridge.network.content import FileKind, Span, Style
-from sferum_bridge.relay.outward import courier
+from sferum_bridge.relay.outward import waits
 from sferum_bridge.store import chats
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, Way, linked, person
@@ -23,7 +23,7 @@ PNG = {"mimetype": "image/png"}
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(waits, "_FIRST_WAIT", 0.01)
 
 
 @pytest.fixture
@@ -145,13 +145,6 @@ async def test_an_answer_to_a_part_is_one_to_its_message(way: Way) -> None:
     _, photo = await shown_here(way, 2)
     await way.say("красиво", **answering(photo))
     assert way.messenger.answers["2"] == "1"
-
-
-async def test_a_part_that_is_taken_back_takes_its_message_with_it(way: Way) -> None:
-    """There it is one message, and nothing of it is to stay that somebody takes back here."""
-    _, photo = await shown_here(way, 2)
-    await redact(way, photo)
-    assert way.messenger.deleted == ["1"]
 
 
 async def test_every_part_of_a_long_text_is_deleted_with_it_and_after_an_edit(way: Way) -> None:

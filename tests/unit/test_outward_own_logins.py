@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sferum_bridge.network.base import LoginExpired, Refused, Unavailable
-from sferum_bridge.relay.outward import attention, courier
+from sferum_bridge.relay.outward import attention, waits
 from sferum_bridge.store import chats, logins, rooms, voices
 from tests.support.bridge import until
 from tests.support.messenger import CHAT
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(waits, "_FIRST_WAIT", 0.01)
     monkeypatch.setattr(attention, "_ROUND", 0.01)
 
 
@@ -203,6 +203,26 @@ async def test_a_refusal_has_the_chat_looked_for_anew(way: Way, seats: Seats) ->
     assert [mxid for mxid, _ in await way.told()] == [TEACHER]
     # What was refused is waited for no more; its words would still be known.
     assert [is_over for _, is_over in await expected(way)] == [True]
+
+
+@pytest.mark.parametrize("word", ["!повторить", "!retry"])
+async def test_what_failed_a_second_time_is_under_way_no_more(
+    way: Way, seats: Seats, word: str
+) -> None:
+    """Nobody's words in that chat wait for it from then on."""
+    await seats.log_in()
+    way.messenger.errors = [Refused("VK error 7")]
+    event_id = await way.say("никак", TEACHER)
+    await seats.look()
+    way.messenger.errors = [Refused("VK error 7")]
+    way.age(60)
+    await way.say(word, TEACHER, **answering(event_id))
+    assert await expected(way) == [(event_id, True)]
+    way.age(60)
+    await seats.look()
+    await way.say(word, TEACHER, **answering(event_id))
+    assert texts(way) == [(SECOND, "никак")]
+    assert await expected(way) == []
 
 
 async def test_who_logs_out_is_heard_through_the_linked_login(way: Way, seats: Seats) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sferum_bridge.network.base import NetworkError, TooFast, Unavailable
-from sferum_bridge.relay.outward import courier
-from sferum_bridge.relay.outward.patience import Patience, Trial
+from sferum_bridge.network.patience import Patience
+from sferum_bridge.relay.outward import waits
 from tests.support.bridge import until
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, Way, linked
@@ -23,13 +24,14 @@ BROKEN = "на этом он падает"
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "_FIRST_WAIT", 0.001)
-    monkeypatch.setattr(courier, "_LONGEST_WAIT", 0.002)
+    monkeypatch.setattr(waits, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(waits, "_LONGEST_WAIT", 0.002)
+    monkeypatch.setattr(waits, "_LONGEST_ASKED", 0.002)
 
 
 @pytest.fixture
 async def way(tmp_path: Path) -> AsyncIterator[Way]:
-    async with linked(tmp_path, patience=Patience(3, 0.0)) as found:
+    async with linked(tmp_path, patience=Patience(3, 0.0, memory=math.inf)) as found:
         found.messenger.poison[BROKEN] = Unavailable("messages.send: VK error 10")
         yield found
 
@@ -89,14 +91,21 @@ async def test_a_messenger_that_is_away_is_waited_for_however_long(way: Way) -> 
 
 
 def test_tries_and_time_have_to_be_over_and_an_outage_begins_both_anew() -> None:
-    trial = Trial(Patience(2, 10.0))
-    assert not trial.is_over(0.0, works=True)
-    assert not trial.is_over(5.0, works=True)
-    assert not trial.is_over(20.0, works=False)
-    assert not trial.is_over(21.0, works=True)
-    assert not trial.is_over(30.0, works=True)
-    assert trial.is_over(31.0, works=True)
-    assert not Trial(Patience(2, 0.0)).is_over(99.0, works=True)
+    failed, times = Unavailable("x"), [0.0, 5.0, 21.0, 30.0, 31.0, 99.0]
+    patience = Patience(2, 10.0, memory=math.inf, clock=iter(times).__next__)
+    assert [patience.is_over("a", failed) for _ in range(2)] == [False] * 2
+    assert not patience.is_over("a", failed, works=False)
+    assert [patience.is_over("a", failed) for _ in range(3)] == [False, False, True]
+    patience.answered("a")
+    assert not patience.is_over("a", failed)
+
+
+def test_a_request_to_wait_is_granted_for_longer_and_is_no_failure() -> None:
+    times = [0.0, 20.0, 99.0, 100.0, 200.0]
+    patience = Patience(2, 10.0, 100.0, memory=math.inf, clock=iter(times).__next__)
+    slow = TooFast("VK error 9", 60.0)
+    assert [patience.is_over("a", slow) for _ in range(4)] == [False, False, False, True]
+    assert not patience.is_over("a", Unavailable("x"))
 
 
 @pytest.mark.parametrize("arrived", [False, True])
@@ -135,12 +144,71 @@ async def test_the_redaction_of_another_message_takes_nothing_back(way: Way) -> 
     assert way.messenger.texts() == ["остаётся"]
 
 
-async def test_a_message_that_is_always_too_fast_is_given_up_too(way: Way) -> None:
+async def test_flood_control_of_one_message_is_waited_out_and_told_after_a_while(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VK's 9 means wait: far more tries than a failure has, and the message arrives."""
+    monkeypatch.setattr(waits, "_TOLD_AFTER", 0.005)
     way.messenger.poison[BROKEN] = TooFast("VK error 9", 0.001)
-    await way.say(BROKEN)
+    event_id = await way.put({"msgtype": "m.text", "body": BROKEN})
+    working = asyncio.create_task(way.work())
+    await sent(way, 20)
+    assert not working.done()
+    way.messenger.poison.clear()
+    await working
+    assert way.messenger.texts() == [BROKEN]
+    [(mxid, body)] = await way.told()
+    assert mxid == OWNER
+    assert body.startswith(f"«{BROKEN}»\n")
+    assert "просит подождать" in body
+    assert await way.statuses() == [(event_id, "PENDING")] * 2
+
+
+async def test_a_short_request_to_wait_is_told_to_nobody(way: Way) -> None:
+    way.messenger.errors = [TooFast("VK error 6", 0.001)] * 3
+    await way.say("скоро")
+    assert way.messenger.texts() == ["скоро"]
+    assert await way.told() == []
+
+
+async def test_flood_control_without_end_is_given_up_after_its_own_time(tmp_path: Path) -> None:
+    async with linked(tmp_path, patience=Patience(100, 600.0, 0.0, memory=math.inf)) as way:
+        way.messenger.poison[BROKEN] = TooFast("VK error 9", 0.001)
+        await way.say(BROKEN)
+        await way.say("дальше")
+        assert way.messenger.texts() == ["дальше"]
+        assert "раз за разом" in (await way.told())[0][1]
+
+
+async def test_who_deletes_what_is_held_up_frees_the_room(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait is far longer than the test: it ends because its message is wanted no more."""
+    way.messenger.poison[BROKEN] = TooFast("VK error 9", 600.0)
+    event_id = await way.put({"msgtype": "m.text", "body": BROKEN})
+    working = asyncio.create_task(way.work())
+    await sent(way, 1)
+    await way.put({"redacts": event_id}, kind="m.room.redaction")
+    way.age(60)
+    await working
+    await way.work()
     await way.say("дальше")
     assert way.messenger.texts() == ["дальше"]
-    assert way.messenger.looked == 3
+
+
+async def test_the_waits_that_are_asked_for_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "_LONGEST_ASKED", 1800.0)
+    told: list[float] = []
+
+    async def waiting(asked: float) -> None:
+        told.append(asked)
+
+    growing = waits.Waits(waiting)
+    pauses = [await growing.after(TooFast("VK error 9", 60.0)) for _ in range(8)]
+    for pause, wanted in zip(pauses, (60, 120, 240, 480, 960, 1800, 1800, 1800), strict=True):
+        assert wanted * 0.75 <= pause <= wanted * 1.25
+    assert told == [0, 60 + 120 + 240]
+    assert await waits.Waits(None).after(TooFast("VK error 29", 3600.0)) >= 3600 * 0.75
 
 
 async def test_a_limit_of_the_account_is_waited_out_by_all_that_waits(

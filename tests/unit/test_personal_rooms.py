@@ -31,7 +31,7 @@ from sferum_bridge.relay.inward import personal as module
 from sferum_bridge.relay.inward.personal_end import PersonalEnd
 from sferum_bridge.relay.inward.queueing import Manner
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
-from sferum_bridge.school.attachments import Policy
+from sferum_bridge.school.attachments import Policies, Policy
 from sferum_bridge.store import accounts, chats, personal, queues, rooms, schools, tables
 from tests.support import databases
 from tests.support.bridge import until
@@ -310,7 +310,7 @@ async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
             homeserver,
             Ghosts(db, homeserver, "sferum_"),
             Connections(db, {NETWORK: messenger}),
-            InwardSettings(manner, Policy(), history=20, personal=True),
+            InwardSettings(manner, Policies(Policy()), history=20, personal=True),
             login_lost,
         )
         yield Rig(db, clock, messenger, matrix, homeserver, inward, login, family.child_id)

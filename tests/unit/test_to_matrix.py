@@ -70,6 +70,7 @@ def test_a_plain_text_has_no_html_and_mentions_nobody_by_itself() -> None:
             "Идёт звонок. Присоединиться: https://call.example/1",
         ),
         (Call(is_over=True, seconds=3725), "Звонок окончен, 1:02:05"),
+        (Call(is_over=True, seconds=95, participants=4), "Звонок окончен, 1:35, участников: 4"),
         (Call(is_over=True, is_missed=True), "Пропущенный звонок"),
         (Call(is_over=True), "Звонок окончен"),
         (

@@ -330,3 +330,25 @@ async def test_our_requests_keep_vks_own_schema(vk: ScriptedVk, connector: Conne
             assert breaches(described[name], value) == [], (method, name)
         missing = [n for n, p in described.items() if p.get("required") is True and n not in form]
         assert missing == [], method
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        None,
+        "call",
+        {"call_id": "c"},
+        {"call_id": 7, "join_link": "https://vk.com/call/join/x"},
+        {"call_id": "c" * 37, "join_link": "https://vk.com/call/join/x"},
+        {"call_id": "c", "join_link": "javascript:alert(1)"},
+        {"call_id": "c", "join_link": "http://vk.com/call/join/x"},
+    ],
+)
+async def test_a_call_without_a_link_is_none(
+    vk: ScriptedVk, connector: Connector, answer: Any
+) -> None:
+    vk.script("calls.start", ok(answer))
+    with pytest.raises(Unavailable):
+        await connector.start_call()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sferum_bridge.network.base import RemoteMessage, Service, ServiceKind
+from sferum_bridge.network.base import RemoteMessage, Service, ServiceKind, TooBig
 from sferum_bridge.network.content import Content, Other, Place, Quote, Span, Style
 from sferum_bridge.network.vk.messages import read_message
 from sferum_bridge.network.vk.transport import read_json
@@ -138,12 +138,16 @@ def test_service_message(action: dict[str, Any], service: Service) -> None:
     assert read_message(given, ME).message == message(Content(), service=service)
 
 
+def mended(raw: bytes) -> Any:
+    return read_json(raw, what="x", most_odd=2**22)
+
+
 def test_forwards_in_forwards_are_cut_and_told() -> None:
     nested = foreign("0")
     for number in range(1, 1000):
         nested = foreign(str(number), fwd_messages=[nested])
     deep = '{"fwd_messages": [' * 3000 + "]}" * 3000
-    for given in (item(fwd_messages=[nested]), read_json(deep.encode())):
+    for given in (item(fwd_messages=[nested]), mended(deep.encode())):
         content = read_message(item() | given, ME).message
         assert content is not None
         depth, quotes = 0, content.content.quotes
@@ -163,10 +167,10 @@ def test_json_deeper_than_python_goes_is_cut_where_it_is_too_deep() -> None:
         + "]" * 100_000
         + ', "c": "]"}'
     )
-    read = read_json(deep.encode())
+    read = mended(deep.encode())
     assert (read["a"], read["c"], read["b"][:2]) == (1, "]", ['"]', "в/[\\"])
-    assert read_json(b"[" * 100_000) is None
-    assert read_json(b'{"a": "' + b"[" * 100_000 + b'"}') == {"a": "[" * 100_000}
+    assert mended(b"[" * 100_000) is None
+    assert mended(b'{"a": "' + b"[" * 100_000 + b'"}') == {"a": "[" * 100_000}
 
 
 @pytest.mark.parametrize(
@@ -175,4 +179,13 @@ def test_json_deeper_than_python_goes_is_cut_where_it_is_too_deep() -> None:
      (b'["a\nb"]', ["a\nb"]), (b"<html>", None), (b"", None)],
 )  # fmt: skip
 def test_odd_json_is_read_as_far_as_it_goes(raw: bytes, read: Any) -> None:
-    assert read_json(raw) == read
+    assert mended(raw) == read
+
+
+@pytest.mark.parametrize("odd", [b"[" * 5000 + b"]" * 5000, b'["\xff"]', b"[" + b"1" * 5000 + b"]"])
+def test_odd_json_is_mended_up_to_a_size_and_plain_json_read_beyond(odd: bytes) -> None:
+    # Mending is slow, and nobody else is served meanwhile.
+    with pytest.raises(TooBig, match="x: the answer is odd"):
+        read_json(odd, what="x", most_odd=len(odd) - 1)
+    read_json(odd, what="x", most_odd=len(odd))
+    assert read_json(b"[1, 2]", what="x", most_odd=1) == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ CHAT = 2000000007
 ANNA = 700002
 MOST_BYTES = 40_000
 HUGE = "x" * (MOST_BYTES + 1)
+DEEP = "[" * 4000 + "]" * 4000
 SLOW = Raw(hang=0.6, body="{}")
 
 
@@ -78,11 +80,18 @@ def item(cmid: int, text: str = "x") -> dict[str, Any]:
 
 
 class Chat:
-    """Messages 1 to `last`; some are huge, some make VK think for too long."""
+    """Messages 1 to `last`; some are huge, some too deep, some make VK think for too long."""
 
-    def __init__(self, last: int, *, huge: Iterable[int] = (), slow: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        last: int,
+        *,
+        huge: Iterable[int] = (),
+        deep: Iterable[int] = (),
+        slow: Iterable[int] = (),
+    ) -> None:
         self.numbers = range(1, last + 1)
-        self.huge, self.slow = frozenset(huge), frozenset(slow)
+        self.huge, self.deep, self.slow = frozenset(huge), frozenset(deep), frozenset(slow)
 
     def get_by_id(self, form: dict[str, str]) -> Any:
         listed = form.get("cmids") or form["message_ids"]
@@ -97,7 +106,10 @@ class Chat:
         if self.slow & {*numbers}:
             return SLOW
         found = [item(n, HUGE if n in self.huge else "x") for n in numbers]
-        return ok({"count": count, "items": found})
+        told = {"count": count, "items": found}
+        if self.deep & {*numbers}:
+            return Raw(body=json.dumps({"response": told, "more": 1})[:-2] + DEEP + "}")
+        return ok(told)
 
 
 def live(cmid: int, code: int = 10004, attached: str = "") -> list[Any]:
@@ -147,6 +159,22 @@ async def test_one_message_too_big_costs_its_contents_and_no_other(
     ]
     assert "passed by: messages.getById: the answer is too big" in caplog.text
     assert "x" * 50 not in caplog.text
+
+
+async def test_one_message_too_deep_and_large_to_be_mended_costs_no_other(
+    vk: ScriptedVk, connector: VkConnector, caplog: pytest.LogCaptureFixture
+) -> None:
+    vk.serve_long_poll(ts=100, pts=50)
+    vk.answers["messages.getById"] = Chat(9, deep={2}).get_by_id
+    updates = [live(1, attached="photo"), live(2, attached="photo"), bare(3)]
+    vk.polls.append({"ts": 101, "pts": 53, "updates": updates})
+    batch = await first(connector, Position(100, 50).dump())
+    assert [said(event) for event in batch.events] == [
+        ("1", Content("x")),
+        ("2", Content("x", parts=(Other("photo"),))),
+        ("3", Content("x")),
+    ]
+    assert "passed by: messages.getById: the answer is odd" in caplog.text
 
 
 async def test_messages_by_their_own_numbers_are_asked_for_in_halves_too(

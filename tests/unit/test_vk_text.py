@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sferum_bridge.network.content import Span, Style
-from sferum_bridge.network.vk.text import WORD_JOINER, echo, read, unescape, units, write
+from sferum_bridge.network.vk.text import MOST_RAW, WORD_JOINER, echo, read, unescape, units, write
 
 EMOJI = "👩‍🏫"  # three characters, five units
 
@@ -133,7 +133,7 @@ def test_what_is_typed_is_what_is_read(text: str, spans: list[Span]) -> None:
 def test_hostile_texts_are_read_in_no_time(piece: str) -> None:
     text = piece * (200_000 // len(piece))
     plain, _ = read(text, data(*[bold(n, 1) for n in range(5000)]))
-    assert plain == text
+    assert plain == text[:MOST_RAW]
 
 
 @given(st.text())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sferum_bridge.network.base import Connector, NetworkError, Refused
-from sferum_bridge.network.content import Draft, Place, Span, Style
+from sferum_bridge.network.content import Draft, File, Place, Span, Style
 from sferum_bridge.network.vk import VkNetwork, VkSettings
 from sferum_bridge.network.vk.errors import VkRefused
 from tests.support.vk_script import COOKIE, USER_ID, ScriptedVk, error, ok
@@ -68,6 +68,79 @@ async def test_an_edit_names_again_what_is_attached(vk: ScriptedVk, connector: C
     assert (form["keep_forward_messages"], form["keep_snippets"]) == ("1", "1")
     assert (form["lat"], form["long"]) == ("55.75", "37.61")
     assert "format_data" in form
+
+
+def album(**more: Any) -> dict[str, Any]:
+    def photo(number: int) -> dict[str, Any]:
+        sizes = [{"url": f"https://sun1.userapi.com/{number}.jpg?key=x", "width": 9, "height": 9}]
+        return {"type": "photo", "photo": {"owner_id": 1, "id": number, "sizes": sizes}}
+
+    link = {"type": "link", "link": {"url": "https://a"}}
+    return {"text": "[id5|Анна], да", "attachments": [photo(2), photo(3), link], **more}
+
+
+def called(number: int) -> Callable[[File], Awaitable[bool]]:
+    async def is_it(file: File) -> bool:
+        return f"/{number}.jpg" in file.identity and "key" not in file.identity
+
+    return is_it
+
+
+async def test_a_file_is_taken_out_and_all_else_is_named_again(
+    vk: ScriptedVk, connector: Connector
+) -> None:
+    styles = {"version": "1", "items": [{"type": "bold", "offset": 0, "length": 2}]}
+    geo = {"coordinates": {"latitude": 55.75, "longitude": 37.61}}
+    vk.script("messages.getById", ok({"items": [album(format_data=styles, geo=geo)]}))
+    vk.script("messages.edit", ok(1))
+    await connector.take_out(CHAT, "31", called(2))
+    form = vk.called("messages.edit")[0]
+    assert (form["message"], form["attachment"]) == ("[id5|Анна], да", "photo1_3")
+    assert json.loads(form["format_data"]) == styles
+    assert (form["keep_forward_messages"], form["keep_snippets"]) == ("1", "1")
+    assert (form["lat"], form["long"]) == ("55.75", "37.61")
+
+
+async def test_words_are_taken_out_and_files_stay(vk: ScriptedVk, connector: Connector) -> None:
+    vk.script("messages.getById", ok({"items": [album()]}))
+    vk.script("messages.edit", ok(1))
+    await connector.take_out(CHAT, "31", None)
+    form = vk.called("messages.edit")[0]
+    assert (form["message"], form["attachment"]) == ("", "photo1_2,photo1_3")
+
+
+async def test_what_is_out_already_is_no_error(vk: ScriptedVk, connector: Connector) -> None:
+    replies = [ok({"items": [album()]}), ok({"items": []}), ok({"items": [album(text="")]})]
+    vk.script("messages.getById", *replies)
+    await connector.take_out(CHAT, "31", called(9))
+    await connector.take_out(CHAT, "31", called(2))
+    await connector.take_out(CHAT, "31", None)
+    assert vk.called("messages.edit") == []
+
+
+async def test_nothing_is_taken_out_where_the_rest_would_be_lost(
+    vk: ScriptedVk, connector: Connector
+) -> None:
+    item = album()
+    item["attachments"].append({"type": "gift", "gift": {"id": 7}})
+    vk.script("messages.getById", ok({"items": [item]}))
+    with pytest.raises(Refused):
+        await connector.take_out(CHAT, "31", called(2))
+    assert vk.called("messages.edit") == []
+
+
+async def test_a_message_is_pinned_and_taken_down(vk: ScriptedVk, connector: Connector) -> None:
+    vk.script("messages.pin", ok({"conversation_message_id": 31}), error(925))
+    vk.script("messages.unpin", ok(1))
+    await connector.pin(CHAT, "31")
+    await connector.pin(CHAT, "")
+    [pinned], [down] = vk.called("messages.pin"), vk.called("messages.unpin")
+    assert (pinned["peer_id"], pinned["cmid"]) == (CHAT, "31")
+    assert down["peer_id"] == CHAT
+    with pytest.raises(Refused):
+        await connector.pin(CHAT, "31")
+    with pytest.raises(Refused):
+        await connector.pin(CHAT, "x")
 
 
 async def test_an_edit_of_what_is_gone_is_refused(vk: ScriptedVk, connector: Connector) -> None:

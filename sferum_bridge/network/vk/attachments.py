@@ -36,14 +36,21 @@ _BEST_LINES = 720
 _SIZES = "sopqmrxyzw"
 _MOST_BARS = 1024
 _LOUDEST = 31
-_DEEPEST_POST = 3
+_DEEPEST_POST, _MOST_COPIES = 3, 3
+MOST_PARTS = 200
+"""What of one message is read. VK lets people attach ten things; each costs words here."""
 _LATITUDE, _LONGITUDE = 90.0, 180.0
 
 
 def read_attachments(value: Any, depth: int = 0) -> tuple[Part, ...]:
-    """Read the `attachments` of a message, or of a post in it (`depth` above 0)."""
+    """Read the `attachments` of a message, or of a post in it (`depth` above 0).
+
+    At most `MOST_PARTS`, whatever is in them; that there are more is one part more.
+    """
     found: list[Part] = []
     for attachment in value if isinstance(value, list) else []:
+        if len(found) >= MOST_PARTS:
+            return (*found[:MOST_PARTS], Other("unknown"))
         kind = word(attachment.get("type") if isinstance(attachment, dict) else None)
         content = part(attachment, kind)
         if kind == "wall":
@@ -202,7 +209,7 @@ def _post(content: dict[str, Any], depth: int) -> list[Part]:
     found: list[Part] = [Page(url, "", said, "post") if url or said else Other("wall")]
     if depth < _DEEPEST_POST:
         found += read_attachments(content.get("attachments"), depth + 1)
-        for copied in dicts(content.get("copy_history")):
+        for copied in dicts(content.get("copy_history"))[:_MOST_COPIES]:
             found += _post(copied, depth + 1)
     return found
 

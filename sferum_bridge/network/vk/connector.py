@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.network.base import Abilities, Batch, Session
 from sferum_bridge.network.patience import Patience
 from sferum_bridge.network.space import Space
+from sferum_bridge.network.vk import calling
 from sferum_bridge.network.vk.api import VkApi
 from sferum_bridge.network.vk.archive import Archive
 from sferum_bridge.network.vk.directory import Directory
@@ -20,10 +21,23 @@ from sferum_bridge.network.vk.uploads import Uploads
 from sferum_bridge.network.vk.writing import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Awaitable,
+        Callable,
+        Sequence,
+    )
     from contextlib import AbstractAsyncContextManager
 
-    from sferum_bridge.network.base import Contact, Member, RemoteChat, RemoteMessage, Sent
+    from sferum_bridge.network.base import (
+        Contact,
+        Member,
+        RemoteCall,
+        RemoteChat,
+        RemoteMessage,
+        Sent,
+    )
     from sferum_bridge.network.content import Draft, File, FileKind
     from sferum_bridge.network.vk.files import Reading
     from sferum_bridge.network.vk.settings import VkSettings
@@ -136,6 +150,12 @@ class VkConnector:
         """Make an own message say something else; see `writing.Writer.edit`."""
         await self._writer.edit(chat_id, message_id, draft)
 
+    async def take_out(
+        self, chat_id: str, message_id: str, is_it: Callable[[File], Awaitable[bool]] | None
+    ) -> None:
+        """Take a file or the words out of a message; see `writing.Writer.take_out`."""
+        await self._writer.take_out(chat_id, message_id, is_it)
+
     async def delete(self, chat_id: str, message_ids: Sequence[str]) -> None:
         """Delete messages for all; see `writing.Writer.delete`."""
         await self._writer.delete(chat_id, message_ids)
@@ -144,6 +164,10 @@ class VkConnector:
         """React to a message; see `writing.Writer.react`."""
         await self._writer.react(chat_id, message_id, emoji)
 
+    async def pin(self, chat_id: str, message_id: str) -> None:
+        """Pin a message; see `writing.Writer.pin`."""
+        await self._writer.pin(chat_id, message_id)
+
     async def set_typing(self, chat_id: str) -> None:
         """Tell a chat that this account is writing."""
         await self._writer.set_typing(chat_id)
@@ -151,6 +175,14 @@ class VkConnector:
     async def mark_read(self, chat_id: str, message_id: str) -> None:
         """Tell a chat that this account has read everything up to a message."""
         await self._writer.mark_read(chat_id, message_id)
+
+    async def start_call(self) -> RemoteCall:
+        """Start a group call; see `calling.start`."""
+        return await calling.start(self._api)
+
+    async def end_call(self, call_id: str) -> None:
+        """End a call for everybody in it."""
+        await calling.end(self._api, call_id)
 
     async def upload(
         self, chat_id: str, kind: FileKind, name: str, mime: str, chunks: AsyncIterable[bytes]

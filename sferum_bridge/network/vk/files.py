@@ -129,7 +129,7 @@ class Files:
                         raise Unavailable("upload: the answer is too big")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _failure("upload", error) from None
-        return read_json(raw)
+        return read_json(raw, what="upload", most_odd=self._settings.max_odd_bytes)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -65,7 +65,8 @@ class VkSettings:
     request_timeout: float = 30.0
     transfer_timeout: float = 3600.0
     """For one file to arrive here or there."""
-    max_reply_bytes: int = 32 * 1024 * 1024
+    max_reply_bytes: int = 8 * 1024 * 1024
+    """Of what is not a file. What is more is asked for in halves."""
     media_hosts: tuple[str, ...] = MEDIA_HOSTS
     reactions: Mapping[int, str] = field(default_factory=REACTIONS.copy)
     """The emoji of VK's reaction numbers."""
@@ -97,6 +98,11 @@ class VkSettings:
             raise ValueError("media_hosts have to be names of hosts, in small letters")
         if not all(emoji.strip() for emoji in self.reactions.values()):
             raise ValueError("every reaction has to have an emoji")
+
+    @property
+    def max_odd_bytes(self) -> int:
+        """Return up to which size an answer is mended that is not quite JSON, or too deep."""
+        return self.max_reply_bytes // 8
 
     @property
     def plain_http(self) -> bool:

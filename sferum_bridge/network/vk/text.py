@@ -34,6 +34,8 @@ ALL = "@all"
 _STYLES = {"bold": Style.BOLD, "italic": Style.ITALIC, "underline": Style.UNDERLINE}
 _WORDS = {style: name for name, style in _STYLES.items()}
 _MOST_STYLES = 1000
+MOST_RAW = 60_000
+"""Characters of a text that are read: VK takes 9,000, and an event of Matrix holds 44,000 bytes."""
 _LAST_ONE_UNIT = 0xFFFF
 WORD_JOINER = "\N{WORD JOINER}"
 _NO_LABEL = str.maketrans({"[": "(", "]": ")", "|": "/", "\n": " ", "\r": " "})
@@ -48,7 +50,7 @@ def unescape(text: str) -> str:
 
 def read(raw: str, format_data: Any = None) -> tuple[str, tuple[Span, ...]]:
     """Return the plain text and its spans. `format_data` is an object, or JSON of one."""
-    raw = storable(raw)
+    raw = storable(raw[:MOST_RAW])
     pieces: list[str] = []
     spans: list[Span] = []
     shifts: list[tuple[int, int, int]] = []  # (from, to) in raw is at this place in plain

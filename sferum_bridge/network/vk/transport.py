@@ -73,7 +73,7 @@ class Transport:
 
         Raises:
             Unavailable: No usable answer.
-            TooBig: It is larger than `max_reply_bytes`.
+            TooBig: It is larger than `max_reply_bytes`, or than `max_odd_bytes` and to be mended.
             TooSlow: The server was reached and did not finish in time.
             TooFast: The server said 429.
         """
@@ -119,7 +119,10 @@ class Transport:
                 if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise Unavailable(f"{what}: HTTP {response.status}")
                 raw = await self._read(response, what)
-                return Reply(response.status, read_json(raw))
+                return Reply(
+                    response.status,
+                    read_json(raw, what=what, most_odd=self._settings.max_odd_bytes),
+                )
         except aiohttp.ConnectionTimeoutError:
             raise Unavailable(f"{what}: nobody answers") from None
         except TimeoutError:
@@ -139,19 +142,24 @@ class Transport:
         return b"".join(parts)
 
 
-def read_json(raw: bytes) -> Any:
-    """Return JSON, `None` for what is none.
+def read_json(raw: bytes, *, what: str, most_odd: int) -> Any:
+    """Return JSON, `None` for what is none. `what` names the request in errors.
 
     One odd value must not hide the whole batch it came with, for ever: what lies too deep (a
     message of forwards in forwards in forwards) is `null`, a number with thousands of digits is 0,
-    and what is no UTF-8 is replaced.
+    and what is no UTF-8 is replaced. Mending so costs ten times what reading does, and whoever
+    waits for it holds up everybody, so it is done up to `most_odd` bytes.
+
+    Raises:
+        TooBig: It is odd, and more than that.
     """
     try:
         return json.loads(raw)
-    except RecursionError:
-        return _lenient_json(_shallow(raw))
-    except ValueError:
-        return _lenient_json(raw)
+    except (ValueError, RecursionError) as error:
+        if len(raw) > most_odd:
+            raise TooBig(f"{what}: the answer is odd, and too big to be mended") from None
+        is_deep = isinstance(error, RecursionError)
+    return _lenient_json(_shallow(raw) if is_deep else raw)
 
 
 def _lenient_json(raw: bytes) -> Any:

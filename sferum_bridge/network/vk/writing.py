@@ -1,4 +1,4 @@
-"""What an account says and does in chats: send, edit, delete, react, typing, read marks.
+"""What an account says and does in chats: send, edit, delete, react, pin, typing, read marks.
 
 A change may be asked for twice, when only its answer was lost: VK refuses some of what is done
 already, so a refusal counts only where a look shows that it is not done.
@@ -17,7 +17,8 @@ from sferum_bridge.network.base import (
     Sent,
     Unavailable,
 )
-from sferum_bridge.network.vk.attachments import name_of
+from sferum_bridge.network.content import File
+from sferum_bridge.network.vk.attachments import name_of, read_attachments
 from sferum_bridge.network.vk.directory import peer_id_of
 from sferum_bridge.network.vk.errors import VkRefused
 from sferum_bridge.network.vk.reactions import read_reacted
@@ -35,7 +36,7 @@ from sferum_bridge.network.vk.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sferum_bridge.network.content import Draft
     from sferum_bridge.network.vk.api import VkApi
@@ -46,6 +47,8 @@ Params = dict[str, str | int]
 
 _INT32 = 2**31
 _DELETED_AT_ONCE = 100
+_SNIPPETS = frozenset({"link"})
+"""What is attached by itself, because of a word in the text, and stays with it."""
 
 
 class Writer:
@@ -98,30 +101,59 @@ class Writer:
         """
         peer_id = peer_id_of(chat_id, "messages.edit")
         cmid = _cmid(message_id, "messages.edit")
-        now = await self._archive.by_cmid(peer_id, [cmid])
-        if not now or now[0].keys() == {"peer_id"}:  # it is gone, or nothing of it is told
+        now = await self._now(peer_id, cmid)
+        if now is None:
             raise Refused("messages.edit: the message is not there any more")
-        names = (
-            name_of(kind, part(attachment, kind))
-            for attachment in dicts(now[0].get("attachments"))
-            if (kind := word(attachment.get("type")))
-        )
-        kept = [name for name in names if name]
+        kept = [name for name, _ in _attached(now) if name]
         attached = [*kept, *(name for name in draft.attached if name not in kept)]
-        params: Params = {"peer_id": peer_id, "cmid": cmid, **_said(draft)}
-        params |= {"keep_forward_messages": 1, "keep_snippets": 1}
+        params: Params = {"peer_id": peer_id, "cmid": cmid, **_said(draft), **_staying(now)}
         if attached:
             params["attachment"] = ",".join(attached)
-        point = part(now[0].get("geo"), "coordinates")
         if draft.place is not None:
             params |= {"lat": str(draft.place.latitude), "long": str(draft.place.longitude)}
-        elif point:
-            params |= {"lat": str(point.get("latitude")), "long": str(point.get("longitude"))}
         try:
             await self._api.call("messages.edit", params)
         except VkRefused:
             if not await self._says(peer_id, cmid, draft):
                 raise
+
+    async def take_out(
+        self, chat_id: str, message_id: str, is_it: Callable[[File], Awaitable[bool]] | None
+    ) -> None:
+        """Take a file out of an own message, or its words; the rest is named again and stays.
+
+        Raises:
+            Refused: If something else in it has no name to be kept by, or VK refuses, as for what
+                others wrote (15) and after its time for edits (909).
+        """
+        peer_id, cmid = peer_id_of(chat_id, "messages.edit"), _cmid(message_id, "messages.edit")
+        now = await self._now(peer_id, cmid)
+        if now is None:
+            return
+        kept: list[str] = []
+        is_there = is_it is None and bool(text(now.get("text")))
+        for name, attachment in _attached(now):
+            if is_it is not None and not is_there and await _is_any(attachment, is_it):
+                is_there = True
+            elif name:
+                kept.append(name)
+            elif word(attachment.get("type")) not in _SNIPPETS:
+                raise Refused("messages.edit: something else in the message would go too")
+        if not is_there:
+            return
+        params: Params = {"peer_id": peer_id, "cmid": cmid, "message": "", **_staying(now)}
+        if is_it is not None:
+            params["message"] = text(now.get("text"))
+            if styles := now.get("format_data"):
+                params["format_data"] = styles if isinstance(styles, str) else json.dumps(styles)
+        if kept:
+            params["attachment"] = ",".join(kept)
+        await self._api.call("messages.edit", params)
+
+    async def _now(self, peer_id: int, cmid: int) -> dict[str, Any] | None:
+        """Return a message as it is, `None` if it is gone or nothing of it is told."""
+        now = await self._archive.by_cmid(peer_id, [cmid])
+        return now[0] if now and now[0].keys() != {"peer_id"} else None
 
     async def _says(self, peer_id: int, cmid: int, draft: Draft) -> bool:
         """Tell whether a message says already what it was to say."""
@@ -184,6 +216,18 @@ class Writer:
         by = read_reacted(await self._api.call("messages.getReactedPeers", where))
         return by.get(int(self._account_id), 0)
 
+    async def pin(self, chat_id: str, message_id: str) -> None:
+        """Pin a message in place of what is pinned; empty: have nothing pinned.
+
+        Raises:
+            Refused: If VK lets this account pin nothing there (925), or not this message (970).
+        """
+        method = "messages.pin" if message_id else "messages.unpin"
+        params: Params = {"peer_id": peer_id_of(chat_id, method)}
+        if message_id:
+            params["cmid"] = _cmid(message_id, method)
+        await self._api.call(method, params)
+
     async def set_typing(self, chat_id: str) -> None:
         """Tell a chat that this account is writing."""
         method = "messages.setActivity"
@@ -227,6 +271,30 @@ def _said(draft: Draft) -> Params:
     if styles:
         params["format_data"] = json.dumps(styles)
     return params
+
+
+def _attached(item: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return what is attached to a message, each with the name it is attached by (may be empty)."""
+    return [
+        (name_of(kind, part(attachment, kind)), attachment)
+        for attachment in dicts(item.get("attachments"))
+        if (kind := word(attachment.get("type")))
+    ]
+
+
+async def _is_any(attachment: Any, is_it: Callable[[File], Awaitable[bool]]) -> bool:
+    for one in read_attachments([attachment]):
+        if isinstance(one, File) and await is_it(one):
+            return True
+    return False
+
+
+def _staying(item: Any) -> Params:
+    """Return what has an edit leave alone what is neither words nor attached."""
+    staying: Params = {"keep_forward_messages": 1, "keep_snippets": 1}
+    if point := part(item.get("geo"), "coordinates"):
+        staying |= {"lat": str(point.get("latitude")), "long": str(point.get("longitude"))}
+    return staying
 
 
 def _cmid(message_id: str, method: str) -> int:

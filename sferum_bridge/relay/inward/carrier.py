@@ -30,8 +30,8 @@ from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import NetworkError, TooFast
 from sferum_bridge.relay.inward import to_matrix
 from sferum_bridge.relay.inward.to_matrix import Uploaded
-from sferum_bridge.school.attachments import Verdict, mime_for
-from sferum_bridge.store import queues
+from sferum_bridge.school.attachments import Refusal, Verdict, mime_for, refusal_of
+from sferum_bridge.store import personal, queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sferum_bridge.network.content import File
     from sferum_bridge.network.space import Space
     from sferum_bridge.relay.connections import Connections
-    from sferum_bridge.school.attachments import Policy
+    from sferum_bridge.school.attachments import Policies, Policy
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item
 
@@ -56,7 +56,7 @@ GONE = "gone"
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A file that is not shown: `why` is a `Verdict` that refuses it, or `GONE`."""
+    """A file that is not shown: `why` is a `Verdict` or `Refusal` of it, or `GONE`."""
 
     why: str
     size: int = 0
@@ -74,7 +74,7 @@ class Carrier:
         homeserver: Homeserver,
         connections: Connections,
         ghosts: Ghosts,
-        policy: Policy,
+        policies: Policies,
         space: Space,
         *,
         at_once: int = 4,
@@ -84,7 +84,7 @@ class Carrier:
         self._homeserver = homeserver
         self._connections = connections
         self._ghosts = ghosts
-        self._policy = policy
+        self._policies = policies
         self._space = space
         self._patience = patience
         self._some = asyncio.Semaphore(at_once)
@@ -158,8 +158,7 @@ class Carrier:
                 pause = e.retry_after if isinstance(e, TooFast) else wait
             except MatrixRequestError as e:
                 log.warning("The homeserver refused a %s: %s", file.kind, e.http_status)
-                too_big = e.http_status == _TOO_LARGE
-                return Missing(Verdict.TOO_BIG if too_big else GONE, file.size)
+                return Missing(_why(e), file.size)
             except (TryAgain, TimeoutError) as e:
                 if left <= 0:
                     log.warning(
@@ -173,14 +172,14 @@ class Carrier:
             wait = min(wait * 2, _LONGEST_WAIT)
 
     async def _once(self, row: Mapping[str, Any], file: File) -> Outcome:
-        mime = mime_for(file.name, file.mime)
-        verdict = self._policy.of(file.name, mime, file.size)
+        mime, policy = mime_for(file.name, file.mime), await self._policy_in(row["room"])
+        verdict = policy.of(file.name, mime, file.size)
         if verdict is Verdict.TOO_BIG or (verdict is Verdict.WRONG_KIND and file.name):
             return Missing(verdict, file.size)
-        most = await self._most_bytes()
+        most = await self._most_bytes(policy)
         async with self._connections.download(row.get("network", ""), file) as source:
             mime = mime_for(file.name, source.mime or file.mime)
-            verdict = self._policy.of(file.name, mime, source.size)
+            verdict = policy.of(file.name, mime, source.size)
             if verdict is not Verdict.PASSES:
                 return Missing(verdict, source.size or file.size)
             if source.size > most:
@@ -203,12 +202,28 @@ class Carrier:
                 mxc = await media.upload(self._homeserver, spool, mime, sender)
                 return Uploaded(mxc, mime, spool.size)
             except MatrixRequestError as e:
-                if e.http_status != _FORBIDDEN or not sender.mxid:
+                is_of_sender = e.http_status == _FORBIDDEN and _refusal(e) is None
+                if not is_of_sender or not sender.mxid:
                     raise
         return Uploaded(await media.upload(self._homeserver, spool, mime), mime, spool.size)
 
-    async def _most_bytes(self) -> int:
+    async def _policy_in(self, room_id: str) -> Policy:
+        async with self._db.read() as tx:
+            record = await rooms.by_room_id(tx, room_id)
+        return self._policies.of_room(record.kind if record else personal.KIND)
+
+    async def _most_bytes(self, policy: Policy) -> int:
         if self._most_there is None:
             self._most_there = await media.most_bytes(self._homeserver)
-        allowed = self._policy.most_bytes
+        allowed = policy.most_bytes
         return min(allowed, self._most_there) if self._most_there else allowed
+
+
+def _refusal(error: MatrixRequestError) -> Refusal | None:
+    return refusal_of(str(getattr(error, "errcode", "") or ""))
+
+
+def _why(error: MatrixRequestError) -> str:
+    if refusal := _refusal(error):
+        return refusal
+    return Verdict.TOO_BIG if error.http_status == _TOO_LARGE else GONE

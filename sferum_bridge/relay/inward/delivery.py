@@ -1,6 +1,6 @@
 """What happened in the other network, shown in Matrix: the outbox rows that `queueing` made.
 
-    row ─► show         ─► PUT /send/{base}.{part} ─► one transaction: map, row done
+    row ─► show         ─► PUT /send/{base}.{part} ─► a note for the lane: map, row done
        ├─► edit, delete ─► `revising`: compared with what is shown, step by step, each noted
        ├─► react        ─► `reacting`: likewise with who is shown to have reacted
        ├─► pin          ─► the room's pinned messages
@@ -11,15 +11,17 @@
        └─► describe     ─► state that tells clients of the bridge
 
 A room's rows are carried out one after the other, so whatever changes a message finds it shown.
-Transaction ids are made of login, chat, message and part: a kill between sending and noting sends
-the same again, and the homeserver, which knows every sender's device, gives the same event. What
-the homeserver refuses for good is logged and passed by.
+What only shows something new need not find that noted, and goes out meanwhile. Transaction ids are
+made of login, chat, message and part: a kill between sending and noting sends the same again, and
+the homeserver, which knows every sender's device, gives the same event. What the homeserver refuses
+for good is logged and passed by.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
+    from sferum_bridge.matrix.lanes import Note
     from sferum_bridge.relay.inward.carrier import Carrier
     from sferum_bridge.relay.inward.gathering import Gathering
     from sferum_bridge.relay.inward.personal import Personal
@@ -47,7 +50,8 @@ if TYPE_CHECKING:
     from sferum_bridge.relay.inward.revising import Revising
     from sferum_bridge.relay.inward.speaking import Speaking
     from sferum_bridge.relay.inward.wording import Phrase
-    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.chats import Mapped
+    from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
@@ -58,6 +62,11 @@ _BROKEN, _MOST_BROKEN = 500, 4
 
 class NeverTaken(Exception):
     """The homeserver fails at one row every time, and works otherwise: it counts as a failure."""
+
+
+def is_apart(row: Mapping[str, Any]) -> bool:
+    """Tell of a row that it shows something new and looks at nothing that was shown before."""
+    return row.get("relay") == _SHOW and not row.get("reply_to")
 
 
 class Delivery:
@@ -85,7 +94,7 @@ class Delivery:
         self._carrier = carrier
         self._speaking = speaking
         self._personal = personal_
-        self._acts: Mapping[str, Callable[[Item], Awaitable[None]]] = {
+        self._acts: Mapping[str, Callable[[Item], Awaitable[Mapped | None]]] = {
             _SHOW: self._show,
             "edit": revising.edit,
             "delete": revising.delete,
@@ -98,15 +107,15 @@ class Delivery:
             "describe": self._describe,
         }
 
-    async def handle(self, item: Item) -> None:
-        """Carry out one row and mark it done.
+    async def handle(self, item: Item) -> Note:
+        """Carry out one row; return what notes that and marks it done.
 
         Raises `TryAgain` while the homeserver is in trouble, `NeverTaken` where it is so about this
         row alone.
         """
-        kind = item.content["relay"]
+        kind, shown = item.content["relay"], None
         try:
-            await self._acts[kind](item)
+            shown = await self._acts[kind](item)
             self._broken.pop(item.id, None)
         except TryAgain as e:
             self._broken[item.id] += e.http_status == _BROKEN
@@ -118,9 +127,7 @@ class Delivery:
             log.warning("The homeserver refused a %s (row %d): %s", kind, item.id, code)
             if kind == _SHOW:
                 raise  # a message is worth further tries, and is kept to the end
-        if kind != _SHOW:
-            async with self._db.write() as tx:
-                await queues.done(tx, queues.OUTBOX, item.id)
+        return partial(_note, item, shown)
 
     async def give_up(self, item: Item) -> None:
         """Say in the place of a message that failed every time that there is one.
@@ -149,7 +156,7 @@ class Delivery:
             return False
         return True
 
-    async def _show(self, item: Item) -> None:
+    async def _show(self, item: Item) -> Mapped:
         row, number = item.content, item.content["part"]
         kind, content = await self._speaking.event(item, item.name, row)
         if row["reply_to"]:
@@ -159,11 +166,8 @@ class Delivery:
         txn_id = f"{row['base']}.{number}"
         event_id, said_by = await self._speaking.speak(row, txn_id, (kind, content))
         sender = said_by.mxid or self._homeserver.bot_mxid
-        noted = mapped(row, number, event_id, sender, row)
-        async with self._db.write() as tx:
-            await chats.map_message(tx, row["origin"][0], noted)
-            await queues.done(tx, queues.OUTBOX, item.id)
         self._speaking.shown(item.name)
+        return mapped(row, number, event_id, sender, row)
 
     async def _pin(self, item: Item) -> None:
         row = item.content
@@ -200,3 +204,9 @@ class Delivery:
         login_id, chat_id, _ = row["origin"]
         async with self._db.read() as tx:
             return await chats.event_of(tx, login_id, chat_id, message_id, row["room"])
+
+
+async def _note(item: Item, shown: Mapped | None, tx: Tx) -> None:
+    if shown is not None:
+        await chats.map_message(tx, item.content["origin"][0], shown)
+    await queues.done(tx, queues.OUTBOX, item.id)

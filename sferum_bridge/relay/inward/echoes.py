@@ -55,10 +55,15 @@ class Echoes:
     ) -> None:
         """Map those of some messages that went out through other logins than `login`.
 
-        `messages` are what it heard in `linked` chats. Nothing is asked where nothing is expected.
+        `messages` are what it heard in `linked` chats. Nothing is asked where nothing is expected,
+        nor of what has a random id: that its own account has sent.
         """
         rooms = {chat.chat_id: chat for chat in linked}
-        heard = [one for one in messages if one.chat_id in rooms and one.service is None]
+        heard = [
+            one
+            for one in messages
+            if one.chat_id in rooms and one.service is None and not one.random_id
+        ]
         if not heard:
             return
         async with self._db.read() as tx:

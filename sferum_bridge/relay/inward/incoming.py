@@ -202,13 +202,13 @@ class Incoming:
             connector = await self._connections.connector(login)
             # That it answers at all: else an outage would be taken for chats that tell nothing.
             await connector.chats()
-            async with self._db.read() as tx:
+            # Described first: a chat that was begun is looked at no more.
+            async with self._db.write() as tx:
                 fresh = await chats.not_started(tx, login.id)
+                await self._describe(tx, login, connector.abilities)
             for place in fresh:
                 async with self._turns[login.id]:
                     await self._history.begin(login, connector, place)
-            async with self._db.write() as tx:
-                await self._describe(tx, login, connector.abilities)
         except NetworkError as e:
             log.info("What was written before a link waits: %s", e.detail)
             await asyncio.sleep(max(self._poll, asked_wait(e)))
@@ -223,7 +223,9 @@ class Incoming:
             async with self._db.read() as tx:
                 places = await chats.places(tx, login.id, concerned) if concerned else ()
             known = {place.chat.chat_id for place in places}
-            if await self._personal.take_up(login, connector, batch, known):
+            taken_up = await self._personal.take_up(login, connector, batch, known)
+            if taken_up or not all(place.is_started for place in places):
+                # What happens in a chat may come before the look that finds it newly linked.
                 async with self._db.write() as tx:
                     places = await chats.places(tx, login.id, concerned)
                     await self._describe(tx, login, connector.abilities)

@@ -18,7 +18,7 @@ from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import RemoteMessage, RemoteRead, RemoteTyping
 from sferum_bridge.relay.inward.turn import begin
-from sferum_bridge.store import chats, failures
+from sferum_bridge.store import chats, failures, voices
 from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class Passing:
                 case RemoteRead(reader_id=reader) if reader and event.chat_id in linked:
                     self._read[login.id, event.chat_id, reader] = event.message_id
                     self._start(self._show_read(login, linked[event.chat_id], event, reader))
+                case RemoteRead(reader_id=reader) if reader and reader == login.account_id:
+                    self._start(self._show_own_read(login, event))
                 case RemoteMessage() if event.chat_id in linked and self._typing:
                     ended = self._stop_typing(linked[event.chat_id], event.sender_id)
                     self._start(ended)
@@ -116,14 +118,22 @@ class Passing:
             await asyncio.sleep(pause)
             if self._read.get((login.id, chat.chat_id, reader)) != event.message_id:
                 return  # they have read on
-            if event_id := await self._last_event(login, chat, event.message_id):
+            if event_id := await self._last_event(chat, event.message_id):
                 await marks.mark_read(self._homeserver, chat.room_id, event_id, sender)
                 break
         self._read.pop((login.id, chat.chat_id, reader), None)
 
-    async def _last_event(self, login: Login, chat: Chat, message_id: str) -> str:
+    async def _show_own_read(self, login: Login, event: RemoteRead) -> None:
+        """Show what somebody has read by themselves in a chat that another login linked."""
         async with self._db.read() as tx:
-            known = await chats.parts_of(tx, login.id, chat.chat_id, message_id)
+            linked = await voices.chats_of(tx, login.id, event.chat_id)
+        for chat in linked:
+            self._read[login.id, chat.chat_id, event.reader_id] = event.message_id
+            await self._show_read(login, chat, event, event.reader_id)
+
+    async def _last_event(self, chat: Chat, message_id: str) -> str:
+        async with self._db.read() as tx:
+            known = await chats.parts_of(tx, chat.login_id, chat.chat_id, message_id)
         here = [one.event_id for one in known if one.room_id == chat.room_id and not one.is_gone]
         return here[-1] if here else ""
 

@@ -134,8 +134,8 @@ class Personal:
             yield
         except (TryAgain, UnknownOutcome) as e:
             trouble = Unavailable("the homeserver makes no room now")
-            # Where it answers nothing at all it is away, and waited for.
-            if not await answers(self._homeserver) or not self._patience.is_over(which, trouble):
+            works = await answers(self._homeserver)
+            if not self._patience.is_over(which, trouble, works=works):
                 raise trouble from e
         except Unavailable as e:
             # The network answers: it told of the batch.
@@ -228,9 +228,8 @@ class Personal:
                 return await connector.chat(chat_id)
             except Unavailable as e:
                 asked, what = 0.0, (personal.OPEN, login_id, chat_id)
-                # Where the network tells nothing at all it is away, and waited for.
-                answers_others = connector is not None and await _works(connector)
-                if answers_others and self._patience.is_over(what, e):
+                works = connector is not None and await _works(connector)
+                if self._patience.is_over(what, e, works=works):
                     raise
             except NetworkError as e:
                 if not e.retry:

@@ -57,9 +57,7 @@ class Shown:
         """Return what it shows as text, by which an edit tells whether that has changed."""
         if self.file is None:
             return json.dumps(self.content, ensure_ascii=False, sort_keys=True)
-        # The rest of an address may be a permission that is given anew each time.
-        address = self.file.url.partition("?")[0]
-        return "\n".join([self.file.kind, address, self.file.name, str(self.file.size)])
+        return self.file.identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sferum_bridge.matrix.creation import RoomMaker
 from sferum_bridge.network.space import Space
 from sferum_bridge.relay.inward import describing, gathering, older
 from sferum_bridge.relay.inward.carrier import Carrier
-from sferum_bridge.relay.inward.delivery import Delivery
+from sferum_bridge.relay.inward.delivery import Delivery, is_apart
 from sferum_bridge.relay.inward.echoes import Echoes
 from sferum_bridge.relay.inward.gathering import Gathering
 from sferum_bridge.relay.inward.history import History
@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
+    from sferum_bridge.matrix.lanes import Note
     from sferum_bridge.network.base import Abilities, NetworkError
     from sferum_bridge.relay.connections import Connections
     from sferum_bridge.relay.inward.queueing import Manner
-    from sferum_bridge.school.attachments import Policy
+    from sferum_bridge.school.attachments import Policies
     from sferum_bridge.store.chats import Login
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item
@@ -52,7 +53,7 @@ class InwardSettings:
     """How people and things are named, which files pass, how much of the past is shown."""
 
     manner: Manner
-    policy: Policy
+    policies: Policies
     history: int
     """Messages of a chat from before it was linked."""
     space: Space = field(default_factory=Space)
@@ -81,7 +82,7 @@ class Inward:
         echoes = Echoes(db, connections)
         history = History(db, names, queueing, echoes, most=settings.history)
         self._carrier = Carrier(
-            db, homeserver, connections, ghosts, settings.policy, settings.space
+            db, homeserver, connections, ghosts, settings.policies, settings.space
         )
         self._passing = Passing(db, homeserver, ghosts)
         speaking = Speaking(homeserver, ghosts, self._carrier, say, db)
@@ -106,7 +107,7 @@ class Inward:
             personal,
             say,
         )
-        bot, most_bytes = homeserver.bot_mxid, settings.policy.most_bytes
+        bot, most_bytes = homeserver.bot_mxid, settings.policies.general.most_bytes
 
         async def describe(tx: Tx, login: Login, abilities: Abilities) -> None:
             await describing.describe(tx, login, abilities, bot=bot, most_bytes=most_bytes)
@@ -132,9 +133,14 @@ class Inward:
         content = item.content
         return isinstance(content, dict) and ("relay" in content or older.is_older(content))
 
-    async def handle(self, item: Item) -> None:
-        """Carry out a row."""
-        await self._delivery.handle(older.current(item))
+    async def handle(self, item: Item) -> Note:
+        """Carry out a row; return what notes that and marks it done."""
+        return await self._delivery.handle(older.current(item))
+
+    @staticmethod
+    def is_apart(item: Item) -> bool:
+        """Tell whether a row may be carried out while the one before it is being noted."""
+        return isinstance(item.content, dict) and is_apart(item.content)
 
     async def give_up(self, item: Item) -> None:
         """Tell, in its place, of a row that failed every time."""

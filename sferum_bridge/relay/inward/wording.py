@@ -165,7 +165,10 @@ def _call(call: Call, look: Look) -> Rich:
     if call.is_missed:
         return _said(look, "relay-call-missed")
     if call.seconds > 0:
-        return _said(look, "relay-call-ended", duration=_duration(call.seconds))
+        # What is kept of a call is this line (S-48).
+        key = "relay-call-ended-together" if call.participants else "relay-call-ended"
+        count = {"count": call.participants} if call.participants else {}
+        return _said(look, key, duration=_duration(call.seconds), **count)
     return _said(look, "relay-call-over")
 
 

@@ -3,7 +3,7 @@
 An edit is carried out on the parts a message became: the texts are put in their order over the
 parts that are there, what is too much is deleted, what is missing is sent under numbers that were
 never used. All of it may be done twice. Before a part is deleted it is noted as gone, so that the
-news of its deletion takes nothing away here.
+news of its deletion takes nothing away here. Deletions of messages are `deleting`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from sferum_bridge.network.base import LoginExpired, NetworkError, Refused
 from sferum_bridge.network.content import Draft
 from sferum_bridge.relay import puppets
 from sferum_bridge.relay.outward import to_network
-from sferum_bridge.relay.outward.errors import NotTaken, TooLate
+from sferum_bridge.relay.outward.deleting import Deleting
+from sferum_bridge.relay.outward.errors import TooLate
 from sferum_bridge.relay.outward.posting import digest_of
 from sferum_bridge.relay.outward.retrying import event_of
 from sferum_bridge.store import chats, queues, reactions, sending
 from sferum_bridge.store.reactions import Key, Reaction
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.network.base import Abilities, Connector
@@ -66,6 +67,7 @@ class Changes:
         self._courier = courier
         self._posting = posting
         self._reports = reports
+        self._deleting = Deleting(db, posting)
 
     # --- edits ------------------------------------------------------------------------------
 
@@ -125,7 +127,7 @@ class Changes:
             ) -> None:
                 await connector.edit(errand.known_as, message_id, draft)
 
-            await self._ask(errand, change, "sending-edit-refused")
+            await self._posting.change(errand, change, "sending-edit-refused")
 
     async def _delete_surplus(
         self, errand: Errand, surplus: Sequence[Mapped], gone: Sequence[Mapped]
@@ -160,25 +162,9 @@ class Changes:
         if reaction is not None:
             await self._take_back(errand, reaction)
         elif any(not one.is_gone for one in parts):
-            await self._delete(errand, parts, since)
+            await self._deleting.delete(errand, parts, since)
         else:
             await self._finish(errand)
-
-    async def _delete(self, errand: Errand, parts: Sequence[Mapped], since: int) -> None:
-        errand = _of_remover(errand, parts[0])
-        able = await self._posting.abilities(errand)
-        if self._db.clock() - since > able.delete_seconds * _SECOND_MS:
-            raise TooLate("a deletion after the network's time", "sending-delete-too-late")
-        ids = [one.message_id for one in parts if not one.is_gone]
-
-        async def delete(connector: Connector) -> None:
-            await connector.delete(errand.known_as, ids)
-
-        await self._ask(errand, delete, "sending-delete-refused")
-        async with self._db.write() as tx:
-            for one in parts:
-                await chats.set_gone(tx, errand.chat.login_id, one)
-            await queues.done(tx, queues.INBOX, errand.item.id)
 
     async def _take_back(self, errand: Errand, found: tuple[str, str, str, str]) -> None:
         login_id, chat_id, message_id, user_id = found
@@ -228,7 +214,7 @@ class Changes:
             await connector.react(errand.known_as, message_id, emoji)
 
         try:
-            await self._ask(errand, react, "sending-reaction-refused")
+            await self._posting.change(errand, react, "sending-reaction-refused")
         except NetworkError:
             async with self._db.write() as tx:
                 await reactions.save(tx, key, before)
@@ -256,17 +242,6 @@ class Changes:
 
     # --- all of them ------------------------------------------------------------------------
 
-    async def _ask(
-        self, errand: Errand, request: Callable[[Connector], Awaitable[None]], text_key: str
-    ) -> None:
-        """Make a request; what is refused without a reason of its own is told as `text_key`."""
-        try:
-            await self._courier.ask(errand, request, lambda: self._posting.waits(errand))
-        except Refused as e:
-            if e.text_key in {Refused.text_key, NotTaken.text_key}:
-                e.text_key = text_key
-            raise
-
     async def _finish(
         self, errand: Errand, key: str = "", *, once: str = "", **values: Any
     ) -> None:
@@ -293,15 +268,3 @@ def _of_writer(errand: Errand, one: Mapped) -> Errand:
     if through is None:
         raise LoginExpired("the login a message went out through")
     return through
-
-
-def _of_remover(errand: Errand, one: Mapped) -> Errand:
-    """Return the errand through the login that may delete a message.
-
-    That is its writer's, and for what others wrote there the linked one, which may be a moderator.
-    """
-    if not one.from_matrix and one.sender == errand.sender:
-        return errand
-    through = one.through if one.from_matrix else ""
-    linked = errand.through(errand.chat.login_id) or errand
-    return errand.through(through) or linked if through else linked

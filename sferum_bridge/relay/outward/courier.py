@@ -7,7 +7,9 @@
 
 That the network is away is waited out, however long it lasts. One request that fails while the
 network answers another (its chat is looked up) is made so many times over so long a time and no
-more (`Patience`): one poisonous message must not stop its room for ever.
+more (`network.patience`): one poisonous message must not stop its room for ever. Where the network
+asks to wait (flood control), the waits grow, and the writer is told after a while; it is made for a
+day, unless its writer deletes it.
 
 A send is repeated with its random id, and the network sends one id once; VK remembers for an hour.
 Where a part has waited for nearly that long, its chat's history is looked at before it is sent
@@ -20,7 +22,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +35,7 @@ from sferum_bridge.network.base import (
     Unavailable,
 )
 from sferum_bridge.network.content import FileKind
+from sferum_bridge.relay.outward import searching
 from sferum_bridge.relay.outward.errors import (
     FileAway,
     FileGone,
@@ -43,10 +45,10 @@ from sferum_bridge.relay.outward.errors import (
     TakenBack,
 )
 from sferum_bridge.relay.outward.meter import Meter
-from sferum_bridge.relay.outward.patience import Look, Trial
 from sferum_bridge.relay.outward.to_network import redacted_by
+from sferum_bridge.relay.outward.waits import Waits
 from sferum_bridge.school.attachments import Verdict
-from sferum_bridge.store import chats, queues, sending
+from sferum_bridge.store import personal, queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,20 +56,18 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.network.base import Connector, RemoteMessage
     from sferum_bridge.network.content import Draft
+    from sferum_bridge.network.patience import Patience
     from sferum_bridge.relay.connections import Connections
     from sferum_bridge.relay.outward.errand import Errand
-    from sferum_bridge.relay.outward.patience import Patience
     from sferum_bridge.relay.outward.to_network import Attachment
-    from sferum_bridge.school.attachments import Policy
+    from sferum_bridge.relay.outward.waits import Unless, Waiting
+    from sferum_bridge.school.attachments import Policies, Policy
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.sending import Tried
-
-    Waiting = Callable[[], Awaitable[None]]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 FILE_TRIES = 8
 """How often an upload that comes to nothing is made, while the network answers otherwise."""
 _REMEMBERED = 55 * 60 * 1000
@@ -75,8 +75,15 @@ _REMEMBERED = 55 * 60 * 1000
 _SECOND_THOUGHTS = 5_000
 """Milliseconds after which it is looked whether what waits is still wanted."""
 _LOOKED_AT = 100
-_CLOCKS_APART = 5 * 60 * 1000
-_PAGE, _MOST_PAGES = 100, 50
+
+
+class _Look:
+    """Whether a login was answered when that was asked last (seconds of the loop's clock)."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.at = float("-inf")
+        self.works = False
 
 
 class Courier:
@@ -87,30 +94,44 @@ class Courier:
         db: Database,
         connections: Connections,
         homeserver: Homeserver,
-        policy: Policy,
+        policies: Policies,
         patience: Patience,
     ) -> None:
         self._db = db
         self._connections = connections
         self._homeserver = homeserver
-        self._policy = policy
+        self._policies = policies
         self._patience = patience
         self._failing: set[str] = set()
-        self._looks: dict[str, Look] = defaultdict(Look)
+        self._looks: dict[str, _Look] = defaultdict(_Look)
 
     async def ask(
         self,
         errand: Errand,
         request: Callable[[Connector], Awaitable[T]],
         waiting: Waiting | None = None,
+        unless: Unless | None = None,
     ) -> T:
         """Make a request through an errand's login, waiting out what time mends.
 
-        `waiting` is called once, when the first wait begins. Raises `NotTaken` where only this
-        request keeps failing, and else the `NetworkError` that remains.
+        A long wait ends early where `unless` turns true. Raises `NotTaken` where only this request
+        keeps failing, and else the `NetworkError` that remains.
         """
-        login, wait, trial = errand.login, _FIRST_WAIT, Trial(self._patience)
-        clock = asyncio.get_running_loop().time
+        this = object()
+        try:
+            return await self._ask(errand, request, Waits(waiting), unless, this)
+        finally:
+            self._patience.answered(this)
+
+    async def _ask(
+        self,
+        errand: Errand,
+        request: Callable[[Connector], Awaitable[T]],
+        waits: Waits,
+        unless: Unless | None,
+        this: object,
+    ) -> T:
+        login, clock = errand.login, asyncio.get_running_loop().time
         while True:
             begun = clock()
             try:
@@ -122,14 +143,9 @@ class Courier:
                     log.warning("Login %s cannot send now: %s; waiting", login.id, e.detail)
                 self._failing.add(login.id)
                 works = await self._works(errand, e, begun)
-                if trial.is_over(clock(), works=works):
+                if self._patience.is_over(this, e, works=works):
                     raise _final(e) from e
-                if waiting is not None:
-                    await waiting()
-                    waiting = None
-                pause = e.retry_after if isinstance(e, TooFast) else wait
-                await asyncio.sleep(pause * (0.75 + random.random() / 2))  # noqa: S311 - spreads
-                wait = min(wait * 2, _LONGEST_WAIT)
+                await waits.rest(e, unless)
             else:
                 if login.id in self._failing:
                     self._failing.discard(login.id)
@@ -175,7 +191,7 @@ class Courier:
             waited = self._db.clock() - tried.since
             taken_back = waited > _SECOND_THOUGHTS and await self._is_taken_back(errand)
             if waited > _REMEMBERED or taken_back:
-                found = await self._find(connector, errand, tried)
+                found = await searching.find(self._db, connector, errand, tried)
                 if found is not None:
                     return Sent(found.chat_id, found.message_id)
             if taken_back:
@@ -185,7 +201,7 @@ class Courier:
             )
 
         try:
-            return await self.ask(errand, once, waiting)
+            return await self.ask(errand, once, waiting, lambda: self._is_taken_back(errand))
         except NotTaken:
             found = await self.find(errand, tried)
             if found is None:
@@ -204,37 +220,9 @@ class Courier:
 
         The errand's login looks for it, also where it was to go out through another one.
         """
-        return await self.ask(errand, lambda connector: self._find(connector, errand, tried))
-
-    async def _find(
-        self, connector: Connector, errand: Errand, tried: Tried
-    ) -> RemoteMessage | None:
-        chat = errand.chat
-        async with self._db.read() as tx:
-            after = await sending.last_before(tx, chat.login_id, chat.chat_id, tried.since)
-        for _ in range(_MOST_PAGES):
-            page = await connector.history(errand.known_as, after=after, limit=_PAGE)
-            for message in page:
-                if await self._is_it(errand, tried, message):
-                    return message
-            if len(page) < _PAGE or not after:
-                return None
-            after = page[-1].message_id
-        return None
-
-    async def _is_it(self, errand: Errand, tried: Tried, message: RemoteMessage) -> bool:
-        if message.random_id == tried.random_id and errand.login.id == tried.login_id:
-            return True
-        recent = message.sent_at * 1000 >= tried.since - _CLOCKS_APART
-        said = message.content.text
-        if not said or message.sender_id != tried.account_id or not recent:
-            return False
-        chat = errand.chat
-        async with self._db.read() as tx:
-            same = chats.digest_of(tx, said) == tried.digest
-            return same and not await chats.is_mapped(
-                tx, chat.login_id, chat.chat_id, message.message_id
-            )
+        return await self.ask(
+            errand, lambda connector: searching.find(self._db, connector, errand, tried)
+        )
 
     # --- files ------------------------------------------------------------------------------
 
@@ -244,25 +232,27 @@ class Courier:
         What the network does not take for a picture, a film or a voice goes as a document. Raises
         `FileGone`, `FileTooBig`, `FileKindRefused` and what the network says.
         """
-        self._judge(file, file.size)
+        policy = await self._policy_in(errand.chat.room_id)
+        _judge(file, policy)
+        most = policy.most_bytes
         try:
-            return await self._upload(errand, file, file.kind, waiting)
+            return await self._upload(errand, file, file.kind, most, waiting)
         except (FileGone, FileTooBig, FileKindRefused):
             raise
         except Refused as e:
             if file.kind is FileKind.DOCUMENT:
                 raise
             log.info("Login %s: a %s goes as a document: %s", errand.login.id, file.kind, e.detail)
-        return await self._upload(errand, file, FileKind.DOCUMENT, waiting)
+        return await self._upload(errand, file, FileKind.DOCUMENT, most, waiting)
 
     async def _upload(
-        self, errand: Errand, file: Attachment, kind: FileKind, waiting: Waiting | None
+        self, errand: Errand, file: Attachment, kind: FileKind, most: int, waiting: Waiting | None
     ) -> str:
         tries = 0
 
         async def once(connector: Connector) -> str:
             nonlocal tries
-            meter = Meter(min(self._policy.most_bytes, connector.abilities.file_bytes))
+            meter = Meter(min(most, connector.abilities.file_bytes))
             try:
                 async with opened(self._homeserver, file.server, file.media_id) as media:
                     meter.take(media.size)
@@ -286,14 +276,20 @@ class Courier:
 
         return await self.ask(errand, once, waiting)
 
-    def _judge(self, file: Attachment, size: int) -> None:
-        match self._policy.of(file.name, file.mime, size):
-            case Verdict.TOO_BIG:
-                raise FileTooBig(f"a file of {size} bytes")
-            case Verdict.WRONG_KIND:
-                raise FileKindRefused("a file of a kind that does not pass")
-            case Verdict.PASSES:
-                pass
+    async def _policy_in(self, room_id: str) -> Policy:
+        async with self._db.read() as tx:
+            record = await rooms.by_room_id(tx, room_id)
+        return self._policies.of_room(record.kind if record else personal.KIND)
+
+
+def _judge(file: Attachment, policy: Policy) -> None:
+    match policy.of(file.name, file.mime, file.size):
+        case Verdict.TOO_BIG:
+            raise FileTooBig(f"a file of {file.size} bytes")
+        case Verdict.WRONG_KIND:
+            raise FileKindRefused("a file of a kind that does not pass")
+        case Verdict.PASSES:
+            pass
 
 
 def _final(error: NetworkError) -> NetworkError:

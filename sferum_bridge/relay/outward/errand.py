@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.relay.outward.to_network import event_id_of
+from sferum_bridge.relay.outward.to_network import PINNED, REDACTION, event_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.queues import Item
+    from sferum_bridge.store.sending import Tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Errand:
 
     What is known of messages is kept under `chat`, as the linked login knows it. `ways` are the
     numbers of that chat by the logins that know it and work; `logins` all of the same network;
-    `ghost` gives the remote id of a ghost's account.
+    `ghost` gives the remote id of a ghost's account. `begun` are the parts that were to be sent
+    before, and are not known to be on the other side.
     """
 
     item: Item
@@ -30,6 +32,7 @@ class Errand:
     ways: Mapping[str, str]
     logins: Sequence[Login]
     ghost: Callable[[str], str]
+    begun: Sequence[Tried] = ()
 
     @property
     def known_as(self) -> str:
@@ -67,21 +70,26 @@ class Errand:
     @property
     def is_new(self) -> bool:
         """Tell whether it says something, rather than change what was said."""
-        changes = {"m.room.redaction", "m.reaction"}
-        is_edit = self._relation.get("rel_type") == "m.replace"
+        changes = {REDACTION, PINNED, "m.reaction"}
+        is_edit = _relation(self.content).get("rel_type") == "m.replace"
         return self.item.content["type"] not in changes and not is_edit
 
     @property
     def target(self) -> str:
         """Return the event this one is about, empty for none."""
-        return event_id_of(self._relation.get("event_id"))
-
-    @property
-    def _relation(self) -> Mapping[str, Any]:
-        relation = self.content.get("m.relates_to")
-        return relation if isinstance(relation, Mapping) else {}
+        return target_of(self.content)
 
     def mentioned(self, mxid: str) -> str:
         """Return the remote id of a Matrix account, empty for who has none."""
         owned = (one.account_id for one in self.logins if one.mxid == mxid)
         return self.ghost(mxid) or next(owned, "")
+
+
+def target_of(content: Mapping[str, Any]) -> str:
+    """Return the event that one with such a content is about, empty for none."""
+    return event_id_of(_relation(content).get("event_id"))
+
+
+def _relation(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    relation = content.get("m.relates_to")
+    return relation if isinstance(relation, Mapping) else {}

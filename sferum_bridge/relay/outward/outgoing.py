@@ -8,8 +8,8 @@ A part keeps its random id when it is sent again, and the network sends one id o
 between sending and noting repeats nothing (`courier` tells what holds after an hour). What time
 mends is waited out, and the lane stands still so that order is kept: a text waits for the large
 file before it. What the network refuses for good is told to the writer, who may have it sent again
-(`retrying`). Edits, deletions and reactions are `changes`. The lane's worker calls `handle`;
-cancellation may fall anywhere.
+(`retrying`). Edits, deletions and reactions are `changes`, pins `pinning`. The lane's worker calls
+`handle`; cancellation may fall anywhere.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.network.base import LoginExpired, NeedsPerson, NetworkError, Refused
 from sferum_bridge.relay.outward import to_network
-from sferum_bridge.relay.outward.errand import Errand
+from sferum_bridge.relay.outward.errand import Errand, target_of
 from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED, TakenBack
 from sferum_bridge.relay.outward.posting import message_id_of
 from sferum_bridge.relay.outward.routes import NoWay
-from sferum_bridge.relay.outward.to_network import REDACTION, NotCarried
+from sferum_bridge.relay.outward.to_network import PINNED, REDACTION, NotCarried
 from sferum_bridge.store import queues, voices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sferum_bridge.relay.outward.changes import Changes
+    from sferum_bridge.relay.outward.pinning import Pinning
     from sferum_bridge.relay.outward.posting import Posting
     from sferum_bridge.relay.outward.reports import Reports
     from sferum_bridge.relay.outward.retrying import Retrying
     from sferum_bridge.relay.outward.routes import Routes
     from sferum_bridge.relay.outward.to_network import Message
-    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Outgoing:
         db: Database,
         posting: Posting,
         changes: Changes,
+        pinning: Pinning,
         retrying: Retrying,
         reports: Reports,
         routes: Routes,
@@ -60,6 +62,7 @@ class Outgoing:
         self._db = db
         self._posting = posting
         self._changes = changes
+        self._pinning = pinning
         self._retrying = retrying
         self._reports = reports
         self._routes = routes
@@ -79,7 +82,7 @@ class Outgoing:
                 if way.text_key:
                     quoted = "" if way.once else self._quoted(item)
                     await self._reports.tell(tx, item, way.text_key, way.once, quoted=quoted)
-                await voices.give_up(tx, item.name)
+                await self._give_up(tx, item)
                 await queues.done(tx, queues.INBOX, item.id)
         elif error is not None:
             await self._failed(way, error)
@@ -89,7 +92,16 @@ class Outgoing:
         quoted = str(item.content["content"].get("body") or "")
         async with self._db.write() as tx:
             await self._reports.tell(tx, item, "sending-broken", quoted=quoted)
-            await voices.give_up(tx, item.name)
+            await self._give_up(tx, item)
+
+    async def _give_up(self, tx: Tx, item: Item) -> None:
+        for event_id in self._under_way(item):
+            await voices.give_up(tx, event_id)
+
+    def _under_way(self, item: Item) -> set[str]:
+        """Return the events a row may have noted parts of: itself, what it edits or repeats."""
+        content = item.content["content"]
+        return {item.name, target_of(content), self._retrying.asked(content) or ""} - {""}
 
     def _quoted(self, item: Item) -> str:
         """Return by what the writer of an event will know it; nothing of what is private."""
@@ -109,7 +121,8 @@ class Outgoing:
         if isinstance(e, TakenBack):
             async with self._db.write() as tx:
                 # The history was looked at: nothing of it is there.
-                await voices.expect_no_more(tx, item.name)
+                for event_id in self._under_way(item):
+                    await voices.expect_no_more(tx, event_id)
                 await queues.done(tx, queues.INBOX, item.id)
             return
         log.warning("%s was not sent: %s", item.name, e.detail)
@@ -120,8 +133,7 @@ class Outgoing:
             again = errand.is_new and key.startswith("network-")
             await self._reports.tell(tx, item, key, quoted=quoted, again=again)
             await self._reports.failed(tx, item, errand.login, e)
-            for event_id in {item.name, errand.target}:
-                await voices.give_up(tx, event_id)
+            await self._give_up(tx, item)
             if not errand.is_linked and key == Refused.text_key:
                 # Perhaps they are in that chat no more.
                 await voices.drop(tx, errand.chat.room_id, errand.login.id)
@@ -133,14 +145,16 @@ class Outgoing:
             await self._not_carried(errand, "")
         elif event_type == REDACTION:
             await self._changes.redact(errand)
+        elif event_type == PINNED:
+            await self._pinning.pin(errand)
         elif event_type == "m.reaction":
             await self._changes.react(errand)
         elif event_type == "m.room.encrypted":
             await self._not_carried(errand, "encrypted")
         elif event_type in to_network.POLL_ANSWERED:
             await self._not_carried(errand, "vote")
-        elif self._retrying.is_asked(errand):
-            await self._retrying.retry(errand)
+        elif (target := self._retrying.asked(errand.content)) is not None:
+            await self._retrying.retry(errand, target)
         else:
             message = to_network.from_matrix(event_type, errand.content, errand.mentioned)
             if isinstance(message, NotCarried):
@@ -162,10 +176,10 @@ class Outgoing:
     async def _message(self, errand: Errand, message: Message) -> None:
         able = await self._posting.abilities(errand)
         event_id = errand.item.name
-        async with self._db.read() as tx:
-            texts = await self._posting.texts(tx, errand, message.said, able)
-        await self._retrying.go_on(errand, texts, able)
+        if any(one.login_id != errand.login.id for one in errand.begun):
+            await self._retrying.go_on(errand, message, able)
         async with self._db.write() as tx:
+            texts = await self._posting.texts(tx, errand, message.said, able)
             parts = await self._posting.note(tx, errand, event_id, texts, able)
             reply_to = await message_id_of(tx, errand, message.reply_to)
         left = await self._posting.post(errand, event_id, parts, message, reply_to)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import Refused
@@ -19,7 +20,7 @@ from sferum_bridge.store.chats import Mapped
 from sferum_bridge.store.sending import Tried
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sferum_bridge.network.base import Abilities, Connector, Sent
     from sferum_bridge.relay.outward.courier import Courier
@@ -57,7 +58,7 @@ class Posting:
         async def known(connector: Connector) -> Abilities:
             return connector.abilities
 
-        return await self._courier.ask(errand, known, lambda: self.waits(errand))
+        return await self._courier.ask(errand, known, partial(self.waits, errand))
 
     async def texts(
         self, tx: Tx, errand: Errand, said: Styled, able: Abilities
@@ -134,9 +135,8 @@ class Posting:
         if message is not None and is_first:
             place = message.place
             if message.file is not None:
-                attached = (
-                    await self._courier.upload(errand, message.file, lambda: self.waits(errand)),
-                )
+                waiting = partial(self.waits, errand)
+                attached = (await self._courier.upload(errand, message.file, waiting),)
         draft = Draft(part.said.text, part.said.spans, attached, place)
         sent = await self._send(errand, part, draft, reply_to if is_first else "")
         through = errand.login.id
@@ -148,7 +148,7 @@ class Posting:
 
         async def send(answered: str) -> Sent:
             return await self._courier.send(
-                errand, draft, tried, reply_to=answered, waiting=lambda: self.waits(errand)
+                errand, draft, tried, reply_to=answered, waiting=partial(self.waits, errand)
             )
 
         try:
@@ -160,10 +160,24 @@ class Posting:
             log.info("%s is sent as no answer: %s", errand.item.name, e.detail)
             return await send("")
 
-    async def waits(self, errand: Errand) -> None:
-        """Say that an event waits for the network."""
+    async def change(
+        self, errand: Errand, request: Callable[[Connector], Awaitable[None]], text_key: str
+    ) -> None:
+        """Make a request; what is refused without a reason of its own is told as `text_key`."""
+        try:
+            await self._courier.ask(errand, request, partial(self.waits, errand))
+        except Refused as e:
+            if e.text_key in {Refused.text_key, NotTaken.text_key}:
+                e.text_key = text_key
+            raise
+
+    async def waits(self, errand: Errand, asked: float) -> None:
+        """Say that an event waits for the network, which has `asked` for so many seconds."""
         async with self._db.write() as tx:
-            await self._reports.waits(tx, errand.item, errand.login)
+            if asked:
+                await self._reports.slowed(tx, errand.item, errand.login)
+            else:
+                await self._reports.waits(tx, errand.item, errand.login)
 
     async def settle(self, errand: Errand, left: Sequence[Mapped] = ()) -> None:
         """Map what is left and finish the row: the event has arrived."""

@@ -103,6 +103,15 @@ class Reports:
         """Say that a message waits for the network."""
         await self._status(tx, item, login, Status.WAITS, "m.foreign_network_error")
 
+    async def slowed(self, tx: Tx, item: Item, login: Login) -> None:
+        """Say that a message waits for long, because the network asks for it; and how to end that.
+
+        Every kind of event, for what waits keeps its room waiting.
+        """
+        key = "sending-slowed"
+        await self.tell(tx, item, key, quoted=str(item.content["content"].get("body") or ""))
+        await self._status(tx, item, login, Status.WAITS, "m.foreign_network_error", key)
+
     async def failed(self, tx: Tx, item: Item, login: Login, error: NetworkError) -> None:
         """Say that a message did not arrive, and why."""
         final = isinstance(error, Refused) and not isinstance(error, NotTaken)
@@ -138,7 +147,8 @@ class Reports:
             "type": STATUS,
             "content": content,
         }
-        txn_id = f"relay.status.{status.value}.{item.name}"
+        kind = f"{status.value}.{key}" if status is Status.WAITS and key else status.value
+        txn_id = f"relay.status.{kind}.{item.name}"
         await queues.put(tx, queues.OUTBOX, event["room_id"], txn_id, row)
 
 

@@ -56,17 +56,16 @@ class Retrying:
         self._is_private = is_private
         self._commands = frozenset(prefix + word for word in self.WORDS)
 
-    def is_asked(self, errand: Errand) -> bool:
-        """Tell whether an event asks for another one to be sent again."""
-        said = to_network.from_matrix("m.room.message", errand.content, lambda _: "")
+    def asked(self, content: Mapping[str, Any]) -> str | None:
+        """Return which event one asks to have sent again, empty for none, `None` if it asks not."""
+        said = to_network.from_matrix("m.room.message", content, lambda _: "")
         if isinstance(said, NotCarried) or said.file is not None or said.edits:
-            return False
-        return said.said.text.casefold().rstrip(" .!") in self._commands
+            return None
+        is_command = said.said.text.casefold().rstrip(" .!") in self._commands
+        return said.reply_to if is_command else None
 
-    async def retry(self, errand: Errand) -> None:
-        """Send the message an event answers again. Raises `NetworkError`."""
-        asked = to_network.from_matrix("m.room.message", errand.content, lambda _: "")
-        target = "" if isinstance(asked, NotCarried) else asked.reply_to
+    async def retry(self, errand: Errand, target: str) -> None:
+        """Send a message again, as its writer asks. Raises `NetworkError`."""
         event = await event_of(self._homeserver, errand.chat.room_id, target) if target else {}
         content = event.get("content")
         content = content if isinstance(content, dict) else {}
@@ -105,15 +104,14 @@ class Retrying:
         async with self._db.read() as tx:
             return await chats.by_event(tx, event_id)
 
-    async def go_on(self, errand: Errand, texts: Sequence[Styled], able: Abilities) -> None:
+    async def go_on(self, errand: Errand, message: Message, able: Abilities) -> None:
         """See that what was begun through another login, and cannot end there, is said once.
 
         Raises `NetworkError`.
         """
         async with self._db.read() as tx:
-            tried = await sending.tried(tx, errand.item.name)
-        if any(one.login_id != errand.login.id for one in tried):
-            await self._look(errand, errand.item.name, texts, able, self._db.clock() + 1)
+            texts = await self._posting.texts(tx, errand, message.said, able)
+        await self._look(errand, errand.item.name, texts, able, self._db.clock() + 1)
 
     async def _look(
         self,

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 from sferum_bridge.network.base import LoginExpired, NetworkError
 from sferum_bridge.relay.outward.errand import Errand
 from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED, UNLINKED
-from sferum_bridge.relay.outward.to_network import POLL_ANSWERED, REDACTION, redacted_by
+from sferum_bridge.relay.outward.to_network import (
+    PINNED,
+    POLL_ANSWERED,
+    REDACTION,
+    redacted_by,
+)
 from sferum_bridge.store import chats, sending, voices
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.queues import Item
+    from sferum_bridge.store.sending import Tried
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +62,8 @@ class _Room:
     """Logins of the writer by which the chat has yet to be looked for."""
     is_lost: bool
     """Whether the writer has a login that knows the chat and works no more."""
+    begun: Sequence[Tried]
+    """See `Errand`."""
 
 
 class Routes:
@@ -79,16 +87,16 @@ class Routes:
         login = self._login(room, item)
         if isinstance(login, NoWay):
             return login
-        errand = Errand(item, room.chat, login, room.ways, room.logins, self._ghost)
-        return await self._as_begun(errand)
+        ways, logins, begun = room.ways, room.logins, room.begun
+        return _as_begun(Errand(item, room.chat, login, ways, logins, self._ghost, begun))
 
     async def _unlinked(self, item: Item) -> NoWay:
         """Return what is told of what still waited when its room was unlinked.
 
-        Nothing of a reaction, nor of the end of what was never there.
+        Nothing of a reaction or a pin, nor of the end of what was never there.
         """
         event = item.content
-        is_lost = event["type"] not in {REDACTION, "m.reaction", *POLL_ANSWERED}
+        is_lost = event["type"] not in {REDACTION, PINNED, "m.reaction", *POLL_ANSWERED}
         if event["type"] == REDACTION:
             async with self._db.read() as tx:
                 known = await chats.by_event(tx, redacted_by(event))
@@ -117,7 +125,8 @@ class Routes:
         ]
         works = {login_id: way for login_id, way in ways.items() if login_id in live}
         lost = (own & ways.keys()) - live
-        return _Room(chat, linked[0], logins, works, unsure, is_lost=bool(lost))
+        begun = await _begun(tx, item)
+        return _Room(chat, linked[0], logins, works, unsure, is_lost=bool(lost), begun=begun)
 
     async def _heard_already(self, room: _Room, item: Item) -> bool:
         return any(one.mxid == item.content["sender"] for one in room.logins if one.id in room.ways)
@@ -144,13 +153,17 @@ class Routes:
         is_said = event["type"] == "m.room.message"
         return NoWay(key, "" if is_said else f"expired.{chat.room_id}")
 
-    async def _as_begun(self, errand: Errand) -> Errand:
-        """Return the errand through the login that was begun with, if that may go on."""
-        async with self._db.read() as tx:
-            known = {one.part for one in await chats.by_event(tx, errand.item.name)}
-            tried = await sending.tried(tx, errand.item.name)
-        for one in tried:
-            before = errand.through(one.login_id) if one.part not in known else None
-            if before is not None and (before.is_own or (before.is_linked and errand.chat.relay)):
-                return before
-        return errand
+
+async def _begun(tx: Tx, item: Item) -> Sequence[Tried]:
+    tried = await sending.tried(tx, item.name)
+    known = {one.part for one in await chats.by_event(tx, item.name)} if tried else set()
+    return [one for one in tried if one.part not in known]
+
+
+def _as_begun(errand: Errand) -> Errand:
+    """Return the errand through the login that was begun with, if that may go on."""
+    for one in errand.begun:
+        before = errand.through(one.login_id)
+        if before is not None and (before.is_own or (before.is_linked and errand.chat.relay)):
+            return before
+    return errand

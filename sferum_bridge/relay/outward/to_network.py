@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REDACTION = "m.room.redaction"
+PINNED = "m.room.pinned_events"
 _TEXTS = frozenset({"m.text", "m.notice", "m.emote"})
 _FILES = {
     "m.image": FileKind.PHOTO,

@@ -1,6 +1,6 @@
 """The way from Matrix to the other network, put together: `app` makes one `Outward`.
 
-    inbox ─► outgoing ─► (routes, posting, changes, retrying) ─► courier ─► the network
+    inbox ─► outgoing ─► (routes, posting, changes, pinning, retrying) ─► courier ─► the network
     what is of the moment ─► attention ────────────────────────────► the network
 
 The first is stored and arrives once; the second is told at once or not at all.
@@ -16,6 +16,7 @@ from sferum_bridge.relay.outward.attention import Attention
 from sferum_bridge.relay.outward.changes import Changes
 from sferum_bridge.relay.outward.courier import Courier
 from sferum_bridge.relay.outward.outgoing import Outgoing
+from sferum_bridge.relay.outward.pinning import Pinning
 from sferum_bridge.relay.outward.posting import Posting
 from sferum_bridge.relay.outward.reports import Reports
 from sferum_bridge.relay.outward.retrying import Retrying
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
+    from sferum_bridge.network.patience import Patience
     from sferum_bridge.relay.connections import Connections
-    from sferum_bridge.relay.outward.patience import Patience
     from sferum_bridge.relay.outward.reports import Shown
-    from sferum_bridge.school.attachments import Policy
+    from sferum_bridge.school.attachments import Policies
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.queues import Item
 
@@ -43,7 +44,7 @@ class OutwardSettings:
     `is_private` tells by its content what never leaves Matrix: the key of a login, a command.
     """
 
-    policy: Policy
+    policies: Policies
     prefix: str
     shown: Shown
     patience: Patience
@@ -65,9 +66,9 @@ class Outward:
         settings: OutwardSettings,
         notice: Callable[..., Mapping[str, Any]],
     ) -> None:
-        courier = Courier(db, connections, homeserver, settings.policy, settings.patience)
+        courier = Courier(db, connections, homeserver, settings.policies, settings.patience)
         values: dict[str, str | int] = {
-            "megabytes": settings.policy.most_bytes // MEGABYTE,
+            "megabytes": settings.policies.general.most_bytes // MEGABYTE,
             "again": settings.prefix + Retrying.WORDS[0],
         }
         reports = Reports(notice, settings.shown, values)
@@ -77,6 +78,7 @@ class Outward:
             db,
             posting,
             Changes(db, homeserver, courier, posting, reports),
+            Pinning(db, homeserver, posting),
             Retrying(
                 db,
                 homeserver,
