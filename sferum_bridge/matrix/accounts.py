@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mautrix.errors import MatrixRequestError
 
+from sferum_bridge.matrix.answers import token_in
 from sferum_bridge.matrix.client import path
 from sferum_bridge.store import accounts
 
@@ -42,8 +43,8 @@ class Registrar:
         It is shown by `name`, which tells a pupil from a namesake, or else by the full name.
         The login says nothing of the person (I-9). Both come from the bridge's key and the person's
         id, so what an interruption left half done is completed with the same login. Raises
-        `MatrixRequestError`, `LoginsTaken`, and `UnknownOutcome` when the homeserver did not
-        answer: call again.
+        `MatrixRequestError`, `LoginsTaken`, and `UnknownOutcome` or `TryAgain` when the homeserver
+        did not answer, or with something else: call again.
         """
         password = self._letters(f"first password/{person.id}", _PASSWORD_LETTERS)
         mxid = await self.account_for(person.id, name or person.full_name, password)
@@ -77,7 +78,7 @@ class Registrar:
     async def opens(self, mxid: str, password: str) -> bool:
         """Tell whether a password opens an account; the session that shows it is ended at once.
 
-        Raises `MatrixRequestError` for any other trouble than a wrong password.
+        Raises `MatrixRequestError` for any other trouble than a wrong password, and `TryAgain`.
         """
         content = {
             "type": "m.login.password",
@@ -92,17 +93,18 @@ class Registrar:
             if e.http_status == _FORBIDDEN:
                 return False
             raise
-        bearer = {"Authorization": f"Bearer {answer['access_token']}"}
+        bearer = {"Authorization": f"Bearer {token_in(answer, 'access_token')}"}
         await self._homeserver.request("POST", path("logout"), headers=bearer, kind="logout")
         return True
 
     async def _register(self, localpart: str, name: str, password: str) -> bool:
         """Create an account; false when there is one of that login already."""
         answer = await self._homeserver.request("GET", _WHERE, kind="nonce")
-        parts = (answer["nonce"], localpart, password, "notadmin")
+        nonce = token_in(answer, "nonce")
+        parts = (nonce, localpart, password, "notadmin")
         mac = hmac.new(self._secret, "\0".join(parts).encode(), hashlib.sha1).hexdigest()
         content = {
-            "nonce": answer["nonce"],
+            "nonce": nonce,
             "username": localpart,
             "displayname": name,
             "password": password,

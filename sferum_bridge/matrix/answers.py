@@ -11,6 +11,7 @@ answer, and is asked for again.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import make_request_error
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 UNUSABLE = 502
 """The status that an answer has which cannot be used, whatever status it came with."""
+_TOKEN = re.compile(r"[!-~]{1,4000}")
 LONGEST_WAIT = 600.0
 """Seconds that a rate limit may ask for; what asks for more is asked again then."""
 
@@ -82,6 +84,30 @@ def chunk_of(answer: Any) -> Sequence[Any]:
     if not isinstance(chunk, list):
         raise TryAgain(UNUSABLE)
     return chunk
+
+
+def token_in(answer: Any, key: str) -> str:
+    """Return a token that an answer has to give, fit for a header. Raises `TryAgain`."""
+    found = text_in(answer, key)
+    if not _TOKEN.fullmatch(found):
+        raise TryAgain(UNUSABLE)
+    return found
+
+
+def texts_in(answer: Any, key: str) -> Sequence[str]:
+    """Return the texts an answer has to list. Raises `TryAgain` where it does not."""
+    found = mapping(answer).get(key)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise TryAgain(UNUSABLE)
+    return found
+
+
+def number_in(answer: Any, key: str) -> int:
+    """Return the number, from 0, an answer has to tell. Raises `TryAgain` where it does not."""
+    found = mapping(answer).get(key)
+    if type(found) is not int or found < 0:
+        raise TryAgain(UNUSABLE)
+    return found
 
 
 def text_in(answer: Any, key: str) -> str:

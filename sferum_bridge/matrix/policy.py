@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
-from sferum_bridge.matrix.client import TryAgain
+from sferum_bridge.matrix.answers import UNUSABLE, TryAgain, mapping, number_in, texts_in
 from sferum_bridge.store import state
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ _WHY = {
     "says, and restart Synapse; or, to run without it, set homeserver.extension_secret to ''.",
     403: "The homeserver extension refuses the secret. homeserver.extension_secret and the secret "
     "in homeserver.yaml have to be the same, and the two clocks within a minute.",
+    UNUSABLE: "Something answers in place of the homeserver extension that is not it, or is of "
+    "another version. Have homeserver.address be Synapse itself, let what stands in front of it "
+    "pass /_synapse/client/ on, and run the same version of sferum-bridge in both.",
 }
 _OTHERWISE = (
     "The homeserver extension cannot read its facts. Look into the homeserver's log, mend its "
@@ -143,7 +146,7 @@ class Policy:
         try:
             await self._ask()
         except TryAgain as e:
-            raise ExtensionMissing(_OTHERWISE) from e
+            raise ExtensionMissing(_WHY.get(e.http_status, _OTHERWISE)) from e
         except MatrixRequestError as e:
             raise ExtensionMissing(_WHY.get(e.http_status, _OTHERWISE)) from e
         self._generation = self.standing.generation
@@ -233,6 +236,7 @@ class Policy:
             schools[school_id] = {
                 "classes": sorted(policy.fact.classes),
                 "contacts": dict(policy.fact.contacts),
+                "files": policy.fact.files.to_json(),
             }
         return {
             "people": {mxid: sorted(keys) for mxid, keys in groups.items()},
@@ -274,7 +278,7 @@ class Policy:
         """Return the contacts the homeserver has verified for an account: kind and value.
 
         Kinds and values are those of `store.accounts.add_contact`. Empty without the extension and
-        for accounts of other servers: then nobody is recognised by a contact.
+        for accounts of other servers: then nobody is recognised by a contact. Raises `TryAgain`.
         """
         if not self._secret:
             return ()
@@ -285,16 +289,23 @@ class Policy:
             )
         except MatrixRequestError:
             return ()
-        emails = [("email", str(value).lower()) for value in answer.get("email", ())]
-        phones = [("phone", f"+{value}") for value in answer.get("msisdn", ())]
+        emails = [("email", value.lower()) for value in texts_in(answer, "email")]
+        phones = [("phone", f"+{value}") for value in texts_in(answer, "msisdn")]
         return [*emails, *phones]
 
 
 def question(secret: bytes, where: str, user: str = "") -> dict[str, str]:
     """Return the headers with which the extension answers a GET of `where`, now (about `user`)."""
+    return signed(secret, "GET", where, {"X-Sferum-User": user} if user else {})
+
+
+def signed(secret: bytes, method: str, where: str, about: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with which the extension takes a request without a body, now.
+
+    `about` are the headers that say what the request is about, in the order in which they count.
+    """
     now = str(int(time.time()))
-    about = {"X-Sferum-User": user} if user else {}
-    text = " ".join(["GET", where, *about.values(), now])
+    text = " ".join([method, where, *about.values(), now])
     return {**about, "X-Sferum-Time": now, "X-Sferum-Mac": _mac(secret, text.encode())}
 
 
@@ -311,12 +322,13 @@ def _digest(wanted: Json) -> str:
     return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
 
 
-def _standing(answer: Json) -> Standing:
+def _standing(answer: Any) -> Standing:
+    """Read where the facts stand. Raises `TryAgain` for what does not say it."""
     return Standing(
-        generation=int(answer["generation"]),
-        whole=bool(answer["readable"]) and not answer["damaged"],
-        waiting=tuple(map(str, answer["waiting"])),
-        missing=tuple(map(str, answer["missing"])),
+        generation=number_in(answer, "generation"),
+        whole=mapping(answer).get("readable") is True and number_in(answer, "damaged") == 0,
+        waiting=tuple(texts_in(answer, "waiting")),
+        missing=tuple(texts_in(answer, "missing")),
     )
 
 

@@ -46,8 +46,12 @@ class Said:
     """Digests of what is attached, in order."""
     answers: str = ""
     """The first token of the message it answers."""
+    by: str = ""
+    """Who said it."""
     likes: dict[str, str] = field(default_factory=dict)
     """Who has reacted to it by now, and how."""
+    liked_from: dict[str, str] = field(default_factory=dict)
+    """Which end everybody who reacted to it did so at."""
     gone: bool = False
 
     @property
@@ -63,6 +67,7 @@ class Shown:
     lines: Sequence[str] = ()
     files: Sequence[str] = ()
     answers: str = ""
+    by: str = ""
     likes: frozenset[tuple[str, str]] = frozenset()
 
     @property
@@ -184,6 +189,8 @@ def _wrong(one: Said, pieces: Sequence[Shown]) -> str:
     lines = {line for piece in pieces for line in piece.lines if line_token(line) in own}
     if lines != set(one.lines):
         return f"says {_short(lines)} instead of {_short(one.lines)}"
+    if by := {piece.by for piece in pieces} - {one.by}:
+        return f"is said by {', '.join(sorted(by))} instead of {one.by}"
     answers = pieces[0].answers
     if answers != one.answers:
         return f"answers «{answers}» instead of «{one.answers}»"

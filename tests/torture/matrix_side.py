@@ -1,4 +1,4 @@
-"""The teacher, who writes in a linked room by a client of Matrix, and a reader of it."""
+"""Somebody who writes in a linked room by a client of Matrix, and a reader of it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.torture.material import digest
 from tests.torture.sferum_side import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tests.support.bridge import Client, LinkedChat
+    from tests.support.bridge import Client
     from tests.torture.material import File
 
 _AWAY = (aiohttp.ClientError, TimeoutError, ValueError, OSError)
@@ -27,19 +27,21 @@ _LOOKS = 40
 
 
 class MatrixSide:
-    """Acts as the teacher. Every act is sure when it returns."""
+    """Acts as one of the school. Every act is sure when it returns."""
 
-    who = "teacher"
+    through_login = True
     several_files = False
     names_alone = True
 
-    def __init__(self, teacher: Client, room_id: str, chat: LinkedChat, number: int) -> None:
-        self._teacher = teacher
+    def __init__(
+        self, client: Client, room_id: str, people: Mapping[str, str], who: str, seat: int
+    ) -> None:
+        """Sit down as one of the `people` (who → Matrix id); no two of all rooms have one seat."""
+        self.who = who
+        self._client = client
         self._room_id = room_id
-        self._number = number
-        domain = teacher.mxid.partition(":")[2]
-        ghost = f"@sferum_{chat.others[0]}:{domain}"
-        self._people = {teacher.mxid: "teacher", ghost: "other"}
+        self.seat = seat
+        self._people = {mxid: person for person, mxid in people.items()}
         self._digests: dict[str, str] = {}
         self._acts = 0
 
@@ -68,7 +70,7 @@ class MatrixSide:
     async def delete(self, handle: str) -> None:
         """Take a message back."""
         self._acts += 1
-        txn = f"torture-{self._number}-{self._acts}"
+        txn = f"torture-{self.seat}-{self._acts}"
         await self._sure("PUT", f"v3/rooms/{self._room_id}/redact/{handle}/{txn}", {})
 
     async def like(self, handle: str, emoji: str) -> bool:
@@ -94,7 +96,7 @@ class MatrixSide:
         return {
             same_emoji(event["content"]["m.relates_to"]["key"]): event["event_id"]
             for event in found
-            if event["sender"] == self._teacher.mxid and event["content"]
+            if event["sender"] == self._client.mxid and event["content"]
         }
 
     async def recent(self) -> Sequence[tuple[str, str]]:
@@ -140,6 +142,7 @@ class MatrixSide:
                 lines,
                 files,
                 next((token for token in tokens if token), ""),
+                self._people.get(event["sender"], "somebody else"),
                 frozenset(likes[event["event_id"]]),
             )
         return list(shown.values())
@@ -161,15 +164,15 @@ class MatrixSide:
     async def _send(self, kind: str, content: dict[str, Any]) -> str:
         self._acts += 1
         # The homeserver takes one transaction id once.
-        where = f"v3/rooms/{self._room_id}/send/{kind}/torture-{self._number}-{self._acts}"
+        where = f"v3/rooms/{self._room_id}/send/{kind}/torture-{self.seat}-{self._acts}"
         return str((await self._sure("PUT", where, content))["event_id"])
 
     async def _sure(self, method: str, where: str, body: Any = None, **query: str) -> Any:
         """Do something that may be done twice until it is known to be done."""
-        url = f"{self._teacher.url}/_matrix/client/{where}"
+        url = f"{self._client.url}/_matrix/client/{where}"
         while True:
             try:
-                async with self._teacher.session.request(
+                async with self._client.session.request(
                     method, url, json=body, params=query, headers=self._authorized
                 ) as answer:
                     if answer.status == _OK:
@@ -181,10 +184,10 @@ class MatrixSide:
             await asyncio.sleep(PATIENCE)
 
     async def _upload(self, file: File) -> str:
-        url = f"{self._teacher.url}/_matrix/media/v3/upload"
+        url = f"{self._client.url}/_matrix/media/v3/upload"
         while True:
             try:
-                async with self._teacher.session.post(
+                async with self._client.session.post(
                     url,
                     data=io.BytesIO(file.data),
                     params={"filename": file.name},
@@ -200,8 +203,8 @@ class MatrixSide:
         where = f"/_matrix/client/v1/media/download/{mxc.removeprefix('mxc://')}"
         while mxc not in self._digests:
             try:
-                async with self._teacher.session.get(
-                    self._teacher.url + where, headers=self._authorized
+                async with self._client.session.get(
+                    self._client.url + where, headers=self._authorized
                 ) as answer:
                     if answer.status == _OK:
                         self._digests[mxc] = digest(await answer.read())
@@ -213,4 +216,4 @@ class MatrixSide:
 
     @property
     def _authorized(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._teacher.token}"}
+        return {"Authorization": f"Bearer {self._client.token}"}

@@ -1,4 +1,4 @@
-"""Somebody without a Matrix account who writes in a chat of the stand-in, and a reader of it."""
+"""Somebody who writes in a chat of the stand-in, and a reader of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.torture.checker import Shown, line_token, same_emoji
 from tests.torture.material import EMOJI, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sferum_bridge.standin.client import StandInControl
     from tests.support.bridge import BridgedSchool, LinkedChat
@@ -26,18 +26,27 @@ _ON_THE_SERVER = 500
 
 
 class SferumSide:
-    """Acts as the first of a chat's others. Every act is sure when it returns."""
+    """Acts as one of a chat's people. Every act is sure when it returns."""
 
-    who = "other"
+    through_login = False
     several_files = True
     names_alone = False
 
-    def __init__(self, bridged: BridgedSchool, chat: LinkedChat, number: int) -> None:
+    def __init__(
+        self,
+        bridged: BridgedSchool,
+        chat: LinkedChat,
+        people: Mapping[str, int],
+        who: str,
+        seat: int,
+    ) -> None:
+        """Sit down as one of the `people` (who → user id); no two of all chats have one seat."""
+        self.who = who
         self._bridged = bridged
         self._chat = chat
-        self._number = number
-        self._me = chat.others[0]
-        self._people = {chat.owner: "teacher", chat.others[0]: "other"}
+        self.seat = seat
+        self._me = people[who]
+        self._people = {user: person for person, user in people.items()}
         self._digests: dict[str, str] = {}
 
     async def post(
@@ -47,7 +56,7 @@ class SferumSide:
         attachments = [await self._attachment(file) for file in files]
         more: dict[str, Any] = {"reply_cmid": int(answers)} if answers else {}
         # The messenger takes one random id once.
-        more |= {"attachments": attachments, "random_id": self._number * 100_000 + number + 1}
+        more |= {"attachments": attachments, "random_id": self.seat * 100_000 + number + 1}
         text = "\n".join(lines)
         cmid = await self._sure(lambda c: c.post(self._me, self._chat.chat, text, **more))
         return str(cmid)
@@ -83,6 +92,7 @@ class SferumSide:
                 [line for line in m["text"].split("\n") if line],
                 files[m["cmid"]],
                 next((token for token in heads.get(m["reply_cmid"], ()) if token), ""),
+                self._people.get(m["from_id"], "somebody else"),
                 frozenset(
                     (self._people.get(int(user), user), same_emoji(EMOJI.get(number, "?")))
                     for user, number in m["reactions"].items()

@@ -28,6 +28,8 @@ class Side(Protocol):
     """One end of a chat: somebody who acts there, and a reader. A handle names a message."""
 
     who: str
+    through_login: bool
+    """Whether what is done there takes effect through a login."""
     several_files: bool
     """Whether one message can have them."""
     names_alone: bool
@@ -60,12 +62,16 @@ class Pace(Protocol):
     async def turn(self, share: float) -> bool:
         """Wait until it is time for this share of everything; false when all is to end."""
 
-    def passage(self, who: str) -> AbstractAsyncContextManager[None]:
+    def passage(self, *, through_login: bool) -> AbstractAsyncContextManager[None]:
         """Wait until one may act, and hold that open."""
 
 
 class Author:
-    """One who writes. `known` has what anybody in the chat has said, by its tokens."""
+    """One who writes. `known` has what anybody in the chat has said, by its tokens.
+
+    Somebody who writes on both sides is two authors, of whom one alone reacts to a message: which
+    of two reactions of one person was the later one, nobody could say.
+    """
 
     def __init__(
         self, side: Side, head: str, random: Random, pace: Pace, known: dict[str, Said]
@@ -93,7 +99,7 @@ class Author:
         due = [act for at, act in self._due if at <= number]
         self._due = [(at, act) for at, act in self._due if at > number]
         for act in due:
-            async with self._pace.passage(self._side.who):
+            async with self._passage():
                 self.acts += 1
                 await act()
 
@@ -104,11 +110,11 @@ class Author:
         lines = material.said(self._random, kind, mark)
         if kind is Kind.DOCUMENT and self._side.names_alone:
             lines = []
-        async with self._pace.passage(self._side.who):
+        async with self._passage():
             answered, handle = await self._someone() if kind is Kind.REPLY else (None, "")
             handle = await self._side.post(number, lines, files, handle)
         answers = answered.tokens[0] if answered else ""
-        one = Said(kind, lines, [file.digest for file in files], answers)
+        one = Said(kind, lines, [file.digest for file in files], answers, self._side.who)
         self.said.append(one)
         self.acts += 1
         self._known |= dict.fromkeys(one.tokens, one)
@@ -149,6 +155,8 @@ class Author:
         emoji = "" if back else self._random.choice(list(material.EMOJI.values()))
         if emoji == one.likes.get(self._side.who, ""):
             return
+        if one.liked_from.setdefault(self._side.who, self._head) != self._head:
+            return
         if await self._side.like(handle, emoji):
             one.likes[self._side.who] = emoji
 
@@ -156,6 +164,9 @@ class Author:
         one, handle = await self._someone()
         if one is not None and not one.tokens[0].startswith(self._head):
             await self._like(one, handle)
+
+    def _passage(self) -> AbstractAsyncContextManager[None]:
+        return self._pace.passage(through_login=self._side.through_login)
 
     async def _someone(self) -> tuple[Said | None, str]:
         """Return one of the last messages, and its handle."""
@@ -169,30 +180,37 @@ class Author:
 
 @dataclass(slots=True)
 class Talk:
-    """A linked chat and its room: both ends, and who writes there."""
+    """A linked chat and its room: a reader of each end, and who writes there."""
 
     sferum: Side
     matrix: Side
-    inward: Author
-    outward: Author
+    inward: Sequence[Author]
+    outward: Sequence[Author]
 
     @property
     def said(self) -> int:
         """Return how many messages were written."""
-        return len(self.inward.said) + len(self.outward.said)
+        return sum(len(author.said) for author in self.authors)
 
     @property
     def acts(self) -> int:
         """Return how often anything was done: what was compared before may be otherwise since."""
-        return self.inward.acts + self.outward.acts
+        return sum(author.acts for author in self.authors)
+
+    @property
+    def authors(self) -> Sequence[Author]:
+        """Return all who write."""
+        return [*self.inward, *self.outward]
 
     async def verdicts(self) -> tuple[Verdict, Verdict]:
         """Compare both ways: what the other end shows, and that one's own end shows it once."""
         there, here = await self.sferum.read(), await self.matrix.read()
-        return (
-            _both(compare(self.inward.said, here), compare(self.inward.said, there)),
-            _both(compare(self.outward.said, there), compare(self.outward.said, here)),
-        )
+        return _compared(self.inward, here, there), _compared(self.outward, there, here)
+
+
+def _compared(authors: Sequence[Author], away: Sequence[Shown], home: Sequence[Shown]) -> Verdict:
+    verdicts = (_both(compare(one.said, away), compare(one.said, home)) for one in authors)
+    return sum(verdicts, Verdict())
 
 
 def _both(verdict: Verdict, at_home: Verdict) -> Verdict:

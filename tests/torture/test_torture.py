@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tests.support.bridge import BridgedSchool
+from sferum_bridge.store import chats, logins, voices
+from tests.support.bridge import BridgedSchool, until
 from tests.support.postgres import PostgresServer
 from tests.torture import material
 from tests.torture.checker import Count, Said, Verdict
@@ -29,13 +31,13 @@ from tests.torture.talk import Author, Talk
 from tests.torture.trouble import DRAIN_SECONDS, SECONDS_A_KILL, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sferum_bridge.school.people import School
-    from tests.support.bridge import LinkedChat
+    from tests.support.bridge import Client, LinkedChat
 
-KILLS, MESSAGES, CHATS = map(int, os.environ.get("SFERUM_TORTURE", "2,48,2").split(","))
+KILLS, MESSAGES, CHATS = map(int, os.environ.get("SFERUM_TORTURE", "2,96,2").split(","))
 SEED = os.environ.get("SFERUM_TORTURE_SEED") or str(SystemRandom().randrange(10**9))
 IS_LONG = KILLS >= 10
 PACE = 1.5
@@ -46,27 +48,77 @@ SECONDS_BETWEEN_NEWS = 20
 MOST_COMPLAINTS = 40
 ROOMS = ("pupils", "parents")
 GRADES = "АБВГДЕЖЗИКЛМ"
+OWN_CHATS = 2
+"""In how many chats of pupils there are some with logins of their own."""
+PUPILS = ("Торопыжка Быстрый", "Винтик Гаечный")
+SECONDS_TO_LISTEN = 90
 CONSOLE = Console()
 
 
-async def linked(
-    bridged: BridgedSchool, school: School
-) -> list[tuple[MatrixSide, SferumSide, LinkedChat]]:
-    """Link as many chats as there are to be, two a class, by the class teacher's login."""
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Who sits in a linked chat, on either side. Those with a login of their own on both."""
+
+    sferum: Sequence[SferumSide]
+    matrix: Sequence[MatrixSide]
+    accounts: Sequence[int]
+    """Whoever has a login."""
+
+
+async def linked(bridged: BridgedSchool, school: School) -> list[Seats]:
+    """Link as many chats as there are to be, two a class, by the class teacher's login.
+
+    In the first chats of pupils some of these log in themselves.
+    """
     leaders = {leadership.class_id: leadership.person_id for leadership in school.leaderships}
     places = [(group, kind) for group in school.classes.values() for kind in ROOMS][:CHATS]
+    with_own = [number for number, (_, kind) in enumerate(places) if kind == "pupils"][:OWN_CHATS]
 
-    async def link(number: int) -> tuple[MatrixSide, SferumSide, LinkedChat]:
+    async def link(number: int) -> Seats:
         group, kind = places[number]
-        room_id = await bridged.room(kind, group.name)
-        title, others = f"{group.name} {kind}", ("Знайка Лунный",)
+        room_id, title = await bridged.room(kind, group.name), f"{group.name} {kind}"
+        names = ("Знайка Лунный", *(PUPILS if number in with_own else ()))
         teacher = leaders[group.id]
-        chat = await bridged.link_chat(teacher, room_id, title, others, relay=False)
-        client = await bridged.client(teacher)
-        return MatrixSide(client, room_id, chat, number), SferumSide(bridged, chat, number), chat
+        chat = await bridged.link_chat(teacher, room_id, title, names, relay=False)
+        pupils = [one.person_id for one in school.enrolments if one.class_id == group.id]
+        who = ["teacher", "other", *(f"pupil {n}" for n in range(len(names) - 1))]
+        there = dict(zip(who, (chat.owner, *chat.others), strict=True))
+        clients = {"teacher": await bridged.client(teacher)}
+        for one, person_id in zip(who[2:], pupils, strict=False):
+            clients[one] = await bridged.client(person_id)
+            await log_in(bridged, chat, room_id, clients[one], there[one])
+        ghost = f"@sferum_{there['other']}:{clients['teacher'].mxid.partition(':')[2]}"
+        here = {one: client.mxid for one, client in clients.items()} | {"other": ghost}
+        first = CHATS + len(PUPILS) * with_own.index(number) if number in with_own else 0
+        seats = {**dict.fromkeys(who[:2], number), **{p: first + n for n, p in enumerate(who[2:])}}
+        return Seats(
+            [SferumSide(bridged, chat, there, one, seats[one]) for one in who[1:]],
+            [MatrixSide(client, room_id, here, one, seats[one]) for one, client in clients.items()],
+            [there[one] for one in clients],
+        )
 
     # Each waits until the bridge has noticed, so all at once.
     return await asyncio.gather(*map(link, range(len(places))))
+
+
+async def log_in(
+    bridged: BridgedSchool, chat: LinkedChat, room_id: str, client: Client, account: int
+) -> None:
+    """Give somebody in a linked room a login of their own, and wait until they are heard by it."""
+    control = bridged.standin.control
+    # By what was said in it a chat is known again.
+    await control.post(chat.others[0], chat.chat, "до входа")
+    cookie = await control.log_in(account)
+    async with bridged.database() as db, db.write() as tx:
+        login = await chats.save_login(tx, logins.SFERUM, str(account), "", client.mxid, cookie)
+    await client.say(room_id, "после входа")
+
+    async def heard() -> bool:
+        async with bridged.database() as db, db.read() as tx:
+            found = {voice.login_id for voice in await voices.found(tx)}
+            return login in found and bool(await chats.cursor(tx, login))
+
+    await until(heard, SECONDS_TO_LISTEN)
 
 
 class Run:
@@ -85,43 +137,47 @@ class Run:
 
     async def prepare(self) -> Trouble:
         """Link the chats; return the trouble that is to come."""
-        ends = await linked(self.bridged, await self.bridged.school())
+        tables = await linked(self.bridged, await self.bridged.school())
         trouble = Trouble(
             self.bridged,
             self.postgres,
             Random(f"{SEED} {self.backend}"),  # noqa: S311 - has to be repeatable
             kills=KILLS,
             pace=PACE,
-            linked=[chat for _, _, chat in ends],
+            accounts=[account for seats in tables for account in seats.accounts],
             arrived=self.arrived,
         )
-        for number, (matrix, sferum, _) in enumerate(ends):
+        for seats in tables:
             known: dict[str, Said] = {}
             inward, outward = (
-                Author(
-                    side,
-                    f"{head} {number:02}",
-                    Random(f"{SEED} {number} {head}"),  # noqa: S311 - as above
-                    trouble,
-                    known,
-                )
-                for side, head in ((sferum, "сюда"), (matrix, "туда"))
+                [
+                    Author(
+                        side,
+                        f"{head} {side.seat:02}",
+                        Random(f"{SEED} {side.seat} {head}"),  # noqa: S311 - as above
+                        trouble,
+                        known,
+                    )
+                    for side in sides
+                ]
+                for sides, head in ((seats.sferum, "сюда"), (seats.matrix, "туда"))
             )
-            self.talks.append(Talk(sferum, matrix, inward, outward))
+            self.talks.append(Talk(seats.sferum[0], seats.matrix[0], inward, outward))
         return trouble
 
     async def play(self, trouble: Trouble) -> None:
         """Let everybody talk while there is trouble, and wait until all has arrived."""
-        each = MESSAGES // (2 * len(self.talks))
+        each = MESSAGES // sum(len(talk.authors) for talk in self.talks)
         news = asyncio.create_task(self._tell(trouble))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(trouble.run())
                 for number, talk in enumerate(self.talks):
-                    for author in (talk.inward, talk.outward):
-                        random = Random(f"{SEED} {number}")  # noqa: S311 - as above
-                        kinds = material.kinds(random, each, number)
-                        tasks.create_task(author.write(kinds))
+                    for side in (talk.inward, talk.outward):
+                        for place, author in enumerate(side, number):
+                            random = Random(f"{SEED} {number} {place}")  # noqa: S311 - as above
+                            kinds = material.kinds(random, each, place)
+                            tasks.create_task(author.write(kinds))
             self.say(trouble, "all is said; what is under way arrives")
             await self._settle(trouble)
         finally:
@@ -183,7 +239,7 @@ async def test_nothing_is_lost_doubled_reordered_or_wrong(backend: str, tmp_path
         if postgres is not None:
             stack.push_async_callback(postgres.stop)
         classes = [f"5{letter}" for letter in GRADES[: -(-CHATS // len(ROOMS))]]
-        bridged = await BridgedSchool.start(tmp_path, postgres, classes=classes, pupils=1)
+        bridged = await BridgedSchool.start(tmp_path, postgres, classes=classes, pupils=len(PUPILS))
         stack.push_async_callback(bridged.stop)
         run = Run(backend, bridged, postgres)
         trouble = await run.prepare()

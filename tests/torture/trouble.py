@@ -15,10 +15,10 @@ from sferum_bridge.store import chats, logins
 from tests.support.bridge import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from random import Random
 
-    from tests.support.bridge import BridgedSchool, LinkedChat
+    from tests.support.bridge import BridgedSchool
     from tests.support.postgres import PostgresServer
 
 DRAIN_SECONDS = 12.0
@@ -66,6 +66,8 @@ _FAULTS_A_KILL = 2
 class Trouble:
     """Makes trouble until there were `kills` of the bridge. `pace`: seconds one lives, about.
 
+    `accounts` are those of the stand-in that may lose their login.
+
     It also sets the pace of those who talk: as much is said as there was trouble, so that each
     kill meets its share of it, however fast the machine is.
     """
@@ -78,7 +80,7 @@ class Trouble:
         *,
         kills: int,
         pace: float,
-        linked: list[LinkedChat],
+        accounts: Sequence[int],
         arrived: Callable[[], Awaitable[bool]],
     ) -> None:
         self._bridged = bridged
@@ -86,7 +88,7 @@ class Trouble:
         self._random = random
         self._kills = kills
         self._pace = pace
-        self._linked = linked
+        self._accounts = accounts
         self._arrived = arrived
         self._begin = self._last = time.monotonic()
         self._open = asyncio.Event()
@@ -113,15 +115,15 @@ class Trouble:
         return not self.ending.is_set()
 
     @asynccontextmanager
-    async def passage(self, who: str) -> AsyncIterator[None]:
-        """Wait until one may act. No teacher may while a login is lost."""
-        while who == "teacher" and not self._open.is_set():
+    async def passage(self, *, through_login: bool) -> AsyncIterator[None]:
+        """Wait until one may act. Nobody may through a login while one is lost."""
+        while through_login and not self._open.is_set():
             await self._open.wait()
-        self._inside += who == "teacher"
+        self._inside += through_login
         try:
             yield
         finally:
-            self._inside -= who == "teacher"
+            self._inside -= through_login
 
     def _share(self) -> float:
         """Return how much of all trouble there was, the kill to come in proportion."""
@@ -207,7 +209,7 @@ class Trouble:
         self.made["tokens and keys expired"] += 1
 
     async def _lose_login(self) -> None:
-        """Have a login need its owner, who logs in anew; meanwhile the owner says nothing.
+        """Have a login need its owner, who logs in anew; meanwhile no owner says anything here.
 
         What is said through a lost login is refused and told, which other tests show. What is
         written in Sferum meanwhile has to arrive.
@@ -221,9 +223,9 @@ class Trouble:
             await self._kill_bridge()
             await until(self._arrived, _SECONDS_AWAY)
             if self._random.random() < 1 / 3:
-                unlucky = self._random.choice(self._linked)
-                await control.log_out(unlucky.owner)
-                await control.expire_tokens(unlucky.owner)
+                unlucky = self._random.choice(self._accounts)
+                await control.log_out(unlucky)
+                await control.expire_tokens(unlucky)
             else:
                 code = self._random.choice(_NEEDS_PERSON)
                 await control.fault("messages.getLongPollServer", "error", code=code)

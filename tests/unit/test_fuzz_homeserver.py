@@ -7,6 +7,7 @@ lies, never ends, or asks to wait for years.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -16,23 +17,45 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from mautrix.errors import MatrixRequestError
 
-from sferum_bridge.matrix import answers, marks, media
+from sferum_bridge.matrix import answers, marks, media, shape, view
 from sferum_bridge.matrix import client as client_module
+from sferum_bridge.matrix.accounts import Registrar
 from sferum_bridge.matrix.client import Homeserver, TryAgain, UnknownOutcome
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.matrix.history import messages_of
+from sferum_bridge.matrix.policy import ExtensionMissing, Policy
+from sferum_bridge.school import drift, layout
+from sferum_bridge.store import tables
+from sferum_bridge.store.database import open_database
+from sferum_bridge.store.sealing import Sealer
 from tests.support import hostile
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
-ROOM, MXID = "!room:school.example", "@a:school.example"
+ROOM, MXID, BOT = "!room:school.example", "@a:school.example", "@bot:school.example"
 MEMBER = {"type": "m.room.member", "state_key": MXID, "content": {"membership": "join"}}
 REACTION = {
     "event_id": "$r", "sender": MXID, "origin_server_ts": 5,
     "content": {"m.relates_to": {"rel_type": "m.annotation", "event_id": "$a", "key": "👍"}},
 }  # fmt: skip
 MOST = 200_000
+STANDING = {
+    "generation": 5, "readable": True, "damaged": 0, "waiting": [], "missing": ["worker"],
+    "processes": {"main": 5},
+}  # fmt: skip
+
+
+def policy(homeserver: Homeserver) -> Policy:
+    db: Any = None  # nothing is stored of what is asked here
+    return Policy(db, homeserver, "secret", ghost_prefix="sferum_")
+
+
+def registrar(homeserver: Homeserver) -> Registrar:
+    db: Any = None
+    return Registrar(db, homeserver, "shared secret")
+
 
 ASKED: dict[str, tuple[Any, Any, Any]] = {
     "send": ({"event_id": "$a"}, lambda h: h.send(ROOM, "m.x", "t", {}), str),
@@ -55,6 +78,15 @@ ASKED: dict[str, tuple[Any, Any, Any]] = {
     ),
     "written": ({"chunk": [REACTION], "end": "t"}, lambda h: messages_of(h, ROOM, {MXID}), object),
     "most": ({"m.upload.size": 5}, media.most_bytes, int),
+    "facts": (STANDING, lambda h: policy(h)._ask(), type(None)),
+    "push": (STANDING, lambda h: policy(h)._push({"generation": 5}), type(None)),
+    "contacts": (
+        {"email": ["A@school.example"], "msisdn": ["7"]},
+        lambda h: policy(h).contacts_of(MXID),
+        Sequence,
+    ),
+    "account": ({"nonce": "n"}, lambda h: registrar(h).register("a", "Анна", "x"), str),
+    "opens": ({"access_token": "t"}, lambda h: registrar(h).opens(MXID, "x"), bool),
 }  # fmt: skip
 RAW: Sequence[tuple[int, bytes, dict[str, str]]] = [
     (200, b"", {}),
@@ -113,7 +145,7 @@ async def homeserver(lying: Lying, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             str(server.make_url("/")),
             as_token="as",
             puppet_token="puppet",
-            bot_mxid="@bot:school.example",
+            bot_mxid=BOT,
         )
     await server.close()
 
@@ -137,3 +169,44 @@ async def test_answers_with_something_wrong_in_them(
             assert isinstance(found, kind) or found is None, answer
         lying.odd = None
         assert isinstance(await ask(homeserver), kind), answer
+
+
+def test_state_of_a_room_with_something_wrong_in_it() -> None:
+    told: list[dict[str, Any]] = [
+        {"type": kind, "state_key": key, "sender": MXID, "content": content}
+        for (kind, key), content in {
+            ("m.room.create", ""): {"room_version": "11"},
+            ("m.room.power_levels", ""): {"users": {MXID: 100}, "users_default": 0},
+            ("m.room.name", ""): {"name": "5А"},
+            ("m.room.member", MXID): {"membership": "join"},
+            ("m.room.tombstone", ""): {"replacement_room": ROOM},
+            ("im.vector.modular.widgets", "w"): {"url": "https://a.example"},
+        }.items()
+    ]
+    wanted: dict[drift.Key, drift.Content] = {
+        ("m.room.name", ""): {"name": "5А"},
+        ("m.room.power_levels", ""): {"users": {}},
+    }
+    target = drift.Target(BOT, "@sferum_", wanted, {}, frozenset({MXID}), {MXID: "join"})
+    for _, one in hostile.mutants([told], 400):
+        state = view.read_state(one.value if isinstance(one.value, list) else [])
+        assert all(isinstance(text, str) for key in state for text in key)
+        assert all(isinstance(each.kind, drift.Kind) for each in drift.compare(target, state))
+        assert set(drift.members_in(state).values()) <= {"join", "invite"}
+        assert isinstance(drift.power_of(MXID, state), int)
+        version = view.version_of(state)
+        plan = layout.PLANS[layout.Kind.ANNOUNCEMENTS]
+        assert shape.power_levels(plan, {}, bot=BOT, version=version)["users"].keys() <= {BOT}
+
+
+async def test_at_a_start_something_else_than_the_extension_is_named(
+    homeserver: Homeserver, lying: Lying, tmp_path: Path
+) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/a.db", Sealer(b"an invented key of 32 bytes, hah"))
+    async with db.engine.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    odd: Sequence[Any] = ([], {}, {**STANDING, "generation": "5"}, {**STANDING, "waiting": "main"})
+    for lying.good in odd:
+        with pytest.raises(ExtensionMissing, match="in place of the homeserver extension"):
+            await Policy(db, homeserver, "secret", ghost_prefix="sferum_").start()
+    await db.close()
