@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sferum_bridge.homeserver.wrapping import TRIED_ON
-from sferum_bridge.homeserver.wraps import ALL, events
+from sferum_bridge.homeserver.wraps import ALL, events, uploads
 from sferum_bridge.school.rights import RIGHTS, ROLES, Within
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _holes() -> Iterable[str]:
     yield f"Tried on Synapse {', '.join(TRIED_ON)}."
     yield ""
     yield from _head(["where", "without it", "method of Synapse"])
-    for wrap in (events, *ALL):
+    for wrap in (events, uploads, *ALL):
         for point in wrap.POINTS:
             name = wrap.__name__.rpartition(".")[2]
             yield _row([f"`{name}`", point.closes, f"`{point.method}`"])

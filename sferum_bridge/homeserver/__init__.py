@@ -1,7 +1,7 @@
 """The homeserver extension: a Synapse module that keeps school rooms closed (S-44, I-7).
 
 Synapse loads it, in every one of its processes, by this entry in homeserver.yaml; nobody else
-imports it, and it imports nothing of ours but `school.contour`:
+imports it, and it imports nothing of ours but pure rules of `school`:
 
     modules:
       - module: sferum_bridge.homeserver.SferumModule
@@ -14,7 +14,10 @@ in Synapse's own database, `ledger` in memory, `processes` knows who else does, 
 door it comes in by, `gatekeeper` answers about rooms, `wraps` stand where Synapse has no callback,
 `files` knows who was shown what the bridge put up, `backlog` what it had shown before, `today`
 takes off what has ended by itself and `openings` whom that left in a room, `sweep` follows up what
-changed, `withdrawing` takes rooms off lists, `module` puts the parts together and asks the contour.
+changed in the school and `watching` what changed in rooms (`departing` is how people leave),
+`withdrawing` takes rooms off lists, `uploads` looks at files (`clamd` asks the scanner),
+`explaining` and `telling` say to people why something was refused, `module` puts the parts together
+and asks the contour.
 
 The facts endpoint
     Only the bridge writes facts. Both requests carry `X-Sferum-Mac`, the hexadecimal HMAC-SHA256

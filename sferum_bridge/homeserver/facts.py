@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sferum_bridge.school import rights
+from sferum_bridge.school import attachments, rights
 from sferum_bridge.school.contour import Facts, RoomFact, SchoolFact
 
 if TYPE_CHECKING:
@@ -185,7 +185,11 @@ def as_text(value: frozenset[str] | RoomFact | SchoolFact) -> str:
             "linked": value.linked,
         }
     elif isinstance(value, SchoolFact):
-        data = {"classes": sorted(value.classes), "contacts": dict(value.contacts)}
+        data = {
+            "classes": sorted(value.classes),
+            "contacts": dict(value.contacts),
+            "files": value.files.to_json(),
+        }
     else:
         data = sorted(value)
     return json.dumps(data, ensure_ascii=False, sort_keys=True)
@@ -286,14 +290,18 @@ def _kin(parents: object, *, delta: bool) -> frozenset[str] | None:
 def _school(fact: object, *, delta: bool) -> SchoolFact | None:
     if fact is None and delta:
         return None
-    if not isinstance(fact, dict) or set(fact) != {"classes", "contacts"}:
-        raise MalformedError("a school needs exactly classes and contacts")
+    if not isinstance(fact, dict) or set(fact) - {"files"} != {"classes", "contacts"}:
+        raise MalformedError("a school needs exactly classes and contacts, and may have files")
     contacts = _object(fact, "contacts")
     try:
         rights.changed({name: _text(within, "contacts") for name, within in contacts.items()})
     except rights.UnknownRightError as error:
         raise MalformedError(f"`contacts`: {error}") from error
-    return SchoolFact(classes=_texts(fact["classes"], "classes"), contacts=contacts)
+    try:
+        files = attachments.from_json(fact.get("files", attachments.Policies().to_json()))
+    except ValueError as error:
+        raise MalformedError(f"`files`: {error}") from error
+    return SchoolFact(_texts(fact["classes"], "classes"), contacts, files)
 
 
 def _room(fact: object, *, delta: bool) -> RoomFact | None:

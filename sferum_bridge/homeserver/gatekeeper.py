@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from synapse.api.errors import SynapseError
 from synapse.types import UserID
 
-from sferum_bridge.homeserver.inside import company, is_hidden, is_of_school, membership
+from sferum_bridge.homeserver.inside import (
+    PRESENT,
+    company,
+    is_hidden,
+    is_inside,
+    is_of_school,
+    membership,
+)
 from sferum_bridge.homeserver.naming import PROFILE, is_from_profile
 from sferum_bridge.homeserver.nobody import is_nobody
 from sferum_bridge.homeserver.refusals import refused
@@ -108,6 +115,17 @@ class Gatekeeper:
         if not allowed:
             logger.info("Refused %s of %s by %s to %s: %s", action, target, actor, room_id, reason)
         return allowed
+
+    async def may_invite_from_afar(self, actor: str, target: str, room_id: str) -> bool:
+        """Decide an invite by another server: of nobody, the bot included, into the contour.
+
+        No other server is in a room of it. Synapse believes all the same what one claims of the
+        membership of somebody of this server, and takes the bot for invited where it is joined.
+        """
+        if await is_inside(room_id, await self._facts(), self._store):
+            logger.info("Refused invite of %s by %s to %s: closed room", target, actor, room_id)
+            return False
+        return await self.may(Action.INVITE, actor, target, room_id)
 
     async def may_invite_contact(self, actor: str, room_id: str) -> bool:
         """Decide inviting an e-mail address or a phone: into no room of the contour, by nobody."""
@@ -243,11 +261,7 @@ class Gatekeeper:
         wanted = content.get("membership")
         action = ACTIONS.get(wanted) if isinstance(wanted, str) else None
         if action is None:
-            if not shape.may_remove(event.sender, target, event.room_id, facts):
-                return False
-            if wanted == "leave" and await membership(event.room_id, target, self._store):
-                return True  # an invite or a ban from before is taken back
-            return not await is_nobody(event.sender, target, facts, self._homeserver)
+            return await self._is_removal_allowed(event, facts)
         if "third_party_invite" in content and not (
             facts.side(target) is Side.OUTSIDER
             and await self.may_invite_contact(event.sender, event.room_id)
@@ -257,6 +271,17 @@ class Gatekeeper:
             return False
         actor = event.sender if action is Action.INVITE else target
         return await self.may(action, actor, target, event.room_id)
+
+    async def _is_removal_allowed(self, event: EventBase, facts: Facts) -> bool:
+        actor, target, room_id = event.sender, event.state_key, event.room_id
+        if not shape.may_remove(actor, target, room_id, facts):
+            return False
+        held = await membership(room_id, target, self._store)
+        if held not in PRESENT and not shape.may_tell(actor, target, room_id, facts):
+            return False
+        if event.content["membership"] == "leave" and held:
+            return True  # an invite or a ban from before is taken back
+        return not await is_nobody(actor, target, facts, self._homeserver)
 
     async def _note_join(self, event: EventBase, facts: Facts) -> None:
         """Have a room withdrawn into which a join, made now, brings the first of the school."""

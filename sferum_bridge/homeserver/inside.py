@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from synapse.api.constants import Membership
+
 from sferum_bridge.school.contour import Facts, Side, may_be_in
 
 if TYPE_CHECKING:
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 NOWHERE = "!nowhere"
 """A room that cannot exist. Put in place of a room that is to be hidden, it makes Synapse go the
 way it goes for any unknown room, with the same answer, limits and delays."""
+
+PRESENT = frozenset({Membership.JOIN, Membership.INVITE, Membership.KNOCK})
+"""What somebody is in a room whom it concerns still."""
 
 
 async def is_inside(room_id: str, facts: Facts, store: Any) -> bool:

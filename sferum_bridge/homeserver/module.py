@@ -17,19 +17,25 @@ from synapse.api.errors import SynapseError
 from synapse.module_api import NOT_SPAM
 from synapse.module_api.errors import Codes
 
-from sferum_bridge.homeserver import contacts, wraps
+from sferum_bridge.homeserver import contacts, media, wraps
 from sferum_bridge.homeserver.backlog import LOOK as BACKLOG_LOOK
 from sferum_bridge.homeserver.backlog import TIDY, Backlog
+from sferum_bridge.homeserver.departing import Departures
 from sferum_bridge.homeserver.endpoint import PATH, FactsResource
+from sferum_bridge.homeserver.explaining import Explaining
 from sferum_bridge.homeserver.files import Files
 from sferum_bridge.homeserver.gatekeeper import Gatekeeper
 from sferum_bridge.homeserver.ledger import Ledger, UnreadableError
 from sferum_bridge.homeserver.openings import LOOK, Openings
 from sferum_bridge.homeserver.settings import Settings, parse
 from sferum_bridge.homeserver.sweep import Sweep
+from sferum_bridge.homeserver.telling import Telling
+from sferum_bridge.homeserver.uploads import Uploads
+from sferum_bridge.homeserver.watching import LOOK as WATCH_LOOK
+from sferum_bridge.homeserver.watching import Watch
 from sferum_bridge.homeserver.withdrawing import Withdrawal
 from sferum_bridge.homeserver.wrapping import Wrapper
-from sferum_bridge.homeserver.wraps import events
+from sferum_bridge.homeserver.wraps import events, uploads
 from sferum_bridge.school.contour import Action, Facts, may_find
 
 if TYPE_CHECKING:
@@ -56,7 +62,11 @@ class SferumModule:
         self._gatekeeper = Gatekeeper(homeserver, self.facts, config.bot, withdrawal.begin)
         files = Files(api, homeserver, self.facts)
         wrapper = Wrapper(homeserver, self.facts, config.bot, config, files)
-        events.install(wrapper, self._gatekeeper.is_event_allowed)
+        telling = Telling(api, self.facts, config.bot)
+        self._uploads = Uploads(api, homeserver, self.facts, config.scanner, telling)
+        self._explaining = Explaining(homeserver, self.facts, telling)
+        events.install(wrapper, self._is_event_allowed)
+        uploads.install(wrapper, self._uploads.check_file)
         for wrap in wraps.ALL:
             wrap.install(wrapper)
         api.register_spam_checker_callbacks(
@@ -75,11 +85,16 @@ class SferumModule:
         )
         api.register_web_resource(PATH, FactsResource(api, clock, self._ledger, config))
         api.register_web_resource(contacts.PATH, contacts.ContactsResource(api, clock, config))
+        door = media.MediaResource(api, clock, homeserver, files, config)
+        api.register_web_resource(media.PATH, door)
         if api.should_run_background_tasks():
-            self._ledger.on_change(Sweep(api, homeserver, self._ledger.sure).changed)
+            departures, sure = Departures(api, homeserver), self._ledger.sure
+            self._ledger.on_change(Sweep(api, homeserver, sure, departures).changed)
+            watch = Watch(api, homeserver, sure, departures)
+            api.looping_background_call(watch.look, WATCH_LOOK, desc="sferum_watch")
             openings = Openings(api, homeserver, self._ledger)
             api.looping_background_call(openings.look, LOOK, desc="sferum_openings")
-            backlog = Backlog(api, files, self._ledger.sure)
+            backlog = Backlog(api, files, sure)
             api.looping_background_call(backlog.look, BACKLOG_LOOK, desc="sferum_backlog")
             api.looping_background_call(backlog.tidy, TIDY, desc="sferum_tidy")
         api.looping_background_call(
@@ -111,16 +126,26 @@ class SferumModule:
                 HTTPStatus.SERVICE_UNAVAILABLE, "the school's facts are missing"
             ) from error
 
+    async def _is_event_allowed(self, event: EventBase) -> bool:
+        if not await self._gatekeeper.is_event_allowed(event):
+            await self._explaining.state(event)
+            return False
+        await self._uploads.check_event(event)
+        return True
+
     # --- who comes in -----------------------------------------------------------------------
 
     async def user_may_invite(self, inviter: str, invitee: str, room_id: str) -> SpamVerdict:
         """Decide an invite over the client API, and an inbound one after the next callback."""
-        return await _verdict(self._gatekeeper.may(Action.INVITE, inviter, invitee, room_id))
+        if await self._gatekeeper.may(Action.INVITE, inviter, invitee, room_id):
+            return NOT_SPAM
+        await self._explaining.invite(inviter, room_id)
+        return Codes.FORBIDDEN
 
     async def federated_user_may_invite(self, event: EventBase) -> SpamVerdict:
         """Decide an invite that another server sends."""
         return await _verdict(
-            self._gatekeeper.may(Action.INVITE, event.sender, event.state_key, event.room_id)
+            self._gatekeeper.may_invite_from_afar(event.sender, event.state_key, event.room_id)
         )
 
     async def user_may_join_room(

@@ -20,9 +20,23 @@ DEFAULT_ACK = 1.0
 DEFAULT_HEARTBEAT = 5.0
 DEFAULT_STALE = 15.0
 DEFAULT_TIMEOUT = 20.0
+DEFAULT_SCAN = 60.0
 REGISTRATIONS = frozenset({"sferum-bridge", "sferum-bridge-double-puppet"})
 """What the bridge writes (`sferum-bridge registration`)."""
+SCANNER = re.compile(r"tcp://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):([0-9]{1,5})|unix:(/.+)")
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """Where clamd listens, and what holds of it."""
+
+    address: tuple[str, int] | str
+    """Host and port, or the path of a socket."""
+    seconds: float = DEFAULT_SCAN
+    """For how long a file may take, connecting included."""
+    required: bool = True
+    """Whether nothing is taken while it does not answer; else files pass unseen meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,8 @@ class Settings:
     need it, by its authorisation service."""
     push_gateways: frozenset[str] = frozenset()
     """Origins, as in `https://matrix.org`, to which notifications for people of the school go."""
+    scanner: Scanner | None = None
+    """A ClamAV daemon that looks through every file that is put up; `None` for no scanner."""
     registrations: frozenset[str] = REGISTRATIONS
     """Ids of the application services that are the bridge's; that of the bot always is."""
 
@@ -72,7 +88,9 @@ def parse(config: Mapping[str, Any]) -> Settings:
     """
     if not isinstance(config, dict):
         raise _refuse("must be a mapping with at least `secret_file` and `bot`")
-    known = {field.name for field in fields(Settings)} | {"secret_file"}
+    known = {field.name for field in fields(Settings)} | {
+        *("secret_file", "scanner_seconds", "scanner_required")
+    }
     if unknown := sorted(set(config) - known):
         raise _refuse(f"unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
     heartbeat = _number(config, "heartbeat_seconds", DEFAULT_HEARTBEAT, 0.1, 60)
@@ -96,6 +114,7 @@ def parse(config: Mapping[str, Any]) -> Settings:
         expected_processes=_names(config, "expected_processes"),
         allow_openid=_switch(config, "allow_openid"),
         push_gateways=_origins(config, "push_gateways"),
+        scanner=_scanner(config),
         registrations=_registrations(config.get("registrations", sorted(REGISTRATIONS))),
     )
 
@@ -134,8 +153,25 @@ def _number(config: Mapping[str, Any], name: str, default: float, low: float, hi
     return float(value)
 
 
-def _switch(config: Mapping[str, Any], name: str) -> bool:
-    value = config.get(name, False)
+def _scanner(config: Mapping[str, Any]) -> Scanner | None:
+    value = config.get("scanner", "")
+    if not value:
+        return None
+    found = SCANNER.fullmatch(value) if isinstance(value, str) else None
+    if found is None or (found[2] and not 0 < int(found[2]) < 2**16):
+        raise _refuse(
+            "`scanner` must be where clamd listens, as in `unix:/run/clamav/clamd.ctl` or "
+            "`tcp://127.0.0.1:3310`"
+        )
+    return Scanner(
+        found[3] or (found[1].strip("[]"), int(found[2])),
+        _number(config, "scanner_seconds", DEFAULT_SCAN, 0.1, 600),
+        _switch(config, "scanner_required", default=True),
+    )
+
+
+def _switch(config: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+    value = config.get(name, default)
     if not isinstance(value, bool):
         raise _refuse(f"`{name}` must be true or false")
     return value

@@ -2,9 +2,8 @@
 
 Whoever becomes educational may be in rooms with outsiders, on this server or another; whoever
 leaves the school is in direct chats with its people; a parent whose link ended is in one with the
-child's teacher. When facts change, the people concerned are looked at, and leave by themselves, as
-if they had said so, those of their own rooms in which there is somebody they may not meet (I-7).
-School rooms are the bridge's business, which gives reasons.
+child's teacher. When facts change, the people concerned are looked at, and leave what they may not
+be in any more (see `departing`).
 
 What they stay in is of the contour from then on, and so is a room that the bridge has just told of:
 should such a room stand on a list or have an alias from before, it is withdrawn.
@@ -20,12 +19,8 @@ import logging
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from synapse.api.constants import Membership
-
-from sferum_bridge.homeserver.inside import company
 from sferum_bridge.homeserver.ledger import UnreadableError
 from sferum_bridge.homeserver.withdrawing import Withdrawal, in_batches
-from sferum_bridge.school.contour import Side, may_meet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Container
@@ -34,6 +29,7 @@ if TYPE_CHECKING:
     from synapse.server import HomeServer
     from synapse.storage.database import LoggingTransaction
 
+    from sferum_bridge.homeserver.departing import Departures
     from sferum_bridge.school.contour import Facts
 
 logger = logging.getLogger(__name__)
@@ -56,14 +52,18 @@ class Sweep:
     """
 
     def __init__(
-        self, api: ModuleApi, homeserver: HomeServer, facts: Callable[[], Awaitable[Facts]]
+        self,
+        api: ModuleApi,
+        homeserver: HomeServer,
+        facts: Callable[[], Awaitable[Facts]],
+        departures: Departures,
     ) -> None:
         self._api = api
-        # Its cached methods are typed as if unbound.
-        self._store: Any = homeserver.get_datastores().main
-        self._is_mine = homeserver.is_mine_id
         self._facts = facts
-        self._withdraw = Withdrawal(api, self._store).withdraw
+        self._departures = departures
+        # Its cached methods are typed as if unbound.
+        store: Any = homeserver.get_datastores().main
+        self._withdraw = Withdrawal(api, store).withdraw
         self._changes: list[tuple[Facts | None, Facts]] = []
         self._waiting: set[str] = set()
         self._through: int | None = None
@@ -107,7 +107,7 @@ class Sweep:
             elif self._waiting:
                 user = self._waiting.pop()
                 try:
-                    await self._look(user, facts)
+                    await self._departures.look(user, facts)
                 except BaseException:
                     self._waiting.add(user)
                     raise
@@ -125,34 +125,6 @@ class Sweep:
         found |= await self._api.run_db_interaction("sferum_invited", _invited, found, new.rooms)
         await self._withdraw(rooms)
         self._waiting = found | self._waiting if self._waiting else found
-
-    async def _look(self, user: str, facts: Facts) -> None:
-        if not self._is_mine(user) or facts.side(user) in {Side.SERVICE, Side.GHOST}:
-            return
-        rooms = await self._store.get_rooms_for_local_user_where_membership_is(
-            user, [Membership.JOIN, Membership.INVITE, Membership.KNOCK]
-        )
-        stays = []
-        for room in rooms:
-            if room.room_id in facts.rooms:
-                continue
-            others = await company(room.room_id, self._store)
-            if room.sender and room.membership == Membership.INVITE:
-                others.append(room.sender)
-            # Nobody of the school knocks anywhere; who is in another server's room is not known.
-            knocks = room.membership == Membership.KNOCK and facts.side(user) is Side.EDUCATIONAL
-            if not knocks and all(may_meet(user, other, facts).allowed for other in others):
-                if room.membership == Membership.JOIN:
-                    stays.append(room.room_id)
-                continue
-            logger.info("%s leaves %s: not everybody there may be met", user, room.room_id)
-            try:
-                await self._api.update_room_membership(user, user, room.room_id, "leave")
-            except Exception:
-                # One room must not keep the others open.
-                logger.exception("%s stays in %s", user, room.room_id)
-        if stays and facts.side(user) is Side.EDUCATIONAL:
-            await self._withdraw(stays)
 
 
 def _concerned(old: Facts | None, new: Facts) -> tuple[set[str], set[str]]:

@@ -2,7 +2,8 @@
 
 What may pass is listed, and everything else is not: a list of dangerous kinds is never complete.
 Both the name and the declared type have to be of an allowed kind, so neither alone lets a program
-through. What is refused is told with its name and size; it stays where it is.
+through; what a file holds, whatever it is called, `contents` looks at. What is refused is told with
+the reason; it stays where it is.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MEGABYTE = 1024 * 1024
 
@@ -28,6 +33,17 @@ _DOCUMENTS = (
 _WORKS = "ggb sb sb2 sb3 py ipynb pas cpp c h java cs kt sql zip 7z rar tar gz"
 SUFFIXES = frozenset(f"{_SEEN_AND_HEARD} {_DOCUMENTS} {_WORKS}".split())
 """Endings of names that may pass, unless the settings say otherwise."""
+_OF_WINDOWS = (
+    "exe com scr pif bat cmd msi msp msix appx cpl dll sys ocx lnk reg inf url scf gadget chm "
+    "vb vbs vbe js jse ws wsf wsh hta ps1 psm1 psd1"
+)
+_OF_OTHERS = (
+    "jar jnlp apk apks apkm xapk aab ipa dex app dmg pkg command "
+    "deb rpm appimage run elf so sh bash csh"
+)
+_MACROS = "docm dotm xlsm xltm xlam pptm potm ppsm sldm"
+PROGRAM_SUFFIXES = frozenset(f"{_OF_WINDOWS} {_OF_OTHERS} {_MACROS}".split())
+"""Endings of what runs when it is opened, documents with macros among them."""
 
 _PROGRAMS = frozenset(
     {
@@ -53,7 +69,9 @@ _PROGRAMS = frozenset(
         "text/javascript",
     }
 )
+_ERRCODE = "IO.GITHUB.SFERUM_BRIDGE.FILE_"
 _UNKNOWN = "application/octet-stream"
+_ENDING = re.compile(r"(?=[0-9]*[a-z])[a-z0-9]{1,12}")
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _MOST_CHARACTERS = 200
 
@@ -67,6 +85,33 @@ class Verdict(StrEnum):
     WRONG_KIND = "wrong-kind"
 
 
+@unique
+class Refusal(StrEnum):
+    """Why the homeserver takes no file, or lets none be shown."""
+
+    WRONG_KIND = "wrong-kind"
+    TOO_BIG = "too-big"
+    ENCRYPTED = "encrypted"
+    """Shown with the key to it, where nobody can look into it."""
+    PROGRAM = "program"
+    HOLDS_PROGRAM = "holds-program"
+    SEALED = "sealed"
+    VIRUS = "virus"
+    UNSCANNED = "unscanned"
+    """The scanner did not answer, so nobody knows. May be tried again."""
+
+    @property
+    def errcode(self) -> str:
+        """Return it as Matrix' error code."""
+        return _ERRCODE + self.name
+
+
+def refusal_of(errcode: str) -> Refusal | None:
+    """Return what an error code of the homeserver means, `None` where it is about no file."""
+    name = errcode.removeprefix(_ERRCODE)
+    return Refusal.__members__.get(name) if name != errcode else None
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a school lets through."""
@@ -78,10 +123,76 @@ class Policy:
     def of(self, name: str, mime: str, size: int) -> Verdict:
         """Judge a file by its name, its declared type and its size in bytes (0: not known yet)."""
         kind = plain_mime(mime)
-        ending = suffix(name) or suffix(name_for(name, kind))
-        if kind in _PROGRAMS or ending not in self.suffixes:
+        ending = suffix(name)
+        if not _ENDING.fullmatch(ending):
+            # «Снимок 12.05.2026» ends in no kind of file: the type alone says what it is.
+            ending = (mimetypes.guess_extension(kind, strict=False) or "").removeprefix(".")
+        if ending not in self.suffixes or _is_type_of_program(kind, self.suffixes):
             return Verdict.WRONG_KIND
         return Verdict.TOO_BIG if size > self.most_bytes else Verdict.PASSES
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What may pass in each kind of room."""
+
+    general: Policy = Policy()
+    of_kind: Mapping[str, Policy] = field(default_factory=dict)
+    """`layout.Kind` as text → what is otherwise there."""
+    sealed_pass: bool = False
+    """Whether archives pass that nobody can look into: with a password, RAR, 7z."""
+
+    def of_room(self, kind: str) -> Policy:
+        """Return what holds in rooms of a kind."""
+        return self.of_kind.get(kind, self.general)
+
+    @property
+    def passing(self) -> frozenset[str]:
+        """Return the endings of programs that pass somewhere all the same."""
+        everywhere = self.general.suffixes.union(*(one.suffixes for one in self.of_kind.values()))
+        return PROGRAM_SUFFIXES & everywhere
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it down as `from_json` reads it."""
+        rooms = {"": self.general, **self.of_kind}
+        return {
+            "sealed": self.sealed_pass,
+            "rooms": {
+                kind: {"bytes": one.most_bytes, "kinds": sorted(one.suffixes)}
+                for kind, one in rooms.items()
+            },
+        }
+
+
+def from_json(data: Any) -> Policies:
+    """Read what `Policies.to_json` wrote. Raises `ValueError` for anything else."""
+    if not isinstance(data, dict) or set(data) != {"sealed", "rooms"}:
+        raise ValueError("needs exactly sealed and rooms")
+    rooms = data["rooms"]
+    if type(data["sealed"]) is not bool or not isinstance(rooms, dict) or "" not in rooms:
+        raise ValueError("sealed is true or false, rooms have one without a name")
+    read = {str(kind): _policy(one) for kind, one in rooms.items()}
+    return Policies(read.pop(""), read, data["sealed"])
+
+
+def _policy(data: Any) -> Policy:
+    if not isinstance(data, dict) or set(data) != {"bytes", "kinds"}:
+        raise ValueError("a room needs exactly bytes and kinds")
+    most, kinds = data["bytes"], data["kinds"]
+    if type(most) is not int or not isinstance(kinds, list):
+        raise ValueError("bytes is a number, kinds a list")
+    return Policy(most, frozenset(str(kind) for kind in kinds))
+
+
+def is_program(name: str, mime: str, passing: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a file is a program by its name or its type; `passing` endings are none."""
+    by_name = suffix(name) in PROGRAM_SUFFIXES - passing
+    return by_name or _is_type_of_program(plain_mime(mime), passing)
+
+
+def _is_type_of_program(kind: str, passing: frozenset[str]) -> bool:
+    endings = mimetypes.guess_all_extensions(kind, strict=False) if kind in _PROGRAMS else ()
+    return kind in _PROGRAMS and not passing & {ending.removeprefix(".") for ending in endings}
 
 
 def safe_name(name: str) -> str:

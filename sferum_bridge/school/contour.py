@@ -23,6 +23,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sferum_bridge.school import rights, standing
+from sferum_bridge.school.attachments import Policies
 from sferum_bridge.school.standing import Standing, Standings, touches
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class SchoolFact:
     """Ids of its classes: the second part of their groups' keys."""
     contacts: Mapping[str, str] = field(default_factory=dict)
     """Changes to the rights table, see `rights.changed`."""
+    files: Policies = field(default_factory=Policies)
+    """Which files may be shown in its rooms (S-13)."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,19 @@ FREE_IN_SCHOOL_ROOMS = frozenset(
 )
 """State that the power levels alone decide about; memberships have rules of their own."""
 
-OPENING = frozenset(
+THIRD_PARTIES = frozenset(
+    {
+        "m.widget",
+        "im.vector.modular.widgets",
+        "m.room.bot.options",
+        "m.room.plumbing",
+        "uk.half-shot.bridge",
+        "m.bridge",
+    }
+)
+"""State by which widgets, bots, bridges and integrations of others are set up (S-16)."""
+
+OPENING = THIRD_PARTIES | frozenset(
     {
         "m.room.canonical_alias",
         "m.room.aliases",
@@ -41,11 +53,6 @@ OPENING = frozenset(
         "m.room.third_party_invite",
         "m.room.policy",
         "org.matrix.msc4284.policy",
-        "m.widget",
-        "im.vector.modular.widgets",
-        "m.room.bot.options",
-        "uk.half-shot.bridge",
-        "m.bridge",
     }
 )
 """State that opens a room to others, moves it away or brings a third party in."""
@@ -99,6 +106,20 @@ def may_remove(actor: str, target: str, room_id: str, facts: Facts) -> bool:
     if rights.HOSTS.isdisjoint(roles_of(target, facts)):
         return True
     return rights.ADMINISTRATORS in roles_of(actor, facts)
+
+
+def may_tell(actor: str, target: str, room_id: str, facts: Facts) -> bool:
+    """Tell whether a ban or its end may be about somebody who is not in the room.
+
+    Its reason reaches them all the same, and so it is for those whom one may meet, and in a school
+    room for those it is for.
+    """
+    if actor in facts.service or actor == target:
+        return True
+    room = facts.rooms.get(room_id)
+    if room is not None and facts.belongs(target, room):
+        return True
+    return may_meet(actor, target, facts).allowed
 
 
 def _keeps_closed(kind: str, content: Mapping[str, Any]) -> bool:

@@ -1,5 +1,7 @@
 """Rooms that stood on a list or had an alias before they were of the contour: they do no more.
 
+And a knock at another server's room is taken back there as soon as that server can be told.
+
 The wraps hide such a room whatever the tables say (E19, E31), so the tables are looked at.
 """
 
@@ -98,3 +100,25 @@ async def test_a_strangers_room_is_replaced_without_bans_that_nobody_may_make(
     kept = await owner.state(new, "m.room.member", other.user_id)
     assert kept.body["membership"] == "ban"
     assert (await owner.state(new, "m.room.member", newcomer.user_id)).status == 404
+
+
+async def test_a_knock_from_before_is_taken_back_when_the_other_server_hears_of_it(
+    closed: World,
+) -> None:
+    rules = {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}
+    m, o, newcomer = closed.m, closed.o, await closed.person()
+    room = await m.create(initial_state=[rules], room_version=closed.version)
+    via = {"server_name": closed.remote.name}
+    knocked = await newcomer.call("POST", f"knock/{quoted(room)}", {}, **via)
+    assert knocked.status == 200, knocked
+    await closed.push(people={newcomer.user_id: PUPIL})
+    assert await closed.is_member(room, newcomer.user_id, seen_by=m)
+    await m.invite(room, o.user_id)
+    assert await until(lambda: closed.is_invited(o, room), 15)
+    assert (await o.join(room, closed.remote.name)).status == 200
+
+    async def is_gone() -> bool:
+        return not await closed.is_member(room, newcomer.user_id, seen_by=m)
+
+    assert await until(is_gone, 15)
+    assert not await closed.is_member(room, newcomer.user_id, seen_by=o)

@@ -79,13 +79,9 @@ class Check:
         """Return who is in each room, by name."""
         found: dict[str, set[str]] = {}
         server = self.walk.world.server
-        for room, user, membership in rows(server, MEMBERS):
-            if self._is_stale(room, user, membership):
-                continue
+        for room, user, _ in rows(server, MEMBERS):
             found.setdefault(room, set()).add(self.walk.name_of(user))
         for room, user, membership, sender in rows(server, MINE):
-            if self._is_stale(room, user, membership):
-                continue
             company = found.setdefault(room, set())
             company.add(self.walk.name_of(user))
             if membership == "invite":
@@ -96,8 +92,8 @@ class Check:
     def _is_stale(self, room: str, user: str, membership: str) -> bool:
         """Tell whether somebody knocked at a room of the other server before coming to the school.
 
-        Synapse takes such a knock back here, but has no way to tell the other server; it is here
-        again when a stranger of this server comes into that room.
+        Synapse takes such a knock back here, but has no way to tell the other server before
+        somebody of this one comes into that room.
         """
         known = self.walk.rooms.get(room)
         elsewhere = known is not None and known.home == self.walk.world.remote.name
@@ -147,11 +143,7 @@ class Check:
             name = walk.name_of(user)
             if membership == "join" and room in elsewhere and walk.is_inside(name):
                 yield f"'{name}' is in {room}, which is of the other server"
-            if (
-                membership == "knock"
-                and walk.is_inside(name)
-                and not self._is_stale(room, user, membership)
-            ):
+            if membership == "knock" and walk.is_inside(name):
                 yield f"'{name}' knocks at {room}"
 
     # --- the shape of rooms ---------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Invites that wait for somebody while whoever sent them comes to the school.
+"""Invites that wait while whoever sent them comes to the school; members who are back in a room.
 
 Rooms on lists and aliases from before: `tests/contour/test_contour_leftovers.py`.
 """
@@ -18,7 +18,9 @@ from tests.support.synapse import SERVER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
 
+    from tests.conftest import StartHomeserver
     from tests.support.synapse import Homeserver
 
 PUPIL = ["class/1/pupils"]
@@ -69,6 +71,68 @@ async def test_an_invite_goes_when_whoever_sent_it_comes_to_the_school(
         return await invites() == ["", "", "invite"]
 
     await eventually(are_gone)
+
+
+def _bring_back(database: Path, room: str, person: str) -> None:
+    """Have somebody's join hold again instead of the leave, as forks of a room's history can."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        ((join,),) = connection.execute(
+            "SELECT event_id FROM room_memberships"
+            " WHERE room_id = ? AND user_id = ? AND membership = 'join'",
+            (room, person),
+        )
+        ((newest,),) = connection.execute("SELECT max(stream_ordering) FROM events")
+        held = ("current_state_events", "state_key"), ("local_current_membership", "user_id")
+        for table, column in held:
+            statement = f"UPDATE {table} SET membership = 'join', event_id = ?"  # noqa: S608
+            where = f" WHERE {column} = ? AND room_id = ?"
+            assert connection.execute(statement + where, (join, person, room)).rowcount == 1
+        # Where the leave was noted, a join after it is.
+        noted = connection.execute(
+            "UPDATE current_state_delta_stream SET prev_event_id = event_id, event_id = ?"
+            " WHERE state_key = ? AND room_id = ? AND prev_event_id = ?",
+            (join, person, room, join),
+        )
+        assert noted.rowcount == 1
+        extremity = "UPDATE event_forward_extremities SET event_id = ? WHERE room_id = ?"
+        connection.execute(extremity, (join, room))
+        # Synapse was killed before anybody looked.
+        connection.execute("UPDATE sferum_watched SET position = ?", (newest - 1,))
+
+
+async def test_who_is_back_in_a_room_leaves_it_also_after_a_crash(
+    start_homeserver: StartHomeserver,
+) -> None:
+    server = await start_homeserver("sqlite", contour={})
+    await push(server, {})
+    host, newcomer = [await server.account(name) for name in ("host", "newcomer")]
+    room = await server.room(host, preset="public_chat")
+    joined = await server.call("POST", f"rooms/{room}/join", {}, by=newcomer)
+    assert joined.status == 200
+
+    async def is_out() -> bool:
+        return await server.membership(room, newcomer) == ""
+
+    await push(server, {newcomer.user_id: PUPIL})
+    await eventually(is_out)
+    database = server.process.settings.folder / "homeserver.db"
+
+    async def is_noted() -> bool:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            ((newest,),) = connection.execute("SELECT max(stream_ordering) FROM events")
+            return [(newest,)] == list(connection.execute("SELECT position FROM sferum_watched"))
+
+    await eventually(is_noted)
+    await server.process.kill()
+    _bring_back(database, room, newcomer.user_id)
+    await server.process.start()
+    members = f"rooms/{room}/joined_members"
+
+    async def is_alone() -> bool:
+        found = await server.call("GET", members, by=host)
+        return await is_out() and list(found.body["joined"]) == [host.user_id]
+
+    await eventually(is_alone)
 
 
 async def test_only_rows_of_the_people_concerned_are_read(homeserver: Homeserver) -> None:

@@ -124,3 +124,11 @@ def test_a_ban_from_a_strangers_room_reaches_nobody_of_the_school() -> None:
     assert not shape.may_remove(OUTSIDER, PUPIL, "!theirs", FACTS)
     assert shape.may_remove(OUTSIDER, "@other:school.example", "!theirs", FACTS)
     assert shape.may_remove(TEACHER, PUPIL, "!own", FACTS)
+
+
+def test_a_ban_tells_nobody_who_is_neither_met_nor_of_the_room() -> None:
+    assert shape.may_tell(TEACHER, PUPIL, "!class", FACTS)
+    assert shape.may_tell(BOT, OUTSIDER, "!class", FACTS)
+    assert shape.may_tell(OUTSIDER, OUTSIDER, "!class", FACTS)
+    assert not shape.may_tell(TEACHER, OUTSIDER, "!class", FACTS)
+    assert not shape.may_tell(TEACHER, OUTSIDER, "!own", FACTS)

@@ -1,6 +1,7 @@
 """The wraps: one file a class of holes, each with its `POINTS` and `install`.
 
-`ALL` is what the module installs after `events`; see `homeserver.wrapping` for how they work.
+`ALL` is what the module installs after `events` and `uploads`; see `homeserver.wrapping` for how
+they work.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from synapse.federation.transport.server.federation import RoomComplexityServlet
 from synapse.handlers.federation import FederationHandler
 from synapse.handlers.federation_event import FederationEventHandler
 
-from sferum_bridge.homeserver.inside import membership
+from sferum_bridge.homeserver.inside import PRESENT, membership
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
 from sferum_bridge.school.contour import Side, may_contact
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from synapse.events.snapshot import EventContext
     from synapse.federation.units import Transaction
     from synapse.types import JsonDict
-
-PRESENT = frozenset({Membership.JOIN, Membership.INVITE, Membership.KNOCK})
 
 MAKE_JOIN = Point(
     "FederationServer.on_make_join_request",

@@ -3,6 +3,9 @@
 The callbacks decide who gets into a room of this server. What they cannot do is answer as if the
 room did not exist, and keep a request to another server from leaving: that server learns the
 account's name from the request itself.
+
+Where nobody of this server is in a room, nothing of its state is known, and Synapse takes back what
+somebody has there (an invite, a knock) for whoever asks it to. Only the one it is about may.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from synapse.api.constants import Membership
 from synapse.api.errors import SynapseError
 from synapse.handlers.federation import FederationHandler
-from synapse.handlers.room_member import RoomMemberHandler
+from synapse.handlers.room_member import RoomMemberHandler, RoomMemberMasterHandler
 
 from sferum_bridge.homeserver.inside import NOWHERE, is_hidden
 from sferum_bridge.homeserver.naming import PROFILE, change_of
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from synapse.synapse_rust.types import Requester
-    from synapse.types import UserID
+    from synapse.types import JsonDict, UserID
 
     from sferum_bridge.school.contour import Facts
 
@@ -73,14 +76,29 @@ KNOCK_AWAY = Point(
     ("target_hosts", "room_id", "knockee", "content"),
     closes="A school account knocks at a room of another server, which learns of the account.",
 )
-POINTS = (CHANGE, JOIN_AWAY, KNOCK_AWAY)
+REJECT_AWAY = Point(
+    "RoomMemberMasterHandler.remote_reject_invite",
+    ("invite_event_id", "txn_id", "requester", "content"),
+    closes="Anybody takes back somebody's invite to a room that nobody of this server is in, by a "
+    "kick, whose words go to the invited and to the other server.",
+)
+RESCIND_AWAY = Point(
+    "RoomMemberMasterHandler.remote_rescind_knock",
+    ("knock_event_id", "txn_id", "requester", "content"),
+    closes="The same of a knock: a pupil writes to a stranger who knocked somewhere, or the other "
+    "way round.",
+)
+POINTS = (CHANGE, JOIN_AWAY, KNOCK_AWAY, REJECT_AWAY, RESCIND_AWAY)
 
 
 def install(wrapper: Wrapper) -> None:
-    """Stand before changes of membership, and before joins and knocks that leave this server."""
+    """Stand before changes of membership, and before what of them leaves this server."""
     wrapper.put(RoomMemberHandler, CHANGE, partial(_changing, wrapper))
     wrapper.put(FederationHandler, JOIN_AWAY, partial(_joining_away, wrapper))
     wrapper.put(FederationHandler, KNOCK_AWAY, partial(_knocking_away, wrapper))
+    # Workers have the main process do both.
+    for point in (REJECT_AWAY, RESCIND_AWAY):
+        wrapper.put(RoomMemberMasterHandler, point, partial(_taking_back, wrapper))
 
 
 def _changing(wrapper: Wrapper, original: Any) -> Any:
@@ -155,6 +173,28 @@ def _knocking_away(wrapper: Wrapper, original: Any) -> Any:
         return await original(handler, target_hosts, room_id, knockee, content)
 
     return do_knock
+
+
+def _taking_back(wrapper: Wrapper, original: Any) -> Any:
+    async def remote_take_back(
+        handler: Any, event_id: str, txn_id: str | None, requester: Requester, content: JsonDict
+    ) -> Any:
+        waiting = await wrapper.store.get_event(event_id)
+        if waiting.state_key != requester.user.to_string():
+            # As where nothing waits.
+            raise SynapseError(HTTPStatus.NOT_FOUND, "Not a known room")
+        if await _is_locked_in(waiting.state_key, wrapper):
+            content = {}  # the other server needs no words with it
+        return await original(handler, event_id, txn_id, requester, content)
+
+    return remote_take_back
+
+
+async def _is_locked_in(user: str, wrapper: Wrapper) -> bool:
+    try:
+        return (await wrapper.facts()).side(user) in LOCKED_IN
+    except SynapseError:
+        return True  # leaving goes on without facts
 
 
 def _unknown_there(target: str, action: str, facts: Facts) -> SynapseError:

@@ -15,6 +15,7 @@ from synapse.api.errors import AuthError, NotFoundError
 from synapse.handlers.events import EventHandler
 from synapse.handlers.room import RoomContextHandler
 from synapse.http.servlet import parse_json_object_from_request
+from synapse.notifier import Notifier
 from synapse.rest.client.room import RoomRedactEventRestServlet
 
 from sferum_bridge.homeserver.inside import is_hidden, membership
@@ -45,7 +46,12 @@ REDACT = Point(
     ("request", "requester", "room_id", "event_id", "txn_id"),
     closes="Redacting something in a room tells whether it exists.",
 )
-POINTS = (IN_ROOM, EVENT, CONTEXT, REDACT)
+LISTEN = Point(
+    "Notifier._is_world_readable",
+    ("room_id",),
+    closes="The same for what is said from now on, asked for by an old request for one room.",
+)
+POINTS = (IN_ROOM, EVENT, CONTEXT, REDACT, LISTEN)
 
 
 def install(wrapper: Wrapper) -> None:
@@ -54,6 +60,7 @@ def install(wrapper: Wrapper) -> None:
     wrapper.put(EventHandler, EVENT, partial(_reading, wrapper))
     wrapper.put(RoomContextHandler, CONTEXT, partial(_reading_around, wrapper))
     wrapper.put(RoomRedactEventRestServlet, REDACT, partial(_redacting, wrapper))
+    wrapper.put(Notifier, LISTEN, partial(_listening, wrapper))
 
 
 async def _is_stranger(user: str, room_id: str, wrapper: Wrapper) -> bool:
@@ -131,3 +138,10 @@ def _redacting(wrapper: Wrapper, original: Any) -> Any:
         return await original(servlet, request, requester, room_id, *rest)
 
     return _do
+
+
+def _listening(wrapper: Wrapper, original: Any) -> Any:
+    async def _is_world_readable(notifier: Any, room_id: str) -> Any:
+        return not await wrapper.is_inside(room_id) and await original(notifier, room_id)
+
+    return _is_world_readable

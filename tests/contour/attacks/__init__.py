@@ -12,6 +12,7 @@ from tests.contour.attacks import (
     i_federation,
     i_questions,
     k_roles,
+    l_memberships,
 )
 
 ATTACKS = [
@@ -28,6 +29,7 @@ ATTACKS = [
         i_federation,
         i_questions,
         k_roles,
+        l_memberships,
     )
     for attack in group.attack.attacks
 ]

@@ -366,3 +366,14 @@ async def _(world: World) -> Leak:
     path = f"/_matrix/client/v1/rooms/{room}/hierarchy"
     answer = await world.s1.get(path, **{"org.matrix.msc4235.via": world.remote.name})
     return f"it says {answer.body}" if word in str(answer.body) else ""
+
+
+@attack("E35", "a stranger listens to a class's room that is world-readable")
+async def _(world: World) -> Leak:
+    history = {"history_visibility": "world_readable"}
+    room = await world.loose_room(state={"m.room.history_visibility": history})
+    since = (await world.sync(world.o))["next_batch"]
+    await world.s1.say(room, world.secrets.message)
+    path = "/_matrix/client/v3/events"
+    answer = await world.o.get(path, **{"room_id": room, "from": since, "timeout": 0})
+    return str(answer.body)[:200] if world.secrets.message in str(answer.body) else ""
