@@ -1,4 +1,4 @@
-"""The parts the invite page is put together from: HTML out of texts, nothing decided.
+"""The parts pages to sign in on are put together from: HTML out of texts, nothing decided.
 
 Whatever came from outside is escaped here or by the texts. Every form holds the visit's hidden
 field, and what the bot offers is sealed for the visit.
@@ -50,11 +50,13 @@ class View:
     code: str
     """As people see it; empty where the address holds nothing of a code's shape."""
     visit: Visit
+    at: str = "i"
+    """The first part of the page's path."""
 
     @property
     def where(self) -> str:
         """Return the path of the page itself."""
-        return f"/i/{self.code or '-'}"
+        return f"/{self.at}/{self.code or '-'}"
 
     @property
     def there(self) -> str:
@@ -123,14 +125,14 @@ class Parts:
             f'<p class="soft">{self._html(view, key)}</p>'
             for key in ("page-sign-in-account", "page-sign-in-private")
         )
-        return _section(
+        return section(
             self._plain(view, "page-sign-in-title"),
             f"<p>{self._html(view, 'page-sign-in-intro')}</p>{ways}{soft}",
         )
 
     def away(self, view: View) -> str:
         """Return what stands there instead while the homeserver does not answer."""
-        return _section(
+        return section(
             self._plain(view, "page-sign-in-title"),
             f"<p>{self._html(view, 'page-sign-in-away')}</p>",
         )
@@ -151,7 +153,7 @@ class Parts:
                 self._html(view, "page-app-step-answer"),
             ]
         listed = "".join(f"<li>{step}</li>" for step in steps)
-        return _section(
+        return section(
             self._plain(view, "page-app-title" if alone else "page-app-title-or"),
             f"<ol>{listed}</ol>{self._qr(view) if view.code else ''}",
         )
@@ -191,7 +193,7 @@ class Parts:
 
     def to_show(self, view: View) -> str:
         """Return the section to ask for the child's data."""
-        return _section(
+        return section(
             self._plain(view, "page-show-title"),
             f"<p>{self._html(view, 'page-show-intro')}</p>{self._show(view, 'page-show')}",
         )
@@ -215,7 +217,7 @@ class Parts:
 
     def to_rooms(self, view: View) -> str:
         """Return where the chats are, once somebody has confirmed."""
-        return _section(
+        return section(
             self._plain(view, "page-rooms-title"),
             f"<p>{self._html(view, 'page-rooms-intro')}</p>{self._links_to_bot(view)}",
         )
@@ -308,5 +310,6 @@ def _hidden(name: str, value: str) -> str:
     return f'<input type="hidden" name="{name}" value="{value}">'
 
 
-def _section(title: str, inner: str) -> str:
+def section(title: str, inner: str) -> str:
+    """Return a box with a heading; both are HTML."""
     return f"<section><h2>{title}</h2>{inner}</section>"
