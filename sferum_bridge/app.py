@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from aiohttp import web
 
 from sferum_bridge import config as settings
 from sferum_bridge.bot import commands, events, keys
+from sferum_bridge.bot.document_keeper import DocumentKeeper
 from sferum_bridge.bot.housekeeping import Housekeeper
 from sferum_bridge.bot.link_standing import LinkStanding
 from sferum_bridge.bot.messenger import Messenger
@@ -32,35 +34,43 @@ from sferum_bridge.matrix import registration
 from sferum_bridge.matrix.accounts import Registrar
 from sferum_bridge.matrix.appservice import MOST_BYTES, Appservice, take_in
 from sferum_bridge.matrix.client import Homeserver
+from sferum_bridge.matrix.closing import Closing
 from sferum_bridge.matrix.creation import RoomMaker
 from sferum_bridge.matrix.door import BOT_LANE, Door
 from sferum_bridge.matrix.facts import Facts
 from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.matrix.hiding import hide
 from sferum_bridge.matrix.lanes import Lanes
+from sferum_bridge.matrix.open_files import OpenFiles
 from sferum_bridge.matrix.outbox import Outbox
 from sferum_bridge.matrix.policy import Policy
 from sferum_bridge.matrix.posts import Posts
 from sferum_bridge.matrix.reading import Reading
 from sferum_bridge.matrix.room import RoomFitter
 from sferum_bridge.matrix.rooms import KeeperSettings, RoomKeeper
+from sferum_bridge.matrix.shelf import Shelf
 from sferum_bridge.matrix.watch import Watch, WatchSettings
 from sferum_bridge.matrix.wishes import Wishes
 from sferum_bridge.network.base import NeedsPerson
+from sferum_bridge.network.patience import Patience
 from sferum_bridge.network.space import Space
 from sferum_bridge.network.vk import MEDIA_HOSTS, REACTIONS, VkNetwork, VkSettings
 from sferum_bridge.relay import puppets
 from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.inward.queueing import Manner
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
-from sferum_bridge.relay.outward.patience import Patience
 from sferum_bridge.relay.outward.reports import Shown
 from sferum_bridge.relay.outward.way import Outward, OutwardSettings
 from sferum_bridge.school import quiet
-from sferum_bridge.store import logins, migrate, news, queues
+from sferum_bridge.school.attachments import MEGABYTE
+from sferum_bridge.store import documents, logins, migrate, news, queues
+from sferum_bridge.store.blobs import Blobs
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
 from sferum_bridge.web.invite import InvitePage
+from sferum_bridge.web.letting import Letting
+from sferum_bridge.web.link import LinkPage
+from sferum_bridge.web.link_parts import LinkParts
 from sferum_bridge.web.pages import Pages, Site
 from sferum_bridge.web.parts import Parts
 from sferum_bridge.web.pupil import PupilPage, PupilPageSettings
@@ -74,6 +84,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sferum_bridge.config import Config
+    from sferum_bridge.matrix.lanes import Note
     from sferum_bridge.network.base import Network, NetworkError
     from sferum_bridge.store.chats import Login
     from sferum_bridge.store.database import Tx
@@ -138,6 +149,7 @@ def network(config: Config, space: Space | None = None) -> Network:
             app_id=config.sferum.app_id,
             api_version=config.sferum.api_version,
             requests_per_second=config.sferum.requests_per_second,
+            max_reply_bytes=config.sferum.reply_megabytes * MEGABYTE,
             media_hosts=(*MEDIA_HOSTS, *config.sferum.more_media_hosts),
             reactions=REACTIONS | config.sferum.reactions,
         ),
@@ -189,6 +201,7 @@ class Bridge:
     bot: Bot
     outbox: Outbox
     posts: Posts
+    shelf: Shelf
     reading: Reading
     outward: Outward
     inward: Inward
@@ -196,6 +209,8 @@ class Bridge:
     housekeeper: Housekeeper
     link_standing: LinkStanding
     releaser: Releaser
+    document_keeper: DocumentKeeper
+    closing: Closing
     mailer: Mailer | None
     """None where no mail server is set."""
 
@@ -215,6 +230,8 @@ class Bridge:
                 tasks.create_task(self.watch.run())
                 tasks.create_task(self.housekeeper.run())
                 tasks.create_task(self.releaser.run())
+                tasks.create_task(self.document_keeper.sweep())
+                tasks.create_task(self.closing.run())
                 tasks.create_task(self.reading.run())
                 if self.config.sferum.enabled:
                     tasks.create_task(self.inward.run())
@@ -240,10 +257,10 @@ class Bridge:
         pages = Pages(self.texts, Site(self.config.school.public_url), self.config.school.language)
         life = int(self.config.web.session_minutes * _MINUTE_MS)
         visits = Visits(self.db.sealer, pages.site, life, self.db.clock)
-        invite_page = self._invite_page(pages, visits)
+        invite_page, link_page = self._pages_to_sign_in_on(pages, visits)
         pupil_page = self._pupil_page(pages, visits)
         appservice = Appservice(self.db, hs_token, self.door, self._heard, asks_again=True)
-        for part in (appservice, invite_page, pupil_page, status):
+        for part in (appservice, invite_page, link_page, pupil_page, status):
             server.add_routes(part.routes())
         # No access log: addresses of invites would stand in it.
         runner = web.AppRunner(
@@ -258,20 +275,21 @@ class Bridge:
         await web.TCPSite(runner, at.hostname, at.port).start()
         return runner
 
-    def _invite_page(self, pages: Pages, visits: Visits) -> InvitePage:
+    def _pages_to_sign_in_on(self, pages: Pages, visits: Visits) -> tuple[InvitePage, LinkPage]:
         at, web_settings = self.config.homeserver, self.config.web
         attempts = Attempts(
             web_settings.sign_in_attempts,
             web_settings.sign_in_attempts_of_address,
             int(web_settings.sign_in_attempts_minutes * _MINUTE_MS),
         )
-        return InvitePage(
-            pages,
-            visits,
-            Parts(pages, visits, self.config.bot_mxid, self.config.school.support, at.typed),
-            SignIn(at.address, at.public_address, at.domain, self.db.clock, attempts),
-            self.bot,
-            here=web_settings.sign_in,
+        told = (pages, visits, self.config.bot_mxid, self.config.school.support, at.typed)
+        # One for both: what fails on one page counts on the other.
+        sign_in = SignIn(at.address, at.public_address, at.domain, self.db.clock, attempts)
+        letting = Letting(self.db, self.homeserver.membership, self.config.calls.meetings)
+        here = web_settings.sign_in
+        return (
+            InvitePage(pages, visits, Parts(*told), sign_in, self.bot, here=here),
+            LinkPage(pages, visits, LinkParts(*told), sign_in, letting, here=here),
         )
 
     def _pupil_page(self, pages: Pages, visits: Visits) -> PupilPage:
@@ -302,43 +320,59 @@ class Bridge:
         return Lanes(self.db, queues.INBOX, self._handle, give_up=self._give_up)
 
     async def _give_up(self, item: Item) -> None:
+        if item.lane.startswith(documents.LANE):
+            await self.document_keeper.give_up(item)
         # The bot tells of what it fails on itself.
-        if not item.lane.startswith(BOT_LANE):
+        elif not item.lane.startswith(BOT_LANE):
             await self.outward.give_up(item)
 
     def _outbox_lanes(self) -> Lanes:
-        foresee, give_up = self.inward.foresee, self._give_up_sending
-        return Lanes(self.db, queues.OUTBOX, self._send, foresee=foresee, give_up=give_up)
+        return Lanes(
+            self.db,
+            queues.OUTBOX,
+            self._send,
+            is_apart=self.inward.is_apart,
+            foresee=self.inward.foresee,
+            give_up=self._give_up_sending,
+        )
 
     async def _give_up_sending(self, item: Item) -> None:
         if self.inward.is_ours(item):
             await self.inward.give_up(item)
 
-    async def _send(self, item: Item) -> None:
+    async def _send(self, item: Item) -> Note | None:
         if self.inward.is_ours(item):
-            await self.inward.handle(item)
-        elif self.posts.is_ours(item):
+            return await self.inward.handle(item)
+        if self.posts.is_ours(item):
             await self.posts.handle(item)
+        elif self.shelf.is_ours(item):
+            await self.shelf.handle(item)
         else:
             await self.outbox.handle(item)
+        return None
 
     async def _handle(self, item: Item) -> None:
         if item.lane.startswith(BOT_LANE):
             await self.bot.handle(item)
+        elif item.lane.startswith(documents.LANE):
+            await self.document_keeper.handle(item)
         else:
             await self.outward.handle(item)
 
 
 @asynccontextmanager
-async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIterator[Bridge]:
-    """Build a bridge out of its settings."""
+async def built(
+    config: Config, db: Database, homeserver: Homeserver, folder: Path
+) -> AsyncIterator[Bridge]:
+    """Build a bridge out of its settings; relative paths in them are taken from `folder`."""
     texts = Texts()
     language = config.school.language
     prefix = config.appservice.ghost_prefix
     ghosts = Ghosts(db, homeserver, prefix)
     policy = Policy(db, homeserver, config.homeserver.extension_secret, ghost_prefix=prefix)
-    facts = Facts(db, policy, config.school.contacts)
+    facts = Facts(db, policy, config.school.contacts, config.media.policies)
     maker = RoomMaker(db, homeserver)
+    open_files = OpenFiles(homeserver, config.homeserver.extension_secret)
     space = Space(config.media.disk_bytes)
     sferum = network(config, space) if config.sferum.enabled else None
     connections = Connections(db, {logins.SFERUM: sferum} if sferum else {})
@@ -415,6 +449,7 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
         bot=bot,
         outbox=Outbox(db, homeserver, maker),
         posts=Posts(db, homeserver),
+        shelf=Shelf(db, homeserver),
         reading=Reading(db, bot_settings.is_ours),
         outward=Outward(
             db,
@@ -428,9 +463,19 @@ async def built(config: Config, db: Database, homeserver: Homeserver) -> AsyncIt
             db, homeserver, ghosts, connections, _inward_settings(config, texts, space), login_lost
         ),
         connections=connections,
-        housekeeper=Housekeeper(db, bot),
+        housekeeper=Housekeeper(db, bot, bot_settings.call_life),
         link_standing=LinkStanding(db, bot),
         releaser=Releaser(db, bot),
+        document_keeper=DocumentKeeper(
+            db,
+            homeserver,
+            maker,
+            open_files,
+            Blobs(folder / config.documents.folder),
+            texts,
+            bot_settings,
+        ),
+        closing=Closing(db, homeserver, open_files),
         mailer=Mailer(db, _mailer_settings(config)) if config.mail.host else None,
     )
 
@@ -451,8 +496,13 @@ def _outward_settings(
     config: Config, prefix: str, is_private: Callable[[Mapping[str, Any]], bool]
 ) -> OutwardSettings:
     shown = Shown(config.sferum.delivery_status)
-    patience = Patience(config.sferum.send_tries, config.sferum.send_seconds)
-    return OutwardSettings(config.media.policy, prefix, shown, patience, is_private)
+    patience = Patience(
+        config.sferum.send_tries,
+        config.sferum.send_seconds,
+        config.sferum.slow_hours * 3600,
+        memory=math.inf,
+    )
+    return OutwardSettings(config.media.policies, prefix, shown, patience, is_private)
 
 
 def _inward_settings(config: Config, texts: Texts, space: Space) -> InwardSettings:
@@ -460,7 +510,7 @@ def _inward_settings(config: Config, texts: Texts, space: Space) -> InwardSettin
     manner = Manner(config.appservice.ghost_name, say, ZoneInfo(config.school.timezone))
     return InwardSettings(
         manner,
-        config.media.policy,
+        config.media.policies,
         config.sferum.history,
         space,
         personal=config.sferum.personal_chats,
@@ -501,6 +551,11 @@ def _bot_settings(config: Config) -> BotSettings:
         applications=config.school.applications,
         sferum=config.sferum.enabled,
         personal_chats=config.sferum.personal_chats,
+        sferum_calls=config.calls.sferum,
+        meetings=config.calls.meetings,
+        call_life=int(config.calls.hours * 60 * _MINUTE_MS),
+        broadcast_hosts=frozenset(config.calls.broadcast_hosts),
         default_language=config.school.language,
         quiet_hours=quiet.read(config.school.quiet_hours),
+        documents=config.document_rules,
     )

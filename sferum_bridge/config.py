@@ -11,6 +11,7 @@ import io
 import os
 import re
 import secrets
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -28,7 +29,9 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from sferum_bridge.school import quiet, rights
-from sferum_bridge.school.attachments import MEGABYTE, SUFFIXES, Policy
+from sferum_bridge.school.attachments import MEGABYTE, SUFFIXES, Policies, Policy
+from sferum_bridge.school.calls import Meetings, SetUp
+from sferum_bridge.school.documents import Rules
 from sferum_bridge.school.kinship import AccessPolicy
 
 if TYPE_CHECKING:
@@ -259,6 +262,12 @@ class SferumSettings(_Section):
     )
     api_version: str = Field(default="5.241", description="Version of VK's API.")
     requests_per_second: int = Field(default=3, ge=1, description="VK allows 3 for each login.")
+    reply_megabytes: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="An answer of Sferum's may be so long; what is longer is asked for in halves.",
+    )
     more_media_hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]] = (
         Field(
             default=[],
@@ -303,10 +312,29 @@ class SferumSettings(_Section):
     send_seconds: float = Field(
         default=300, ge=0, description="For how long it is sent at least, before it is given up."
     )
+    slow_hours: float = Field(
+        default=24,
+        ge=0,
+        description="For how long something waits where Sferum says that there was too much of it\n"
+        "(VK's error 9); its writer is told after five minutes, and may delete it.",
+    )
+
+
+_Ending = Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]
+RoomKind = Literal["staff", "announcements", "pupils", "parents", "materials", "personal"]
+"""Kinds of rooms that people write in; `personal` are personal chats of Sferum."""
+
+
+class RoomFiles(_Section):
+    """What is otherwise in rooms of one kind; what is not said is as everywhere."""
+
+    most_megabytes: int | None = Field(default=None, ge=1, le=2048)
+    more_kinds: list[_Ending] = Field(default=[])
+    fewer_kinds: list[_Ending] = Field(default=[])
 
 
 class MediaSettings(_Section):
-    """Which files pass between Sferum and Matrix; people are told of those that do not."""
+    """Which files pass in school rooms and to and from Sferum; of others people are told why."""
 
     most_megabytes: int = Field(
         default=50,
@@ -314,15 +342,24 @@ class MediaSettings(_Section):
         le=2048,
         description="Larger ones stay where they are. Synapse has a limit too: max_upload_size.",
     )
-    more_kinds: list[Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]] = Field(
+    more_kinds: list[_Ending] = Field(
         default=[],
-        description="Endings of names that pass too, as in [apk]; usual pictures, sound, video,\n"
+        description="Endings of names that pass too, as in [js]; usual pictures, sound, video,\n"
         "documents and archives do.",
     )
-    fewer_kinds: list[Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]] = Field(
+    fewer_kinds: list[_Ending] = Field(
         default=[], description="Endings that do not pass, as in [zip, rar, 7z]."
     )
-
+    rooms: dict[RoomKind, RoomFiles] = Field(
+        default={},
+        description="What is otherwise in rooms of a kind (staff, announcements, pupils, parents,\n"
+        "materials, personal), as in {materials: {most_megabytes: 200}, pupils: {fewer_kinds: "
+        "[zip]}}.",
+    )
+    sealed_archives: Literal["refuse", "pass"] = Field(
+        default="refuse",
+        description="Archives nobody can look into: with a password, RAR, 7z, broken ones.",
+    )
     disk_megabytes: int = Field(
         default=2048,
         ge=64,
@@ -330,15 +367,54 @@ class MediaSettings(_Section):
     )
 
     @property
-    def policy(self) -> Policy:
+    def policies(self) -> Policies:
         """Return it as the rule takes it."""
-        kinds = SUFFIXES | set(self.more_kinds)
-        return Policy(self.most_megabytes * MEGABYTE, kinds - set(self.fewer_kinds))
+        kinds = (SUFFIXES | set(self.more_kinds)) - set(self.fewer_kinds)
+        general = Policy(self.most_megabytes * MEGABYTE, kinds)
+        of_kind: dict[str, Policy] = {
+            kind: Policy(
+                (one.most_megabytes or self.most_megabytes) * MEGABYTE,
+                (kinds | set(one.more_kinds)) - set(one.fewer_kinds),
+            )
+            for kind, one in self.rooms.items()
+        }
+        return Policies(general, of_kind, self.sealed_archives == "pass")
 
     @property
     def disk_bytes(self) -> int:
         """Return how much of the disk may be taken."""
         return self.disk_megabytes * MEGABYTE
+
+
+class DocumentSettings(_Section):
+    """Personal documents («Мои документы»), which the bridge keeps encrypted for their owners."""
+
+    roles: list[Literal["parents", "pupils", "staff"]] = Field(
+        default=["parents"], description="Who has such a store; [] switches it off."
+    )
+    folder: str = Field(
+        default="documents",
+        description="Where they lie, beside this file unless it says another place. Back it up\n"
+        "together with the database and the key: each is noise without the other two.",
+    )
+    most_megabytes: int = Field(
+        default=20,
+        ge=1,
+        le=2048,
+        description="Of one document. Kinds are those of `media`; Synapse has a limit too.",
+    )
+    quota_megabytes: int = Field(
+        default=200, ge=1, description="Of all documents of one person together."
+    )
+    most: int = Field(default=100, ge=1, le=1000, description="Documents of one person.")
+    open_minutes: float = Field(
+        default=60,
+        gt=0,
+        description="What somebody gets back lies in their chat for so long, readable by Synapse.",
+    )
+    copy_days: float = Field(
+        default=30, gt=0, description="A copy for a teacher lies in the teacher's for so long."
+    )
 
 
 class WebSettings(_Section):
@@ -395,6 +471,68 @@ class MailSettings(_Section):
         return self
 
 
+class CallSettings(_Section):
+    """Group calls and broadcasts. People's browsers go to these places, never the bridge itself."""
+
+    sferum: bool = Field(
+        default=True,
+        description="Whether who logged in to Sferum starts calls of Sferum in linked rooms; in\n"
+        "others, and where Sferum refuses, the school's own meetings serve.",
+    )
+    set_up: SetUp = Field(
+        default=SetUp.NONE,
+        description="The school's own meetings: none, element_call (clients that know MatrixRTC\n"
+        "show the call in the room as well), or jitsi.",
+    )
+    address: str = Field(
+        default="", description="Where they are, as https://meet.school.example; empty: none."
+    )
+    jitsi_app_id: str = Field(
+        default="", description="Of Jitsi's token authentication: app_id of its prosody …"
+    )
+    jitsi_secret: str = Field(
+        default="",
+        description="… and app_secret: then only whom the bridge lets in gets into a meeting.\n"
+        "Empty: whoever is given a meeting's address gets in, forwarded or not.",
+    )
+    pass_minutes: float = Field(
+        default=5, gt=0, le=60, description="How long a pass into Jitsi lets its one person in."
+    )
+    hours: float = Field(
+        default=4,
+        gt=0,
+        le=48,
+        description="A call or broadcast that nobody says is over counts as over after so long.",
+    )
+    broadcast_hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]] = (
+        Field(
+            default=["sferum.ru", "vk.com", "vk.me", "vk.ru", "vkvideo.ru"],
+            description="Where broadcasts and their recordings may be watched; each host stands\n"
+            "for all below it too.",
+        )
+    )
+
+    @model_validator(mode="after")
+    def _has_address(self) -> CallSettings:
+        parts = urlsplit(self.address)
+        if self.set_up is not SetUp.NONE and not (parts.scheme == "https" and parts.netloc):
+            raise ValueError("address must begin with https:// if there is a set_up")
+        if bool(self.jitsi_secret) != bool(self.jitsi_app_id):
+            raise ValueError("jitsi_app_id and jitsi_secret belong together")
+        return self
+
+    @property
+    def meetings(self) -> Meetings:
+        """Return the school's own meetings as the rule takes them."""
+        return Meetings(
+            self.set_up,
+            self.address,
+            self.jitsi_app_id,
+            self.jitsi_secret,
+            int(self.pass_minutes * 60_000),
+        )
+
+
 class LogSettings(_Section):
     """What is logged. Never messages, names, codes or secrets."""
 
@@ -411,14 +549,31 @@ class Config(_Section):
     rooms: RoomSettings = RoomSettings()
     sferum: SferumSettings = SferumSettings()
     media: MediaSettings = MediaSettings()
+    documents: DocumentSettings = DocumentSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
+    calls: CallSettings = CallSettings()
     logging: LogSettings = LogSettings()
 
     @property
     def bot_mxid(self) -> str:
         """Return the Matrix id of the bot."""
         return f"@{self.appservice.bot}:{self.homeserver.domain}"
+
+    @property
+    def document_rules(self) -> Rules:
+        """Return what is decided about personal documents, as the rule takes it."""
+        of, passing = self.documents, self.media.policies.general
+        return Rules(
+            roles=frozenset(of.roles),
+            files=Policy(of.most_megabytes * MEGABYTE, passing.suffixes),
+            quota=of.quota_megabytes * MEGABYTE,
+            most=of.most,
+            open_for=int(of.open_minutes * 60_000),
+            copy_for=int(of.copy_days * 24 * 3600 * 1000),
+            archive=passing.most_bytes,
+            contacts=self.school.contacts,
+        )
 
 
 def load(path: Path) -> Config:
@@ -492,7 +647,7 @@ def _fill(values: CommentedMap, section: type[BaseModel], secret: Any) -> None:
     for key, field in section.model_fields.items():
         if key not in values:
             default = field.default
-            values[key] = str(default) if isinstance(default, AccessPolicy) else default
+            values[key] = str(default) if isinstance(default, StrEnum) else default
             if field.description:
                 values.yaml_set_comment_before_after_key(key, before=field.description, indent=2)
         if secret is not None and values[key] == GENERATE:

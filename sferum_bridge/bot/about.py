@@ -76,6 +76,8 @@ async def _help(talk: Talk) -> Sequence[Text]:
     if talk.settings.sferum and roles:
         links = roles & {Role.CLASS_TEACHER, Role.ADMINISTRATOR}
         keys.append("help-sferum-staff" if links else "help-sferum")
+    if talk.settings.documents.has_store(roles):
+        keys.append("help-documents")
     contact = talk.settings.support_contact
     return [*(talk.text(key) for key in keys), talk.text("help-everybody", contact=contact)]
 

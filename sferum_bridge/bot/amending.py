@@ -6,14 +6,16 @@ and the author's right is looked at again, for it may have ended since.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sferum_bridge.bot import announced, announcing
+from sferum_bridge.bot import announced, announcing, broadcasting
 from sferum_bridge.bot.announce_right import reached, still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.school import announcements as rules
 from sferum_bridge.school.announcements import Refused
-from sferum_bridge.store import announcements
+from sferum_bridge.school.broadcasts import take_address
+from sferum_bridge.store import announcements, broadcasts
 from sferum_bridge.store.announcements import State
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ async def edited(talk: Talk, event_id: str, command: Command | None) -> bool:
     if one is None:
         return False
     if talk.person_id == one.author_id and one.state is not State.WITHDRAWN:
-        announces = command is not None and command.name is Name.ANNOUNCE
+        announces = command is not None and command.name in {Name.ANNOUNCE, Name.BROADCAST}
         await _edit(talk, one, command.argument if command and announces else talk.said)
     return True
 
@@ -51,6 +53,11 @@ async def _edit(talk: Talk, one: Announcement, text: str) -> None:
         await talk.reply("announce-right")
         return
     classes = rules.alive(place.school, place.record.day(talk.tx.now))
+    broadcast, address = await broadcasts.of(talk.tx, one.id), ""
+    if broadcast is not None:
+        text, address = take_address(text)
+        if address and not await broadcasting.is_watchable(talk, address):
+            return
     audience, words = rules.split(text, classes)
     if not words:
         # A picture without words, say: what stands in the rooms is not blanked by it.
@@ -58,6 +65,8 @@ async def _edit(talk: Talk, one: Announcement, text: str) -> None:
         return
     if await announcing.is_too_long(talk, words):
         return
+    if broadcast is not None and address:
+        await broadcasts.save(talk.tx, replace(broadcast, url=address))
     if one.state is not State.DRAFT:
         await announced.revise(talk, one, words)
         if audience is not None and not _is_the_same(place, audience, one):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import commands, register
+from sferum_bridge.bot import broadcast_shown, commands, register
 from sferum_bridge.bot.announce_right import still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.texts import LANGUAGES, bullets, fitting, paragraphs, quoted
@@ -21,7 +21,7 @@ from sferum_bridge.matrix import posts
 from sferum_bridge.matrix.outbox import Offer
 from sferum_bridge.school import announcements as rules
 from sferum_bridge.school.announcements import Part
-from sferum_bridge.store import accounts, announcements, audit, chats, rooms, schools
+from sferum_bridge.store import accounts, announcements, audit, broadcasts, chats, rooms, schools
 from sferum_bridge.store.announcements import PostState, State
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sferum_bridge.school.announcements import Audience
     from sferum_bridge.school.people import School
     from sferum_bridge.store.announcements import Announcement
+    from sferum_bridge.store.broadcasts import Broadcast
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.schools import SchoolRecord
 
@@ -102,14 +103,19 @@ async def send(talk: Talk, one: Announcement, record: SchoolRecord, *, urgent: b
     if due is None:
         await announcements.change(talk.tx, one, is_urgent=urgent)
         count = await _post(talk, one.id)
-        await talk.answer(talk.text("announce-sent", rooms=count), _offers(talk.language, one))
+        said = [talk.text("announce-sent", rooms=count)]
+        broadcast = await broadcasts.of(talk.tx, one.id)
+        if broadcast is not None:
+            said.append(talk.text("broadcast-sent"))
+        await talk.answer(paragraphs(said), _offers(talk.language, one, broadcast))
         return
     await announcements.change(talk.tx, one, state=State.HELD.value, due_at=due)
     talk.tx.wake(announcements.HELD_BELL)
     _record(talk, one, "announcement.hold")
     until = clock(record, due)
-    offers = _offers(talk.language, one)[1:]
-    await talk.answer(talk.text("announce-held", until=until), offers)
+    await talk.answer(
+        talk.text("announce-held", until=until), _offers(talk.language, one, None)[1:]
+    )
 
 
 async def release(talk: Talk, announcement_id: str) -> None:
@@ -130,17 +136,23 @@ async def release(talk: Talk, announcement_id: str) -> None:
 
 async def revise(talk: Talk, one: Announcement, text: str) -> None:
     """Have an announcement that is held or posted say something else."""
-    await announcements.change(talk.tx, one, text=text, edits=one.edits + 1)
-    changed = await announcements.by_id(talk.tx, one.id)
-    if changed is None:
-        return
+    await announcements.change(talk.tx, one, text=text)
     _record(talk, one, "announcement.edit")
     if one.state is State.HELD:
         await talk.reply("announce-edited-held")
         return
+    await talk.reply("announce-edited", rooms=await refresh(talk, one))
+
+
+async def refresh(talk: Talk, one: Announcement) -> int:
+    """Have the posts of an announcement say what it says now; return in how many rooms."""
+    await announcements.change(talk.tx, one, edits=one.edits + 1)
+    changed = await announcements.by_id(talk.tx, one.id)
+    if changed is None:
+        return 0
     standing = [post.room_id for post in await _standing(talk.tx, one)]
     await posts.revise(talk.tx, changed, standing, await _content(talk, changed))
-    await talk.reply("announce-edited", rooms=len(standing))
+    return len(standing)
 
 
 async def withdraw(talk: Talk, one: Announcement) -> None:
@@ -178,9 +190,15 @@ async def _content(talk: Talk, one: Announcement) -> Mapping[str, Any]:
     author = await accounts.person(talk.tx, one.author_id)
     chosen = record.language if record else ""
     language = chosen if chosen in LANGUAGES else talk.settings.default_language
-    key = "announcement-urgent" if one.is_urgent else "announcement-head"
+    broadcast = await broadcasts.of(talk.tx, one.id)
+    what = "announcement" if broadcast is None else "broadcast"
+    key = f"{what}-urgent" if one.is_urgent else f"{what}-head"
     head = talk.texts.text(language, key, author=author.formal_name if author else "")
-    content: dict[str, Any] = paragraphs([head, quoted(one.text)]).content()
+    parts = [head, quoted(one.text)]
+    if broadcast is not None and record is not None:
+        url = talk.settings.public_url
+        parts.append(broadcast_shown.status(talk.texts, language, broadcast, record, url))
+    content: dict[str, Any] = paragraphs(parts).content()
     if one.is_urgent:
         # Rings also where somebody has a room set to quiet (MSC3952).
         content["m.mentions"] = {"room": True}
@@ -194,9 +212,10 @@ def _record(talk: Talk, one: Announcement, action: str) -> None:
     audit.record(talk.tx, actor, action, one.author_id, why, school=one.school_id)
 
 
-def _offers(language: str, one: Announcement) -> Sequence[Offer]:
+def _offers(language: str, one: Announcement, broadcast: Broadcast | None) -> Sequence[Offer]:
     word = commands.word(Name.ANNOUNCE, language)
-    return [Offer("📊", f"{word} {one.id} summary"), Offer("🗑", f"{word} {one.id} drop")]
+    found = [Offer("📊", f"{word} {one.id} summary"), Offer("🗑", f"{word} {one.id} drop")]
+    return [*found, *(broadcast_shown.offers(language, broadcast) if broadcast else ())]
 
 
 # --- what the author hears ------------------------------------------------------------------
@@ -210,11 +229,12 @@ async def delivered(talk: Talk, content: Mapping[str, Any]) -> None:
     found = await announcements.posts_of(talk.tx, one.id)
     refused = sum(post.state is PostState.REFUSED for post in found)
     key = "announce-delivered-partly" if refused else "announce-delivered"
+    broadcast = await broadcasts.of(talk.tx, one.id)
     numbers = {"rooms": len(found) - refused, "refused": refused} if refused else {}
     await talk.inform(
         [one.author_id],
         key,
-        offers=lambda language: _offers(language, one),
+        offers=lambda language: _offers(language, one, broadcast),
         **(numbers or {"rooms": len(found)}),
     )
 
@@ -222,8 +242,7 @@ async def delivered(talk: Talk, content: Mapping[str, Any]) -> None:
 async def summary(talk: Talk, one: Announcement) -> None:
     """Say in how many rooms an announcement stands, and how many people have read there since."""
     # Tapped below the newest, for nobody can put the same reaction under one message twice.
-    offers = () if one.state is State.WITHDRAWN else _offers(talk.language, one)
-    await talk.answer(await _summary(talk, one), offers)
+    await talk.answer(await _summary(talk, one), await _offers_now(talk, one))
 
 
 async def mine(talk: Talk, _command: Command) -> None:
@@ -233,9 +252,15 @@ async def mine(talk: Talk, _command: Command) -> None:
         await talk.reply("announcements-none")
         return
     for one in reversed(found):
-        is_over = one.state is State.WITHDRAWN
-        offers = () if is_over else _offers(talk.language, one)
-        await talk.answer(await _summary(talk, one), offers)
+        await talk.answer(await _summary(talk, one), await _offers_now(talk, one))
+
+
+async def _offers_now(talk: Talk, one: Announcement) -> Sequence[Offer]:
+    if one.state is State.WITHDRAWN:
+        return ()
+    is_sent = one.state is State.SENT
+    broadcast = await broadcasts.of(talk.tx, one.id) if is_sent else None
+    return _offers(talk.language, one, broadcast)
 
 
 async def _summary(talk: Talk, one: Announcement) -> Text:

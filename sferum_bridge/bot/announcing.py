@@ -23,7 +23,7 @@ from sferum_bridge.matrix.outbox import Offer
 from sferum_bridge.school import announcements as rules
 from sferum_bridge.school.announcements import Audience, Part, Refused, Unclear
 from sferum_bridge.school.layout import Kind
-from sferum_bridge.store import announcements, dialogues, rooms
+from sferum_bridge.store import announcements, broadcasts, dialogues, rooms
 from sferum_bridge.store.announcements import State
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def announce(talk: Talk, command: Command) -> None:
         await talk.reply("announce-right")
     elif command.argument:
         # Where it was written in a room it stands there already.
-        await _begin(talk, places, command.argument, room_id=talk.asked_in)
+        await begin(talk, places, command.argument, room_id=talk.asked_in)
     else:
         await _ask(talk, {"asks": "text", **_FREE})
         await talk.reply("announce-text")
@@ -78,7 +78,7 @@ async def overheard(talk: Talk, room_id: str, *, has_file: bool) -> bool:
     if has_file or not talk.said.strip():
         await talk.reply("announce-file")
         return True
-    await _begin(talk, places, talk.said, room_id=room_id)
+    await begin(talk, places, talk.said, room_id=room_id)
     return True
 
 
@@ -90,7 +90,7 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
     if state.get("asks") == "text":
         places = await reach_of(talk)
         if places:
-            await _begin(talk, places, talk.said)
+            await begin(talk, places, talk.said)
         else:
             await talk.reply("announce-right")
         return
@@ -148,7 +148,13 @@ async def _tapped(talk: Talk, argument: str) -> None:
             await settle(talk, one, audience)
 
 
-async def _begin(talk: Talk, places: Sequence[Reach], text: str, *, room_id: str = "") -> None:
+async def begin(
+    talk: Talk, places: Sequence[Reach], text: str, *, room_id: str = "", address: str = ""
+) -> None:
+    """Draft what somebody wrote, and ask what is missing.
+
+    `room_id` is the school room it stands in already; with an `address` it is a broadcast.
+    """
     found = []
     for place in places:
         classes = rules.alive(place.school, place.record.day(talk.tx.now))
@@ -168,6 +174,8 @@ async def _begin(talk: Talk, places: Sequence[Reach], text: str, *, room_id: str
         event_id=talk.event_id,
         room_id=room_id,
     )
+    if address:
+        await broadcasts.add(talk.tx, one.id, address)
     if len(surely) > 1:
         await _ask_school(talk, one, [each for each, _, _ in surely])
     elif audience is None:
@@ -284,6 +292,8 @@ async def _go_on_with(talk: Talk, one: Announcement) -> None:
         ),
         quoted(one.text),
     ]
+    if broadcast := await broadcasts.of(talk.tx, one.id):
+        parts.append(talk.text("broadcast-check", address=broadcast.url))
     if reach.linked:
         parts.append(talk.text("announce-linked", rooms=reach.linked))
     if due is None:

@@ -67,6 +67,14 @@ class Name(StrEnum):
     REQUESTS = "requests"
     ANSWER = "answer"
     REPORT = "report"
+    MATERIALS = "materials"
+    CALL = "call"
+    BROADCAST = "broadcast"
+    DOCUMENTS = "documents"
+    DOCUMENT_GET = "document-get"
+    DOCUMENT_RENAME = "document-rename"
+    DOCUMENT_DELETE = "document-delete"
+    DOCUMENT_SHARE = "document-share"
     CODE = "code"
     """A code, alone or inside a sentence."""
     UNKNOWN = "unknown"
@@ -148,6 +156,14 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.REQUESTS: ("обращения", "мои обращения"),
         Name.ANSWER: ("ответить",),
         Name.REPORT: ("пожаловаться", "жалоба"),
+        Name.MATERIALS: ("материалы", "материалы класса"),
+        Name.DOCUMENTS: ("документы", "мои документы"),
+        Name.DOCUMENT_GET: ("получить", "получить документ", "открыть документ"),
+        Name.DOCUMENT_RENAME: ("переименовать", "переименовать документ"),
+        Name.DOCUMENT_DELETE: ("удалить документ",),
+        Name.DOCUMENT_SHARE: ("поделиться", "поделиться документом"),
+        Name.CALL: ("звонок", "позвонить"),
+        Name.BROADCAST: ("трансляция",),
     },
     "en": {
         Name.INVITE: ("invite", "invite parent", "invite a parent", "invite my parent"),
@@ -198,6 +214,14 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.REQUESTS: ("requests", "my requests"),
         Name.ANSWER: ("answer",),
         Name.REPORT: ("report", "complain"),
+        Name.MATERIALS: ("materials", "class materials"),
+        Name.DOCUMENTS: ("documents", "my documents"),
+        Name.DOCUMENT_GET: ("get", "get document", "open document"),
+        Name.DOCUMENT_RENAME: ("rename", "rename document"),
+        Name.DOCUMENT_DELETE: ("delete document",),
+        Name.DOCUMENT_SHARE: ("share", "share document"),
+        Name.CALL: ("call",),
+        Name.BROADCAST: ("broadcast",),
     },
 }
 
@@ -210,7 +234,9 @@ _WITH_ARGUMENT = frozenset(
         *(Name.DISMISS, Name.HAND_OVER, Name.TRANSFER, Name.FIND, Name.JOURNAL, Name.EXPORT),
         *(Name.ERASE, Name.WITHDRAW, Name.REVOKE, Name.COME_BACK, Name.REPLACE),
         *(Name.SFERUM_LOGIN, Name.SFERUM_LOGOUT, Name.LINK, Name.UNLINK_CHAT, Name.RELAY),
-        *(Name.ANNOUNCE, Name.REQUEST, Name.ANSWER, Name.REPORT),
+        *(Name.ANNOUNCE, Name.REQUEST, Name.ANSWER, Name.REPORT, Name.CALL, Name.BROADCAST),
+        *(Name.DOCUMENTS, Name.DOCUMENT_GET, Name.DOCUMENT_RENAME, Name.DOCUMENT_DELETE),
+        *(Name.DOCUMENT_SHARE, Name.MATERIALS),
     }
 )
 # Greetings and a bare yes are no beginning of a command that takes an argument.

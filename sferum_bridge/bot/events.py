@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sferum_bridge.bot import keys
+from sferum_bridge.bot import keys, refusing
+from sferum_bridge.matrix.door import REFUSED
 from sferum_bridge.store.news import NEWS
 
 
@@ -23,6 +25,20 @@ class What(StrEnum):
     """No event of Matrix: another process of the bridge did something people are to hear of, or
     the messenger is to be asked something (`messenger`)."""
     NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A file in a message, as its sender declares it."""
+
+    media: str
+    """Its mxc: address; empty for one that is encrypted, or has none that can be."""
+    name: str
+    mime: str
+    size: int
+    """In bytes; 0 where nothing usable is said."""
+    sent_at: int = 0
+    """When the message was sent, in milliseconds; 0 where the homeserver does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +64,8 @@ class Incoming:
     """Of an invite: whether the room is encrypted."""
     answers: str = ""
     """Of a message: the event it is a reply to."""
-    has_file: bool = False
-    """Of a message: whether it is a file or a picture, be there words below it or not."""
+    file: Enclosed | None = None
+    """Of a message: the file or picture it is, be there words below it or not."""
     content: Mapping[str, Any] = field(default_factory=dict)
     """Of news: what there is to tell; `value` says of what kind it is. For a question to the
     messenger `sender` is who wants to know."""
@@ -62,12 +78,15 @@ _KINDS = {
     "m.room.member": What.MEMBERSHIP,
     "m.room.encrypted": What.ENCRYPTED,
     NEWS: What.NEWS,
+    REFUSED: What.NEWS,
 }
 _WRITTEN = frozenset(
     {"m.room.message", "m.sticker", "m.poll.start", "org.matrix.msc3381.poll.start"}
 )
 _TEXTS = frozenset({"m.text", "m.emote"})
 _FILES = frozenset({"m.image", "m.video", "m.audio", "m.file"})
+_MEDIA = re.compile(r"mxc://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9_-]{1,255}")
+_LATEST = 2**53
 _EMOJI_STYLE = "\ufe0f"
 
 
@@ -78,8 +97,9 @@ def read(event: Any, event_id: str) -> Incoming:
     what = _KINDS.get(_text(event.get("type")), What.NOTHING)
     room_id, sender = _text(event.get("room_id")), _text(event.get("sender"))
     text = target = value = ""
-    direct = encrypted = has_file = False
+    direct = encrypted = False
     answers = ""
+    file: Enclosed | None = None
     match what:
         case What.MESSAGE:
             # Bots speak in notices; answering one could go on for ever.
@@ -90,7 +110,7 @@ def read(event: Any, event_id: str) -> Incoming:
             if relation.get("rel_type") == "m.replace":
                 target = _text(relation.get("event_id"))
             answers = _text(_mapping(relation.get("m.in_reply_to")).get("event_id"))
-            has_file = _text(content.get("msgtype")) in _FILES
+            file = _enclosed(content, event.get("origin_server_ts"))
         case What.REACTION:
             relation = _mapping(content.get("m.relates_to"))
             target = _text(relation.get("event_id"))
@@ -105,7 +125,7 @@ def read(event: Any, event_id: str) -> Incoming:
             direct = content.get("is_direct") is True or not state & _OF_A_GROUP
             encrypted = "m.room.encryption" in state
         case What.NEWS:
-            value = _text(event.get("kind"))
+            value = refusing.NEWS if event["type"] == REFUSED else _text(event.get("kind"))
             return Incoming(what, event_id, room_id, sender, value=value, content=content)
     key = keys.find_in(content) if _text(event.get("type")) in _WRITTEN else ""
     if key:
@@ -123,7 +143,7 @@ def read(event: Any, event_id: str) -> Incoming:
         direct,
         encrypted,
         answers,
-        has_file,
+        file,
     )
 
 
@@ -160,6 +180,21 @@ def written(content: Mapping[str, Any]) -> str:
     while lines and lines[0].startswith(">"):
         del lines[0]
     return "\n".join(lines)
+
+
+def _enclosed(content: Mapping[str, Any], sent_at: Any) -> Enclosed | None:
+    if _text(content.get("msgtype")) not in _FILES:
+        return None
+    info = _mapping(content.get("info"))
+    size = info.get("size")
+    media = _text(content.get("url"))
+    return Enclosed(
+        media if _MEDIA.fullmatch(media) else "",
+        _text(content.get("filename")) or _text(content.get("body")),
+        _text(info.get("mimetype")),
+        size if type(size) is int and size > 0 else 0,
+        sent_at if type(sent_at) is int and 0 < sent_at < _LATEST else 0,
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -11,9 +11,11 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sferum_bridge.bot import consenting
+from sferum_bridge.bot import broadcasting, calling, consenting
 from sferum_bridge.store import (
     announcements,
+    broadcasts,
+    calls,
     chats,
     dialogues,
     privacy,
@@ -36,17 +38,23 @@ _KEPT = 7 * 24 * 3600 * 1000
 _KEYS_KEPT = 3600 * 1000
 """How long the key of a login waits for its owner to say that it is theirs; milliseconds."""
 _ANNOUNCED_KEPT = 90 * 24 * 3600 * 1000
-"""For how long an edit of an announcement follows, and its readers are known; milliseconds."""
+"""For how long an edit of an announcement follows, its readers are known, and the link of a call
+that is over says so; milliseconds."""
+_CALL_LIFE = 4 * 3600 * 1000
 _EVERY = 3600.0
 _DATABASE_SECONDS = 5.0
 
 
 class Housekeeper:
-    """Keeps house for one bridge."""
+    """Keeps house for one bridge.
 
-    def __init__(self, db: Database, bot: Bot) -> None:
+    `call_life`: after how long a call nobody ends is over; milliseconds.
+    """
+
+    def __init__(self, db: Database, bot: Bot, call_life: int = _CALL_LIFE) -> None:
         self._db = db
         self._bot = bot
+        self._call_life = call_life
         self._begun: dict[str, date] = {}
         self._congratulated: dict[str, date] = {}
 
@@ -62,6 +70,7 @@ class Housekeeper:
     async def once(self) -> None:
         """Do all of it."""
         await self._forget()
+        await self._end_calls()
         await self._revoke_void_invites()
         await self._tell_of_birthdays()
 
@@ -73,8 +82,22 @@ class Housekeeper:
             await chats.prune_sending(tx, before)
             await dialogues.prune(tx, before)
             await announcements.prune(tx, before, self._db.clock() - _ANNOUNCED_KEPT)
+            await calls.prune(tx, self._db.clock() - _ANNOUNCED_KEPT)
             await dialogues.prune_keys(tx, self._db.clock() - _KEYS_KEPT)
             await privacy.prune(tx)
+
+    async def _end_calls(self) -> None:
+        """End the calls and broadcasts that nobody has ended."""
+        before = self._db.clock() - self._call_life
+        async with self._db.read() as tx:
+            found = await calls.overdue(tx, before)
+            shown = await broadcasts.overdue(tx, before)
+        for one_id in found:
+            end = partial(calling.time_up, call_id=one_id)
+            await self._bot.errand(f"call.{one_id}.over", end)
+        for one_id in shown:
+            end = partial(broadcasting.time_up, announcement_id=one_id)
+            await self._bot.errand(f"broadcast.{one_id}.over", end)
 
     async def _revoke_void_invites(self) -> None:
         """Revoke what was invited by a right that is over, at each school once on a new day."""

@@ -4,7 +4,8 @@
                      (`ask`)                                          answer told, question done
 
 A question is a row of the inbox like any other, in a lane of its person: a slow messenger keeps
-nobody else waiting, and after a kill it is asked again. Nothing asked here changes anything there.
+nobody else waiting, and after a kill it is asked again. What is asked changes nothing there, but
+for calls: a second one is started where the answer of the first was lost, and nobody told of it.
 What the messenger refuses, or does not answer in time, comes back as a `NetworkError`.
 """
 
@@ -23,6 +24,7 @@ from sferum_bridge.network.base import (
     TooFast,
     Unavailable,
 )
+from sferum_bridge.network.content import Draft
 from sferum_bridge.store import chats, logins, queues, rooms, voices
 from sferum_bridge.store.news import NEWS
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sferum_bridge.bot.talk import Talk
-    from sferum_bridge.network.base import Connector, Network, Session
+    from sferum_bridge.network.base import Connector, Network, RemoteCall, Sent, Session
     from sferum_bridge.network.same_chat import Portrait
     from sferum_bridge.store.chats import Login
     from sferum_bridge.store.database import Database
@@ -145,15 +147,35 @@ class Messenger:
     async def look(self, content: Mapping[str, Any]) -> SeenChat:
         """Return a chat with its members, as they are now."""
         login_id, chat_id = str(content["login"]), str(content["chat"])
-        async with self._db.read() as tx:
-            login = next((one for one in await chats.all_logins(tx) if one.id == login_id), None)
-        if login is None or login.expired:
-            raise LoginExpired("expired before")
-        connector = await self._connector(login)
+        connector = await self._opened(login_id)
         chat = await connector.chat(chat_id)
         members = await _members(connector, chat_id)
         count = len(members) or chat.member_count
         return SeenChat(login_id, chat_id, chat.title, count, members=members)
+
+    async def start_call(self, content: Mapping[str, Any]) -> RemoteCall:
+        """Start a call. Asked once more it starts another, and the first ends with nobody in it."""
+        return await (await self._opened(str(content["login"]))).start_call()
+
+    async def tell_of_call(self, content: Mapping[str, Any]) -> Sent:
+        """Say in a chat where a call is; however often it is asked, it is said once."""
+        connector = await self._opened(str(content["login"]))
+        # Never 0, and an int32: so the messenger knows a repetition.
+        random_id = int(str(content["number"]), 16) % (2**31 - 1) + 1
+        draft = Draft(str(content["text"]))
+        return await connector.send(str(content["chat"]), draft, random_id=random_id)
+
+    async def end_call(self, content: Mapping[str, Any]) -> None:
+        """End a call for everybody in it."""
+        connector = await self._opened(str(content["login"]))
+        await connector.end_call(str(content["call"]))
+
+    async def _opened(self, login_id: str) -> Connector:
+        async with self._db.read() as tx:
+            login = next((one for one in await chats.all_logins(tx) if one.id == login_id), None)
+        if login is None or login.expired:
+            raise LoginExpired("expired before")
+        return await self._connector(login)
 
     async def find_heirs(self, content: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
         """Return room → the login and chat by which somebody else sees what is linked to it.
@@ -200,6 +222,7 @@ async def _members(connector: Connector, chat_id: str) -> tuple[tuple[str, str],
 
 LOG_IN, LIST, LOOK = "sferum-log-in", "sferum-list", "sferum-look"
 HEIRS, CLOSE = "sferum-heirs", "sferum-close"
+START_CALL, TELL_CALL, END_CALL = "sferum-call", "sferum-call-told", "sferum-call-over"
 
 _QUESTIONS: Mapping[str, Callable[[Messenger, Mapping[str, Any]], Awaitable[Any]]] = {
     LOG_IN: Messenger.log_in,
@@ -207,6 +230,9 @@ _QUESTIONS: Mapping[str, Callable[[Messenger, Mapping[str, Any]], Awaitable[Any]
     LOOK: Messenger.look,
     HEIRS: Messenger.find_heirs,
     CLOSE: Messenger.close,
+    START_CALL: Messenger.start_call,
+    TELL_CALL: Messenger.tell_of_call,
+    END_CALL: Messenger.end_call,
 }
 
 

@@ -27,8 +27,11 @@ from sferum_bridge.bot import (
     announcing,
     commands,
     confirming,
+    documents,
     events,
+    filing,
     keys,
+    refusing,
     reporting,
     sferum_login,
     topics,
@@ -75,6 +78,8 @@ class Known:
     """What the messenger answered to a question (`messenger`)."""
     reported: Reported | None = None
     """The message that is reported."""
+    filed: Reported | None = None
+    """The message that is filed with the materials; `name` is then that of whoever wrote it."""
 
 
 NOTHING = Known()
@@ -143,6 +148,8 @@ class Bot:
             await self._join(event.room_id)
         if event.what is What.NEWS and event.value in topics.ANSWERS:
             return Known(answer=await self._messenger.answer(event.value, event.content))
+        if event.value == refusing.NEWS and event.room_id:
+            await self._hide(event.room_id, event.event_id, event.sender)
         if event.what not in {What.MESSAGE, What.REACTION}:
             return NOTHING
         async with self._db.read() as tx:
@@ -152,18 +159,23 @@ class Bot:
         if key := (keys.find_bare(event.text) if wanted else "") or event.key:
             hidden = await self._hide(event.room_id, event.event_id, event.sender)
             return Known(key=key, is_hidden=hidden)
+        if (filed := await self._witness.filed(event)) is not None:
+            author = str((filed.event or {}).get("sender", ""))
+            return Known(await self._name(author), filed=filed)
         reported = await self._witness.reported(event, direct=direct)
         if reported is not None or (event.what is What.MESSAGE and asked is None):
             return Known(reported=reported)
         return await self._sender(event.sender)
 
     async def _sender(self, mxid: str) -> Known:
+        return Known(await self._name(mxid), tuple(await self._contacts(mxid)))
+
+    async def _name(self, mxid: str) -> str:
         try:
-            name = await self._display_name(mxid)
+            return await self._display_name(mxid) if mxid else ""
         except Exception as e:  # noqa: BLE001 - somebody without a profile can be a parent too
             log.warning("the homeserver gave no name for a sender: %s", type(e).__name__)
-            name = ""
-        return Known(name, tuple(await self._contacts(mxid)))
+            return ""
 
     def _is_invite(self, event: Incoming) -> bool:
         return (
@@ -206,6 +218,9 @@ class Bot:
             await topics.NEWS[event.value](talk, event.content)
 
     async def _reaction(self, tx: Tx, event: Incoming, known: Known) -> None:
+        if known.filed is not None:
+            await filing.file(await self._talk(tx, event, known, ""), known.filed)
+            return
         said = await dialogues.offer(tx, event.target, event.value, event.sender)
         command = commands.offered(said) if said else None
         if command is not None:
@@ -218,6 +233,10 @@ class Bot:
             return
         direct = await dialogues.person_in(tx, event.room_id) == event.sender
         command = commands.parse(event.text, prefix=self._settings.prefix, direct=direct)
+        if direct and event.file is not None and not event.target and _names_a_file(command):
+            talk = await self._talk(tx, event, known, "")
+            if await documents.receive(talk, event.file):
+                return
         if event.target and await amending.edited(
             await self._talk(tx, event, known, ""), event.target, command
         ):
@@ -230,7 +249,8 @@ class Bot:
             await self._command(tx, event, command, known)
         elif not event.target and not event.answers:
             talk = await self._talk(tx, event, known, "")
-            await announcing.overheard(talk, event.room_id, has_file=event.has_file)
+            if not await filing.overheard(talk, event):
+                await announcing.overheard(talk, event.room_id, has_file=event.file is not None)
 
     # --- rooms ------------------------------------------------------------------------------
 
@@ -365,6 +385,11 @@ class Bot:
 _ANSWERS = frozenset({Name.CONFIRM, Name.NOT_MINE, Name.CORRECT, Name.CANCEL, Name.UNKNOWN})
 """What is said to an open question."""
 _OF_AN_INVITE = frozenset({Name.CONFIRM, Name.NOT_MINE})
+
+
+def _names_a_file(command: Command | None) -> bool:
+    """Tell whether words below a file are its name: also «справка», which alone is a command."""
+    return command is None or not (command.prefixed or command.name is Name.CODE)
 
 
 def _is_free_answer(talk: Talk, command: Command, asked: tuple[Any, int] | None) -> bool:

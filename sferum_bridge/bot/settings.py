@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sferum_bridge.school.calls import Meetings
+from sferum_bridge.school.documents import Rules
 from sferum_bridge.school.kinship import AccessPolicy
 
 if TYPE_CHECKING:
@@ -52,9 +54,19 @@ class BotSettings:
     """Whether people may log in to Sferum and link its chats."""
     personal_chats: bool = False
     """Whether their personal chats may be linked too."""
+    sferum_calls: bool = True
+    """Whether who logged in starts calls of Sferum in linked rooms."""
+    meetings: Meetings = field(default_factory=Meetings)
+    """What the school meets with elsewhere."""
+    call_life: int = 4 * 60 * _MINUTE
+    """After how long a call or broadcast that nobody ends counts as over."""
+    broadcast_hosts: frozenset[str] = frozenset()
+    """Where broadcasts may be watched."""
     default_language: str = "ru"
     quiet_hours: QuietHours | None = None
     """When announcements that are not urgent are held back; `None`: never."""
+    documents: Rules = field(default_factory=Rules)
+    """Whose documents are kept, how many and how large."""
 
     def is_ours(self, mxid: str) -> bool:
         """Tell whether an account is the bot's or a ghost's, and so nobody's."""

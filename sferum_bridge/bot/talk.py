@@ -157,9 +157,15 @@ class Talk:
             for mxid in await accounts.mxids_of(self.tx, person_id):
                 await self.tell(mxid, text, offers(language))
 
-    async def announce(self, room_id: str, text: Text) -> None:
-        """Say something in a room of several people, for everybody in it."""
-        await outbox.say(self.tx, self._next_txn_id(), text.content(notice=True), room_id=room_id)
+    async def announce(self, room_id: str, text: Text, *, rings: bool = False) -> None:
+        """Say something in a room of several people, for everybody in it.
+
+        With `rings` it rings also where somebody has the room set to quiet (MSC3952).
+        """
+        content = text.content(notice=not rings)
+        if rings:
+            content["m.mentions"] = {"room": True}
+        await outbox.say(self.tx, self._next_txn_id(), content, room_id=room_id)
 
     async def rename(self, person_id: str, name: str) -> None:
         """Have every account of somebody be shown by `name`."""

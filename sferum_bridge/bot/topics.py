@@ -12,24 +12,31 @@ from sferum_bridge.bot import (
     announcing,
     applying,
     approving,
+    broadcasting,
+    calling,
     chat_links,
     chat_list,
     confirming,
     consenting,
     correcting,
+    document_asking,
+    documents,
     drifting,
     enlisting,
     entering,
     excepting,
+    filing,
     finding,
     helpdesk,
     inviting,
     journal,
+    materials,
     messenger,
     opening,
     parting,
     personal_chats,
     privacy,
+    refusing,
     removing,
     replacing,
     reporting,
@@ -44,6 +51,7 @@ from sferum_bridge.bot import (
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.talk import Talk
 from sferum_bridge.store import announcements, drifts, logins, mails, openings, personal
+from sferum_bridge.store import materials as stored_materials
 from sferum_bridge.store.accounts import REPLACED
 from sferum_bridge.store.cases import Kind
 from sferum_bridge.store.staffing import MOVED, STAFF
@@ -111,6 +119,14 @@ HANDLERS: Mapping[Name, Handler] = {
     Name.REQUESTS: helpdesk.show,
     Name.ANSWER: helpdesk.answer,
     Name.REPORT: reporting.how,
+    Name.MATERIALS: materials.show,
+    Name.DOCUMENTS: documents.show,
+    Name.DOCUMENT_GET: documents.get,
+    Name.DOCUMENT_RENAME: documents.rename,
+    Name.DOCUMENT_DELETE: documents.remove,
+    Name.DOCUMENT_SHARE: documents.share,
+    Name.CALL: calling.call,
+    Name.BROADCAST: broadcasting.broadcast,
 }
 """What somebody the school knows may say at any time."""
 
@@ -133,6 +149,7 @@ DIALOGUES: Mapping[str, GoOn] = {
     chat_links.TOPIC: chat_links.go_on,
     announcing.TOPIC: announcing.go_on,
     helpdesk.TOPIC: helpdesk.go_on,
+    document_asking.TOPIC: documents.go_on,
 }
 """Who goes on with an open question, by the `topic` of its state.
 
@@ -146,8 +163,10 @@ NEWS: Mapping[str, Tell] = {
     drifts.SUMMARY: drifting.sum_up,
     logins.LOST: sferum_state.lost,
     mails.FAILED: enlisting.mail_failed,
+    stored_materials.CHANGED: filing.changed,
     openings.ENDED: opening.ended,
     openings.OPENED: opening.opened,
+    refusing.NEWS: refusing.tell,
     personal.NOT_OPENED: personal_chats.not_opened,
     REPLACED: replacing.tell,
     MOVED: staff_news.moved,
@@ -161,5 +180,8 @@ ANSWERS: Mapping[str, Take] = {
     messenger.LOOK: chat_links.looked,
     messenger.HEIRS: sferum_logout.found,
     messenger.CLOSE: sferum_login.closed,
+    messenger.START_CALL: calling.started,
+    messenger.TELL_CALL: calling.told,
+    messenger.END_CALL: calling.over,
 }
 """Who is given what the messenger answered, by the question (`messenger.ask`)."""

@@ -13,6 +13,7 @@ from sferum_bridge.bot import commands
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.events import What
 from sferum_bridge.school import tickets
+from sferum_bridge.school.materials import is_shelf
 from sferum_bridge.store import rooms
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A message somebody reports, as it stands."""
+    """A message somebody reports, or files, as it stands."""
 
     room_id: str
     event_id: str
@@ -55,6 +56,16 @@ class Witness:
         if event.what is What.MESSAGE and not event.target:
             return await self._named(event, direct=direct)
         return None
+
+    async def filed(self, event: Incoming) -> Reported | None:
+        """Return the message of a school room that a reaction files, `None` where it files none."""
+        if event.what is not What.REACTION or not is_shelf(event.value):
+            return None
+        async with self._db.read() as tx:
+            if await rooms.by_room_id(tx, event.room_id) is None:
+                return None
+        seen = await self._look(event.room_id, event.target)
+        return Reported(event.room_id, event.target, seen)
 
     async def _named(self, event: Incoming, *, direct: bool) -> Reported | None:
         """Return what a command reports: the message it replies to or links to."""

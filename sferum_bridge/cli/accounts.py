@@ -153,13 +153,23 @@ def _pupils_of(here: Sequence[School], names: Sequence[str]) -> set[str]:
 async def _create_one(maker: Registrar, person: Person, name: str) -> tuple[str, str]:
     from mautrix.errors import MatrixRequestError
 
-    from sferum_bridge.matrix.accounts import refused_secret
-    from sferum_bridge.matrix.client import UnknownOutcome
+    from sferum_bridge.matrix.accounts import LoginsTaken, refused_secret
+    from sferum_bridge.matrix.client import TryAgain, UnknownOutcome
 
     try:
         return await maker.create(person, name)
     except UnknownOutcome as e:
         raise click.ClickException("The homeserver went away. Run the command again.") from e
+    except TryAgain as e:
+        raise click.ClickException(
+            f"The homeserver does not answer as Synapse does ({e}). Look into its log, have "
+            "homeserver.address be Synapse itself, and run the command again."
+        ) from e
+    except LoginsTaken as e:
+        raise click.ClickException(
+            f"Every login for {person.full_name} ({person.id}) is an account with another "
+            "password already. Have one of them stand for them: sferum-bridge accounts replace."
+        ) from e
     except MatrixRequestError as e:
         if refused_secret(e):
             raise click.ClickException(

@@ -36,7 +36,7 @@ async def _run(config_path: Path) -> None:
     async with (
         database(config_path) as (config, db),
         opened_homeserver(config) as homeserver,
-        built(config, db, homeserver) as bridge,
+        built(config, db, homeserver, config_path.parent) as bridge,
     ):
         where = (config.appservice.hostname, config.appservice.port, config.homeserver.address)
         ready = partial(log.info, "Listening on %s port %d for the homeserver at %s", *where)

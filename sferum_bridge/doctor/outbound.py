@@ -90,6 +90,10 @@ def _of_synapse(process: Process) -> Iterator[tuple[str, str, str]]:
     for one in entries(config.get("media_storage_providers")):
         where = _section(one, "config").get("endpoint_url")
         yield _host(where), "media", f"media_storage_providers: {one.get('module')}"
+    for one in entries(config.get("modules")):
+        scanner = str(_section(one, "config").get("scanner") or "")
+        # A socket of Unix is no host.
+        yield _host(scanner), "scanner", "modules … scanner"
     listed = config.get(FILES)
     for name in listed if isinstance(listed, list) else ():
         try:

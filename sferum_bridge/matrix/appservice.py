@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from sferum_bridge.matrix.door import is_storable
-from sferum_bridge.store import queues, rooms
+from sferum_bridge.store import materials, news, queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -124,6 +124,9 @@ async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> No
         (lane, event["event_id"], event) for lane, event in zip(lanes, events, strict=True) if lane
     ]
     await queues.put_all(tx, queues.INBOX, rows)
+    # Beside what else becomes of it: in a linked room it goes to the other network as well.
+    for event in await door.followed(tx, events):
+        await news.put(tx, materials.CHANGED, {"event": event}, f"material.{event['event_id']}")
     await rooms.stir(tx, await door.stirred(tx, events))
 
 

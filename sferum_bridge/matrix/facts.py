@@ -18,6 +18,7 @@ from mautrix.errors import MatrixRequestError
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.policy import NotEverywhere, SchoolPolicy
 from sferum_bridge.school import access
+from sferum_bridge.school.attachments import Policies
 from sferum_bridge.school.contour import RoomFact, SchoolFact
 from sferum_bridge.school.layout import layout
 from sferum_bridge.school.opening import admitted
@@ -41,6 +42,7 @@ class Facts:
         db: Where it stands.
         policy: Pushes it.
         contacts: Changes to the rights table, see `rights.changed`.
+        files: Which files may be shown in school rooms.
         poll: Seconds between looks at linked chats and at openings.
         mend: Seconds between questions whether the homeserver still holds what it should.
     """
@@ -50,12 +52,14 @@ class Facts:
         db: Database,
         policy: Policy,
         contacts: Mapping[str, str] = MappingProxyType({}),
+        files: Policies | None = None,
         *,
         poll: float = 1.0,
         mend: float = 30.0,
     ) -> None:
         self._db = db
         self._contacts = contacts
+        self._files = files or Policies()
         self._policy = policy
         self._poll = poll
         self._mend = mend
@@ -169,7 +173,7 @@ class Facts:
         self._policy.set_school(
             school.id,
             SchoolPolicy(
-                fact=SchoolFact(frozenset(school.classes), self._contacts),
+                fact=SchoolFact(frozenset(school.classes), self._contacts, self._files),
                 people=people,
                 kin={child: parents for child, parents in kin.items() if parents},
                 rooms=facts,

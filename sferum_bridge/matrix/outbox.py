@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.ghosts import DEVICE
-from sferum_bridge.store import dialogues, queues, rooms
+from sferum_bridge.store import dialogues, documents, queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,12 +69,14 @@ async def say(
     room_id: str = "",
     offers: Sequence[Offer] = (),
     file: File | None = None,
+    shows: str = "",
 ) -> None:
     """Have the bot say something once, `to` a person's direct chat or in `room_id`.
 
     With only `to`, the direct chat is found when the time comes, or opened. `offers` are for the
     person `to`. `txn_id` must be the same whenever the same thing is to be said. With a `file` it
-    is uploaded and sent, and `content` does not matter.
+    is uploaded and sent, and `content` does not matter. `shows` is the readable file of a document
+    in it (`documents.note_open`), which is taken away again some day.
     """
     row: dict[str, Any] = {
         "to": to,
@@ -83,6 +85,8 @@ async def say(
         "content": content,
         "offers": [[o.reaction, o.command] for o in offers],
     }
+    if shows:
+        row["shows"] = shows
     if file is not None:
         row["file"] = {**asdict(file), "data": b64encode(file.data).decode()}
     await queues.put(tx, queues.OUTBOX, room_id or f"dm/{to}", txn_id, row)
@@ -134,6 +138,8 @@ class Outbox:
             for number, (reaction, _) in enumerate(offers):
                 await self._react(f"{item.name}.r{number}", room_id, event_id, reaction)
         async with self._db.write() as tx:
+            if row.get("shows"):
+                await documents.shown(tx, row["shows"], room_id, event_id)
             await queues.done(tx, queues.OUTBOX, item.id)
 
     async def _rename(self, item: Item) -> None:

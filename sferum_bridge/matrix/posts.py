@@ -103,9 +103,9 @@ class Posts:
             if post is None or not post.event_id:
                 return ""
             if row.get("withdraws"):
-                await self._take_away(txn_id, room_id, post.event_id)
+                await take_away(self._homeserver, txn_id, room_id, post.event_id)
                 return ""
-            content = _edit(post.event_id, content)
+            content = edit_of(post.event_id, content)
         else:
             async with self._db.write() as tx:
                 if not await announcements.begin_post(tx, row[_POST], room_id):
@@ -114,22 +114,24 @@ class Posts:
             room_id, "m.room.message", txn_id, content, user=bot, device=DEVICE
         )
 
-    async def _take_away(self, txn_id: str, room_id: str, event_id: str) -> None:
-        """Redact a post with its edits: each of them holds the whole text, and outlives it."""
-        refused: MatrixRequestError | None = None
-        edits = await marks.edits_of(self._homeserver, room_id, event_id)
-        for each in [*edits, event_id]:
-            try:
-                await marks.redact(
-                    self._homeserver, room_id, each, f"{txn_id}.{each[1:13]}", Sender(), {}
-                )
-            except MatrixRequestError as e:
-                refused = e
-        if refused is not None:
-            raise refused
+
+async def take_away(homeserver: Homeserver, txn_id: str, room_id: str, event_id: str) -> None:
+    """Redact what the bot said with its edits: each of them holds the whole, and outlives it.
+
+    Raises `MatrixRequestError` for a refusal, after all of it was tried.
+    """
+    refused: MatrixRequestError | None = None
+    edits = await marks.edits_of(homeserver, room_id, event_id)
+    for each in [*edits, event_id]:
+        try:
+            await marks.redact(homeserver, room_id, each, f"{txn_id}.{each[1:13]}", Sender(), {})
+        except MatrixRequestError as e:
+            refused = e
+    if refused is not None:
+        raise refused
 
 
-def _edit(event_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
+def edit_of(event_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event that changes a message, with the new text for clients that know no edits."""
     fallback = {**content, "body": f"* {content['body']}"}
     if "formatted_body" in content:

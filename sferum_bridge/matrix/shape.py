@@ -120,7 +120,7 @@ def power_levels(
     `moderators` maps Matrix ids to theirs.
     """
     users = dict(moderators)
-    if not version.isdigit() or int(version) < _CREATORS_ABOVE:
+    if not version.isdecimal() or int(version) < _CREATORS_ABOVE:
         users[bot] = _BOT_ONLY
     posting = MODERATOR if plan.only_moderators_post else 0
     has_calls = edition >= _WITH_CALLS and bool(plan.audience) and not plan.is_space

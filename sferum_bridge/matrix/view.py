@@ -91,7 +91,9 @@ def read_state(events: Iterable[Any]) -> State:
     return {
         (event["type"], event["state_key"]): Event(event["content"], event["sender"])
         for event in events
-        if isinstance(event, dict) and isinstance(event.get("content"), dict)
+        if isinstance(event, dict)
+        and isinstance(event.get("content"), dict)
+        and all(isinstance(event.get(key), str) for key in ("type", "state_key", "sender"))
     }
 
 

@@ -198,7 +198,8 @@ class Watch:
     ) -> Sequence[Drift]:
         found: list[Drift] = []
         if not self._is_in(state):
-            by = state[MEMBER, self._homeserver.bot_mxid].sender if state else ""
+            own = state.get((MEMBER, self._homeserver.bot_mxid))
+            by = own.sender if own else ""
             if not repair or not await self._come_back(seen, state):
                 found = [Drift(Kind.OUT, Act.REPORT, by)]
                 if repair:

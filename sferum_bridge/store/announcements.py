@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.school import announcements as rules
 from sferum_bridge.store import schools
-from sferum_bridge.store.tables import announcements, posts, readers
+from sferum_bridge.store.tables import announcements, broadcasts, posts, readers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -302,7 +302,10 @@ async def prune(tx: Tx, drafts_before: int, before: int) -> None:
     c = announcements.c
     is_draft = c.state == State.DRAFT.value
     await tx.run(delete(announcements).where(is_draft, c.at < drafts_before))
-    await tx.run(delete(announcements).where(c.state != State.HELD.value, c.at < before))
+    # The link of a broadcast leads to its recording for as long as the school keeps it.
+    is_shown = c.id.in_(select(broadcasts.c.announcement_id))
+    is_past = (c.state != State.HELD.value, c.at < before)
+    await tx.run(delete(announcements).where(*is_past, ~is_shown))
 
 
 def _written(audience: Audience | None) -> str:

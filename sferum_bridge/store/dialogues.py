@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.store.sealing import SealBrokenError
 from sferum_bridge.store.tables import attempts, dialogues, direct_rooms, offers
+from sferum_bridge.store.tables import rooms as rooms_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +37,14 @@ async def drop_room(tx: Tx, room_id: str) -> None:
 
 
 async def room_with(tx: Tx, mxid: str) -> str:
-    """Return the latest direct chat with somebody, empty when there is none."""
+    """Return the latest direct chat with somebody, empty when there is none.
+
+    A room for their documents is one in which they are listened to; news do not go there.
+    """
     c = direct_rooms.c
-    query = select(c.room_id).where(c.mxid == mxid).order_by(c.at.desc()).limit(1)
+    of_documents = select(rooms_table.c.room_id).where(rooms_table.c.key == f"documents/{mxid}")
+    mine = (c.mxid == mxid, c.room_id.not_in(of_documents))
+    query = select(c.room_id).where(*mine).order_by(c.at.desc()).limit(1)
     return str(await tx.value(query) or "")
 
 

@@ -24,6 +24,8 @@ from sferum_bridge.store import (
     cases,
     consents,
     corrections,
+    documents,
+    materials,
     schools,
     tickets,
 )
@@ -31,6 +33,7 @@ from sferum_bridge.store.tables import accounts as accounts_table
 from sferum_bridge.store.tables import announcements as announcements_table
 from sferum_bridge.store.tables import (
     assignments,
+    calls,
     classes,
     contacts,
     expected_parents,
@@ -47,6 +50,7 @@ from sferum_bridge.store.tables import (
 )
 from sferum_bridge.store.tables import cases as cases_table
 from sferum_bridge.store.tables import corrections as corrections_table
+from sferum_bridge.store.tables import materials as materials_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -147,7 +151,7 @@ async def gather(
         raise LookupError("there is no such person")
     own = await schools_of(tx, person_id)
     here = own if school_ids is None else own.intersection(school_ids)
-    return await _Gatherer(tx, row, own, here, with_reports=not for_another).all()
+    return await _Gatherer(tx, row, own, here, is_own=not for_another).all()
 
 
 class _Gatherer:
@@ -160,13 +164,13 @@ class _Gatherer:
         own: set[str],
         here: set[str],
         *,
-        with_reports: bool,
+        is_own: bool,
     ) -> None:
         self._tx = tx
         self._person = person
         self._id = str(person.id)
         self._here = here
-        self._with_reports = with_reports
+        self._is_own = is_own
         # What belongs to no school is told where no other school stands behind it.
         self._whole = own <= here
         self._zone = ZoneInfo("UTC")
@@ -206,7 +210,10 @@ class _Gatherer:
             "rooms": await self._rooms(mxids),
             "openings": await self._openings(mxids, around),
             "announcements": await self._announcements(),
+            "calls": await self._calls(),
+            "materials": await self._materials(),
             "tickets": await self._tickets(),
+            "documents": await self._documents(),
             "journal": await self._journal(around),
         }
 
@@ -423,6 +430,45 @@ class _Gatherer:
                 )
         return found
 
+    async def _calls(self) -> Rows:
+        """Return when the person started calls, and in which rooms of the school."""
+        c, r = calls.c, rooms.c
+        query = (
+            select(c.school_id, c.started_at, c.ended_at, r.kind, classes.c.name)
+            .join(rooms, r.room_id == c.room_id)
+            .join(classes, r.key == r.kind + "/" + classes.c.id, isouter=True)
+            .where(c.caller_id == self._id, c.school_id.in_(self._here))
+        )
+        return [
+            {
+                "school": self._schools[row.school_id],
+                "room": row.kind,
+                "class": row.name or "",
+                "since": self._time(row.started_at),
+                "until": self._time(row.ended_at),
+            }
+            for row in await self._tx.all(query.order_by(c.started_at, c.id))
+        ]
+
+    async def _materials(self) -> Rows:
+        """Return what of the person's is listed as material of a class."""
+        c = materials_table.c
+        query = select(c.id, c.school_id).where(
+            c.author_id == self._id, c.school_id.in_(self._here)
+        )
+        found = []
+        for row in await self._tx.all(query.order_by(c.at, c.id)):
+            one = await materials.by_id(self._tx, row.id)
+            if one is not None:
+                found.append(
+                    {
+                        "school": self._schools[row.school_id],
+                        "since": self._time(one.at),
+                        "content": one.title,
+                    }
+                )
+        return found
+
     async def _tickets(self) -> Rows:
         """Return what the person asked of the school or reported, in their own words only.
 
@@ -430,7 +476,7 @@ class _Gatherer:
         """
         found = []
         for one in await tickets.opened_by(self._tx, self._id):
-            if one.kind is tickets.Kind.REPORT and not self._with_reports:
+            if one.kind is tickets.Kind.REPORT and not self._is_own:
                 continue
             if one.school_id in self._here:
                 said = one.content.get("said", ())
@@ -446,6 +492,15 @@ class _Gatherer:
                     }
                 )
         return found
+
+    async def _documents(self) -> Rows:
+        """Return what the person keeps for themselves; to nobody else that there is any (S-40)."""
+        if not self._is_own:
+            return []
+        return [
+            {"name": each.name, "bytes": str(each.size), "since": self._time(each.at)}
+            for each in await documents.of(self._tx, self._id)
+        ]
 
     async def _openings(self, mxids: Sequence[str], around: Circle) -> Rows:
         """Return when an account was let into rooms in an emergency: theirs, or into their rooms.
@@ -484,7 +539,7 @@ class _Gatherer:
     async def _journal(self, around: Circle) -> Rows:
         told = self._here | {""} if self._whole else self._here
         entries = await audit.entries(
-            self._tx, school_ids=told, people=around.me, reports=self._with_reports
+            self._tx, school_ids=told, people=around.me, reports=self._is_own
         )
         return [
             {

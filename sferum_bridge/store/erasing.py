@@ -29,6 +29,7 @@ from sferum_bridge.store import (
     audit,
     cases,
     corrections,
+    documents,
     dossier,
     kin,
     logins,
@@ -113,6 +114,8 @@ async def erase(tx: Tx, person_id: str, actor: str, reason: str, *, school_id: s
     await openings.forget(tx, mxids, actor)
     await _forget(tx, kept, me, direct)
     await traces.wipe(tx, found, direct)
+    # Behind what still waits of the person: this row has their files taken away.
+    await documents.erase(tx, person_id)
     await _blank(tx, person_id)
     for each in own:
         await schools.changed(tx, each)
@@ -145,7 +148,7 @@ async def _erase_at(
     await _end_cases(tx, me, actor, school_id)
     await tickets.forget(tx, person.id, mxids, school_id)
     await openings.forget(tx, mxids, actor, school_id)
-    for category in ("roster_ids", "exceptions", "roles", "announcements"):
+    for category in ("roster_ids", "exceptions", "roles", "announcements", "calls", "materials"):
         table, rows = kept[category]
         # A role that has ended would keep the name among the school's people: so it goes.
         if await tx.run(delete(table).where(rows)) and category == "roles":
@@ -324,7 +327,7 @@ async def _forget(
     gone = (
         *("contacts", "accounts", "roster_ids", "exceptions", "corrections", "direct_rooms"),
         # The texts themselves are the school's, and stay in its rooms.
-        *("announcements", "readings"),
+        *("announcements", "readings", "calls", "call_guests", "materials"),
     )
     for category in gone:
         table, mine = kept[category]
@@ -336,7 +339,7 @@ async def _forget(
     await tx.run(update(t.message_map).where(said).values(sender=""))
     found = t.drifts.c
     await tx.run(delete(t.drifts).where(or_(found.actor.in_(me), found.subject.in_(me))))
-    keys = [f"direct/{each}" for each in me]
+    keys = [f"{kind}/{each}" for kind in ("direct", "documents") for each in me]
     own = [t.rooms.c.key.startswith(f"personal/{each}/", autoescape=True) for each in me]
     which = or_(t.rooms.c.key.in_(keys), t.rooms.c.room_id.in_(direct), *own)
     await tx.run(delete(t.rooms).where(which))

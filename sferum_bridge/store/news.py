@@ -20,7 +20,10 @@ NEWS = "sferum.news"
 _LANE = "bot/news"
 
 
-async def put(tx: Tx, kind: str, content: Mapping[str, Any]) -> None:
-    """Have the bot tell what happened; `bot.topics` says who tells news of a kind."""
+async def put(tx: Tx, kind: str, content: Mapping[str, Any], once: str = "") -> None:
+    """Have the bot tell what happened; `bot.topics` says who tells news of a kind.
+
+    What may be put twice has a name `once`, by which it is told once.
+    """
     row = {"type": NEWS, "kind": kind, "content": dict(content)}
-    await queues.put(tx, queues.INBOX, _LANE, f"news.{schools.new_id()}", row)
+    await queues.put(tx, queues.INBOX, _LANE, f"news.{once or schools.new_id()}", row)

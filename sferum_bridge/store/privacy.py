@@ -185,6 +185,10 @@ def kept_of(person_id: str, me: set[str]) -> Mapping[str, tuple[Table, ColumnEle
         "openings": (t.openings, t.openings.c.mxid.in_(me)),
         "announcements": (t.announcements, t.announcements.c.author_id == person_id),
         "readings": (t.readers, t.readers.c.mxid.in_(me)),
+        "documents": (t.documents, t.documents.c.person_id == person_id),
+        "calls": (t.calls, t.calls.c.caller_id == person_id),
+        "materials": (t.materials, t.materials.c.author_id == person_id),
+        "call_guests": (t.call_guests, t.call_guests.c.mxid.in_(me)),
     }
 
 
@@ -206,6 +210,8 @@ def kept_at(
         "pupil_invites": pupil.school_id,
         "openings": t.openings.c.school_id,
         "announcements": t.announcements.c.school_id,
+        "calls": t.calls.c.school_id,
+        "materials": t.materials.c.school_id,
     }
     kept = {what: (whole[what][0], whole[what][1] & (c == school_id)) for what, c in here.items()}
     mine = (links.parent_id == person_id) & links.child_id.in_(children)

@@ -690,6 +690,122 @@ tickets = Table(
     Index("ix_tickets_about", "about"),
 )
 
+# A group call in a room; who came by its link is known only while it goes on (see `store.calls`).
+calls = Table(
+    "calls",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    Column("room_id", Text, nullable=False),
+    _ref("caller_id", "people.id"),
+    Column("network", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    CheckConstraint("network IN ('own', 'sferum')", name="network"),
+    Index(
+        "uq_calls_going_on",
+        "room_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_calls_caller_id", "caller_id"),
+    Index("ix_calls_ended_at", "ended_at"),
+)
+
+call_guests = Table(
+    "call_guests",
+    metadata,
+    Column("call_id", Text, ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("mxid", Text, primary_key=True),
+    Index("ix_call_guests_mxid", "mxid"),
+)
+
+# What an announcement invites to watch; its addresses are sealed.
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    _announcement(),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("begun_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Index("ix_broadcasts_begun_at", "begun_at"),
+)
+
+# A message of a materials room, as it is listed (see `store.materials`).
+materials = Table(
+    "materials",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    _ref("class_id", "classes.id"),
+    # Who wrote it; empty for a ghost. Its account is what an edit must come from.
+    Column("author_id", Text, nullable=False, server_default=""),
+    Column("sender", Text, nullable=False),
+    # The message it was written in, and that which stands in the materials room: the same one, or
+    # the bot's copy, of which it is empty until the homeserver took it.
+    Column("source", Text, nullable=False, unique=True),
+    Column("room_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False),
+    # Whether a copy may be in the room, be its event noted or not.
+    Column("is_begun", Boolean, nullable=False, server_default=false()),
+    Column("edits", Integer, nullable=False, server_default=text("0")),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    CheckConstraint("state IN ('waiting', 'shown', 'gone')", name="state"),
+    Index("ix_materials_class_id", "class_id", "at"),
+    Index("ix_materials_event_id", "event_id"),
+    Index("ix_materials_author_id", "author_id"),
+)
+
+# --- personal documents ----------------------------------------------------------------------
+
+# Everybody's own key, sealed with the bridge's: with this row all their documents are gone (S-40).
+document_keys = Table(
+    "document_keys",
+    metadata,
+    Column("person_id", Text, ForeignKey("people.id"), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+# A document; its bytes are a file of `store.blobs` under the same id.
+documents = Table(
+    "documents",
+    metadata,
+    _id(),
+    Column("person_id", Text, ForeignKey("document_keys.person_id"), nullable=False),
+    # Name, type and the key of its bytes, sealed with the person's key and not the bridge's.
+    Column("sealed", LargeBinary, nullable=False),
+    # What it takes of the quota: its size in bytes, as it was declared until it is kept.
+    Column("size", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    CheckConstraint("state IN ('coming', 'kept')", name="state"),
+    Index("ix_documents_person_id", "person_id", "at"),
+)
+
+# A readable file of a document at the homeserver, until it is taken away: what somebody sent, what
+# they got back, a copy they passed on. It stands here before there is such a file.
+open_files = Table(
+    "open_files",
+    metadata,
+    Column("media", Text, primary_key=True),
+    # The message that shows it; empty until there is one.
+    Column("event_id", Text, primary_key=True, server_default=""),
+    Column("room_id", Text, nullable=False, server_default=""),
+    _ref("person_id", "people.id"),
+    # Whose message that is; empty for the bot's.
+    Column("mxid", Text, nullable=False, server_default=""),
+    # Put up earlier than this the file was not for that message, and stays.
+    Column("since", BigInteger, nullable=False),
+    # When it is to be taken away.
+    Column("due_at", BigInteger, nullable=False),
+    Index("ix_open_files_due_at", "due_at"),
+    Index("ix_open_files_person_id", "person_id"),
+)
+
 bridge_state = Table(
     "bridge_state",
     metadata,

@@ -116,7 +116,7 @@ async def test_a_file_is_shown_and_opened(school_day: SchoolDay, kind: str) -> N
     data = PICTURE + secrets.token_bytes(8)
     content: Json = {
         "msgtype": msgtype,
-        "body": f"снято.{kind}",
+        "body": "снято.pdf" if kind == "file" else f"снято.{kind}",
         "url": await pupil.upload(data, info["mimetype"]),
         "info": {**info, "size": len(data)},
     }

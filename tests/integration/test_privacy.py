@@ -25,6 +25,7 @@ from sferum_bridge.store import (
     accounts,
     announcements,
     audit,
+    calls,
     cases,
     chats,
     consents,
@@ -129,6 +130,10 @@ async def a_life(tx: Tx) -> tuple[str, str, str]:
     one = await announcements.draft(tx, school_id, child, None, "Уника поёт", event_id="$a")
     theirs = await announcements.draft(tx, school_id, father, None, "сбор", event_id="$b")
     await announcements.read_by(tx, [(each.id, "!room", MXID) for each in (one, theirs)])
+    await calls.start(tx, school_id, "!lesson", child, calls.Network.OWN, "school-1")
+    meeting = await calls.start(tx, school_id, "!room", father, calls.Network.OWN, "school-2")
+    assert meeting is not None
+    await calls.came(tx, meeting.id, MXID)
     reported = {"said": [], "shown": {"sender": MXID, "name": "Уника", "text": "Уника спешит"}}
     await tickets.open_(tx, school_id, tickets.Kind.REPORT, father, reported, about=child)
     await tickets.open_(tx, school_id, tickets.Kind.REQUEST, father, {"said": [], "who": MXID})

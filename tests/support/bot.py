@@ -23,6 +23,7 @@ from sferum_bridge.store import (
     announcements,
     dialogues,
     kin,
+    materials,
     news,
     queues,
     schools,
@@ -108,6 +109,8 @@ class World:
     """Matrix id → the name the bot had the account be shown by."""
     relayed: list[dict[str, Any]] = field(default_factory=list)
     """What the bot asks the relay for."""
+    copies: list[dict[str, Any]] = field(default_factory=list)
+    """What becomes of the bot's copies in materials rooms."""
     now: int = 1_790_000_000_000
     counter: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -178,6 +181,11 @@ class World:
                     continue
                 if "relay" in row:
                     self.relayed.append(row)
+                    continue
+                if "material" in row:
+                    self.copies.append(row)
+                    if "revises" not in row and "withdraws" not in row:
+                        await materials.shown(tx, row["material"], event_id)
                     continue
                 if "name" in row:
                     self.renamed[row["mxid"]] = row["name"]

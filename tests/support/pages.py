@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 
+from sferum_bridge.school.calls import Meetings
 from sferum_bridge.store import tables
 from sferum_bridge.web.invite import InvitePage
+from sferum_bridge.web.letting import Letting
+from sferum_bridge.web.link import LinkPage
+from sferum_bridge.web.link_parts import LinkParts
 from sferum_bridge.web.pages import Pages, Site
 from sferum_bridge.web.parts import Parts
 from sferum_bridge.web.session import Visits
@@ -103,6 +108,22 @@ class Logins:
 
 
 @dataclass
+class Members:
+    """Who is in which room, as the homeserver has it."""
+
+    of: dict[str, set[str]] = field(default_factory=dict)
+    """Room → Matrix ids."""
+    away: bool = False
+    """Whether the homeserver never answers."""
+
+    async def membership(self, room_id: str, mxid: str) -> str:
+        """Return somebody's membership."""
+        if self.away:
+            await asyncio.Event().wait()
+        return "join" if mxid in self.of.get(room_id, ()) else "leave"
+
+
+@dataclass
 class Stage:
     """A world, its page, and the homeserver behind it."""
 
@@ -111,6 +132,7 @@ class Stage:
     url: str
     """Where the page is reached."""
     application: web.Application
+    members: Members
 
     def browser(self, jar: AbstractCookieJar | None = None, /, **headers: str) -> Browser:
         """Open a private window."""
@@ -140,7 +162,7 @@ async def a_stage(
 
     With `elsewhere` browsers reach the homeserver, on a site of its own; else nothing is there.
     """
-    logins = Logins()
+    logins, members = Logins(), Members()
     async with (
         a_world(**settings) as world,
         TestServer(logins.application()) as homeserver,
@@ -156,10 +178,13 @@ async def a_stage(
         public = f"http://localhost:{homeserver.port}" if elsewhere else PUBLIC
         sign_in = SignIn(address, public, DOMAIN, world.db.clock, attempts or Attempts())
         page = InvitePage(pages, visits, parts, sign_in, world.bot, here=here)
+        letting = Letting(world.db, members.membership, settings.get("meetings", Meetings()), 0.3)
+        words = LinkParts(pages, visits, BOT, SETTINGS["support_contact"], PUBLIC)
+        link_page = LinkPage(pages, visits, words, sign_in, letting, here=here)
         application = web.Application()
-        application.add_routes(page.routes())
+        application.add_routes([*page.routes(), *link_page.routes()])
         async with TestServer(application, port=port):
-            yield Stage(world, logins, url, application)
+            yield Stage(world, logins, url, application, members)
 
 
 async def dump(stage: Stage) -> dict[str, list[Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from sferum_bridge.store import queues, tables
+from sferum_bridge.store import documents, queues, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,10 @@ _LABELS = {
     "cases": "case",
     "announcements": "announcement",
     "tickets": "ticket",
+    "calls": "call",
+    "broadcasts": "broadcast",
+    "materials": "material",
+    "document_keys": "document-key",
     "logins": "login",
     "dialogues": "dialogue",
     "inbox": queues.INBOX_BELL,
@@ -34,7 +38,10 @@ async def texts(tx: Tx) -> Mapping[str, str]:
         said = [str(v) for row in rows for v in row if not isinstance(v, bytes)]
         for row in rows:
             sealed = row._mapping.get("sealed")
-            if sealed is not None:
+            if table.name == "documents":
+                # By a key of the person's own.
+                said.append(str(await documents.one(tx, row.person_id, row.id)))
+            elif sealed is not None:
                 label = _LABELS.get(table.name) or f"contact.{row._mapping['kind']}"
                 said.append(json.dumps(tx.sealer.unseal(sealed, label), ensure_ascii=False))
         found[table.name] = "\n".join(said)

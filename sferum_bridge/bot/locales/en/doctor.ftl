@@ -135,6 +135,7 @@ doctor-for-sferum = Sferum
 doctor-for-mail = mail
 doctor-for-database = database
 doctor-for-previews = previews of links
+doctor-for-scanner = scanning files for viruses
 doctor-for-stats = statistics
 doctor-for-push = push: the server that a person's client names
 doctor-for-errors = reports of errors

@@ -11,6 +11,7 @@ help-pupil =
     - `revoke` — switch your invite off
     - `my parents` — who is linked to your profile
     - `not a parent` — if a stranger is being linked
+    - `materials` — lesson materials; `materials algebra September` finds what you need
     - `my consents` — what was agreed to
     - `journal` — who saw and changed your profile
 help-parent =
@@ -18,6 +19,7 @@ help-parent =
 
     - `my children` — your children, classes and schools
     - `correct` — if your child’s data are wrong
+    - `materials` — lesson materials; `materials algebra September` finds what you need
     - `leave` — no longer be a parent here
     - `my consents` — what was agreed to
     - `journal` — who saw and changed your profile
@@ -33,6 +35,9 @@ help-class-teacher =
     - `find Петрова` — find a pupil
     - `announce parents of 5А: we meet at 18:00` — tell your class
     - `announcements` — what you announced, and how many have read it
+    - `materials 5A` — the class’s materials; 📚 under a message in the class’s chat files it there
+    - `broadcast 5А: concert https://…` — ask your class to watch a broadcast
+    - `!call` in a chat of the class — start a call, `!call end` — end it
     - `requests` — reports of messages that wait for you
     - `replace account` — if somebody lost their phone or password
 help-administrator =
@@ -49,10 +54,12 @@ help-administrator =
     - `exception` — an adult who studies here
     - `announce school: assembly at 9:00` — tell the school, a grade (`grade 5`) or a class
     - `announcements` — what you announced, and how many have read it
+    - `broadcast school: assembly https://…` — ask people to watch a broadcast
+    - `!call` in a chat of the class — start a call, `!call end` — end it
     - `requests` — requests and reports that wait for you
     - `replace account` — if somebody lost their phone or password
     - `journal` — who did what
-help-staff = You work at the school. If you are a parent too, send the code of your child’s invite: no second account is needed.
+help-staff = You work at the school. If you teach a class: `materials 5A` — its materials, 📚 under a message in the class’s chat files it there. A call in a chat of yours, of the school or a class — `!call`. If you are a parent too, send the code of your child’s invite: no second account is needed.
 help-newcomer = If you are a parent, send the invite code or link from your child. The child makes the code by writing `invite` to me. Without a code you can apply to the school: `apply`
 help-everybody =
     For everybody:

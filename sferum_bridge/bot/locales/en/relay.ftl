@@ -44,6 +44,7 @@ relay-poll-where = You can vote in Sferum.
 
 relay-call = A call is going on. Join:
 relay-call-ended = The call has ended, { $duration }
+relay-call-ended-together = The call has ended, { $duration }, people in it: { $count }
 relay-call-over = The call has ended
 relay-call-missed = A missed call
 
@@ -64,6 +65,10 @@ relay-size = { $count } MB
 relay-missing-too-big = The file “{ $name }” ({ $size }) is too large for the chat in Matrix. You can open it in Sferum.
 relay-missing-wrong-kind = The file “{ $name }” ({ $size }) is of a kind that the school does not let through: it may be harmful. If you expect this file, ask for it in another form, such as PDF.
 relay-missing-gone = The file “{ $name }” ({ $size }) could not be fetched from Sferum. Try to open it there, or ask for it to be sent again.
+relay-missing-program = The school does not let the file “{ $name }” ({ $size }) through: it is a program, whatever it is called. Better not open it in Sferum either.
+relay-missing-holds-program = The school does not let the file “{ $name }” ({ $size }) through: a program or a macro is in it. Ask for it without.
+relay-missing-sealed = The school does not let the file “{ $name }” ({ $size }) through: nobody can look into this archive. Ask for an ordinary ZIP without a password.
+relay-missing-virus = The school does not let the file “{ $name }” ({ $size }) through: a virus was found in it. Do not open it in Sferum either.
 
 relay-service-created = { $name } creates the chat “{ $title }”
 relay-service-renamed = { $name } renames the chat: “{ $title }”

@@ -135,6 +135,7 @@ doctor-for-sferum = Сферум
 doctor-for-mail = почта
 doctor-for-database = база данных
 doctor-for-previews = предпросмотр ссылок
+doctor-for-scanner = проверка файлов на вирусы
 doctor-for-stats = статистика
 doctor-for-push = уведомления: сервер, который назовёт клиент человека
 doctor-for-errors = отчёты об ошибках
