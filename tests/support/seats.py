@@ -16,7 +16,7 @@ from tests.support.outward import OWNER, ROOM, TEACHER, Talker, person
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
 
-    from sferum_bridge.network.base import Connector, RemoteMessage
+    from sferum_bridge.network.base import Connector, NetworkError, RemoteMessage
     from sferum_bridge.network.content import Draft, FileKind
     from tests.support.outward import Way
 
@@ -40,6 +40,8 @@ class Seat(Talker):
     async def chat(self, chat_id: str) -> RemoteChat:
         """Look a chat up."""
         self._note("chat")
+        if self._seats.away:
+            raise self._seats.away.pop()
         pinned = self._messenger.pinned.get(CHAT, "")
         return RemoteChat(chat_id, "5А", is_group=True, pinned=pinned)
 
@@ -122,6 +124,8 @@ class Seats:
         self.done: list[tuple[str, str]] = []
         self.left: dict[str, set[str]] = {}
         self.lost: set[str] = set()
+        self.away: list[NetworkError] = []
+        """With what looking a chat up fails, once each."""
         self.second = ""
         """The login of the second, once they logged in."""
         cast("Any", way.messenger).connect = self._connect

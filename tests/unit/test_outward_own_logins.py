@@ -182,6 +182,16 @@ async def test_with_nobody_to_fall_back_on_it_is_told(tmp_path: Path) -> None:
         assert texts(way) == [(SECOND, "сам")]
 
 
+async def test_who_has_no_other_way_waits_for_a_messenger_that_is_away(tmp_path: Path) -> None:
+    async with linked(tmp_path, relay=False) as way:
+        seats = await seats_of(way)
+        await seats.log_in()
+        seats.away = [Unavailable("away")] * 5
+        await way.say("дождалась", TEACHER)
+        assert texts(way) == [(SECOND, "дождалась")]
+        assert await way.told() == []
+
+
 async def test_a_login_that_hears_nothing_more_does_not_silence_others(
     way: Way, seats: Seats
 ) -> None:

@@ -28,6 +28,8 @@ from sferum_bridge.store import chats, sending, voices
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from sferum_bridge.network.base import Connector
+    from sferum_bridge.relay.outward.courier import Courier
     from sferum_bridge.relay.voices import Voices
     from sferum_bridge.store.chats import Chat, Login
     from sferum_bridge.store.database import Database, Tx
@@ -69,9 +71,12 @@ class _Room:
 class Routes:
     """Finds the way of each event. `ghost` gives the remote id of a ghost's account."""
 
-    def __init__(self, db: Database, finder: Voices, ghost: Callable[[str], str]) -> None:
+    def __init__(
+        self, db: Database, finder: Voices, courier: Courier, ghost: Callable[[str], str]
+    ) -> None:
         self._db = db
         self._finder = finder
+        self._courier = courier
         self._ghost = ghost
 
     async def of(self, item: Item, *, without: Collection[str] = ()) -> Errand | NoWay:
@@ -79,7 +84,7 @@ class Routes:
         async with self._db.read() as tx:
             room = await self._room(tx, item, without)
         if room is not None and room.unsure and not await self._heard_already(room, item):
-            await self._look(room)
+            await self._look(room, item)
             async with self._db.read() as tx:
                 room = await self._room(tx, item, without)
         if room is None:
@@ -87,8 +92,10 @@ class Routes:
         login = self._login(room, item)
         if isinstance(login, NoWay):
             return login
-        ways, logins, begun = room.ways, room.logins, room.begun
-        return _as_begun(Errand(item, room.chat, login, ways, logins, self._ghost, begun))
+        return _as_begun(self._errand(room, item, login))
+
+    def _errand(self, room: _Room, item: Item, login: Login) -> Errand:
+        return Errand(item, room.chat, login, room.ways, room.logins, self._ghost, room.begun)
 
     async def _unlinked(self, item: Item) -> NoWay:
         """Return what is told of what still waited when its room was unlinked.
@@ -131,12 +138,28 @@ class Routes:
     async def _heard_already(self, room: _Room, item: Item) -> bool:
         return any(one.mxid == item.content["sender"] for one in room.logins if one.id in room.ways)
 
-    async def _look(self, room: _Room) -> None:
+    async def _look(self, room: _Room, item: Item) -> None:
+        """Look for the chat by the writer's logins; a network that is away is waited for.
+
+        Not where the event has another way. The linked login tells of what fails whether it is the
+        network or this question alone.
+        """
+        waits = isinstance(self._login(room, item), NoWay) and room.chat.login_id in room.ways
+        linked = self._errand(room, item, room.linked) if waits else None
         for login in room.unsure:
             try:
-                await self._finder.find(room.chat, login)
+                await self._find(room, login, linked)
             except NetworkError as e:
                 log.info("Login %s looks for a chat later: %s", login.id, e.detail)
+
+    async def _find(self, room: _Room, login: Login, linked: Errand | None) -> None:
+        async def find(_: Connector | None = None) -> None:
+            await self._finder.find(room.chat, login)
+
+        if linked is None:
+            await find()
+        else:
+            await self._courier.ask(linked, find)
 
     def _login(self, room: _Room, item: Item) -> Login | NoWay:
         """Return the login an event goes out by: the writer's own, or the relay's if it is on."""

@@ -89,7 +89,7 @@ class Outward:
                 is_private=settings.is_private,
             ),
             reports,
-            Routes(db, self._voices, ghosts.remote_id),
+            Routes(db, self._voices, courier, ghosts.remote_id),
             settings.is_private,
         )
         self._attention = Attention(db, connections, homeserver)
