@@ -425,6 +425,7 @@ async def built(
             personal=config.sferum.personal_chats,
         ),
         homeserver.event,
+        open_files.may_pass_on,
     )
     wishes = Wishes(texts.room_name)
     fitter = RoomFitter(db, homeserver, version=config.rooms.version, ghost_prefix=prefix)
@@ -458,6 +459,7 @@ async def built(
             connections,
             _outward_settings(config, bot_settings.prefix, is_for_the_bot),
             notice,
+            open_files.may_pass_on,
         ),
         inward=Inward(
             db, homeserver, ghosts, connections, _inward_settings(config, texts, space), login_lost

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 from enum import StrEnum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from ruamel.yaml import YAML
@@ -316,7 +318,8 @@ class SferumSettings(_Section):
         default=24,
         ge=0,
         description="For how long something waits where Sferum says that there was too much of it\n"
-        "(VK's error 9); its writer is told after five minutes, and may delete it.",
+        "(VK's error 9); its writer is told after five minutes, and may delete it,\n"
+        "unless it is a deletion or a pin.",
     )
 
 
@@ -415,6 +418,13 @@ class DocumentSettings(_Section):
     copy_days: float = Field(
         default=30, gt=0, description="A copy for a teacher lies in the teacher's for so long."
     )
+
+    @field_validator("folder")
+    @classmethod
+    def _is_its_own(cls, value: str) -> str:
+        if not PurePath(value).parts:
+            raise ValueError("must be a folder of its own, not the one this file lies in")
+        return value
 
 
 class WebSettings(_Section):

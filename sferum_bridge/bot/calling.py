@@ -109,8 +109,11 @@ async def told(talk: Talk, content: Mapping[str, Any], answer: object) -> None:
         await talk.reply("call-not-told", link=str(content["url"]))
 
 
-async def over(_talk: Talk, _content: Mapping[str, Any], _answer: object) -> None:
-    """Leave it at that: a call Sferum does not end by our word it ends when all have left."""
+async def over(talk: Talk, _content: Mapping[str, Any], answer: object) -> None:
+    """Say so where Sferum did not end a call by our word: it goes on until all have left."""
+    # Where time was up nobody asked for it, and nobody is there to be told.
+    if isinstance(answer, NetworkError) and talk.mxid:
+        await talk.reply("call-not-ended")
 
 
 async def time_up(talk: Talk, call_id: str) -> None:

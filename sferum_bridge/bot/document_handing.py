@@ -89,6 +89,8 @@ class Handing:
         name, mime, size, chunks = self._content(row, there)
         try:
             media = await self._address(item, life)
+            if not media:
+                return
             await self._open_files.fill(media, chunks, size, mime)
         except OpenFileLostError:
             # Made too long ago, or taken away while this waited: with the next try another.
@@ -104,6 +106,9 @@ class Handing:
                 await documents.due(tx, media, tx.now + life)
                 await self._show(tx, item, media, _event(name, mime, size, media))
                 await queues.done(tx, queues.INBOX, item.id)
+            elif await documents.one(tx, row["person"], there[0].id) is None:
+                # Its owner was erased while it went out: nobody is told, and it goes at once.
+                await documents.due(tx, media, tx.now)
 
     def _content(
         self, row: Mapping[str, Any], there: Sequence[Document]
@@ -136,7 +141,10 @@ class Handing:
             await self._jobs.tell(tx, item, "documents-shared", **values)
 
     async def _address(self, item: Item, life: int) -> str:
-        """Return the address under which a row's file goes out, noted before there are bytes."""
+        """Return the address under which a row's file goes out, noted before there are bytes.
+
+        Empty where the row is not to be worked on any more.
+        """
         row = item.content
         if known := row.get("media"):
             async with self._db.read() as tx:
@@ -144,6 +152,8 @@ class Handing:
                     return str(known)
         media = await self._open_files.create()
         async with self._db.write() as tx:
+            if not await queues.is_waiting(tx, queues.INBOX, item.id):
+                return ""
             due = tx.now + life
             await documents.note_open(tx, OpenFile(media, row["person"], "", "", "", 0, due))
             row["media"] = media

@@ -8,6 +8,8 @@ from sferum_bridge.matrix import outbox
 from sferum_bridge.store import documents, queues
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sferum_bridge.bot.texts import Texts
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.documents import Document
@@ -57,5 +59,10 @@ class Jobs:
     async def _drop(self, tx: Tx, item: Item, coming: Document | None) -> None:
         if coming is not None:
             await documents.remove(tx, coming)
-        if media := item.content.get("media"):
-            await documents.due(tx, media, tx.now, item.content.get("event", ""))
+        await close(tx, item.content)
+
+
+async def close(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Have the readable files of a row be taken away now: one sent has a thumbnail beside it."""
+    for media in filter(None, (row.get("media"), row.get("thumbnail"))):
+        await documents.due(tx, media, tx.now, row.get("event", ""))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
 
-from sferum_bridge.bot import documents_shown
+from sferum_bridge.bot import document_jobs, documents_shown
 from sferum_bridge.bot.document_handing import SHARE, ZIP, Handing
 from sferum_bridge.bot.document_jobs import Jobs
 from sferum_bridge.matrix import downloads, own_room
@@ -32,10 +32,10 @@ from sferum_bridge.matrix.downloads import MediaAway, MediaGone
 from sferum_bridge.school.documents import Used
 from sferum_bridge.store import documents, queues
 from sferum_bridge.store.away import outlasting
-from sferum_bridge.store.blobs import BlobTooBigError
+from sferum_bridge.store.blobs import BlobDiskError, BlobTooBigError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from sferum_bridge.bot.settings import BotSettings
     from sferum_bridge.bot.texts import Texts
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 10.0
-_AWAY = 503
+_AWAY, _DISK = 503, 507
 
 
 class DocumentKeeper:
@@ -93,12 +93,20 @@ class DocumentKeeper:
             with outlasting(log, "the sweep of documents"):
                 async with self._db.read() as tx:
                     known = await documents.ids(tx)
-                strays = await asyncio.to_thread(self._blobs.sweep, known)
-                if strays:
-                    log.info("Took away %d files that belong to no document", strays)
+                await self._sweep(known)
                 self._swept.set()
             if not self._swept.is_set():
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _sweep(self, known: Collection[str]) -> None:
+        try:
+            strays = await asyncio.to_thread(self._blobs.sweep, known)
+        except BlobDiskError as e:
+            # What is left is ciphertext without a key: nobody's documents have to wait for that.
+            log.warning("What belongs to no document stays on the disk: %s", e)
+        else:
+            if strays:
+                log.info("Took away %d files that belong to no document", strays)
 
     async def handle(self, item: Item) -> None:
         """Carry out one row. Raises what is worth another try."""
@@ -127,6 +135,10 @@ class DocumentKeeper:
             if await downloads.answers(self._homeserver):
                 raise
             raise TryAgain(_AWAY) from e
+        except BlobDiskError as e:
+            # For whoever runs the bridge to mend; what was sent waits where it is.
+            log.warning("The disk does not take a document, which waits: %s", e)
+            raise TryAgain(_DISK) from e
         except BlobTooBigError:
             values = {"name": found.name, "most": self._size(row, room)}
             await self._jobs.refuse(item, "documents-too-big", found, **values)
@@ -144,10 +156,14 @@ class DocumentKeeper:
     async def _keep(self, item: Item, found: Document, size: int) -> None:
         row = item.content
         async with self._db.write() as tx:
-            if not await queues.is_waiting(tx, queues.INBOX, item.id):
-                return
-            kept = await documents.keep(tx, found, size)
-            if kept is not None:
+            is_waiting = await queues.is_waiting(tx, queues.INBOX, item.id)
+            # Done already, by a bridge beside this one, or the end of its owner.
+            kept = (
+                await documents.keep(tx, found, size)
+                if is_waiting
+                else await documents.one(tx, found.person_id, found.id)
+            )
+            if is_waiting and kept is not None:
                 used = await documents.used(tx, found.person_id)
                 values = {
                     "name": kept.name,
@@ -156,8 +172,9 @@ class DocumentKeeper:
                     "quota": self._size(row, self._rules.quota),
                 }
                 await self._jobs.tell(tx, item, "documents-kept", **values)
-            await documents.due(tx, row["media"], tx.now, row["event"])
-            await queues.done(tx, queues.INBOX, item.id)
+            if is_waiting:
+                await document_jobs.close(tx, row)
+                await queues.done(tx, queues.INBOX, item.id)
         if kept is None:
             # Erased while it was being read.
             await asyncio.to_thread(self._blobs.remove, found.id)

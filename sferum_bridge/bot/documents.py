@@ -59,7 +59,8 @@ async def receive(talk: Talk, file: Enclosed) -> bool:
     since = (file.sent_at or talk.tx.now) - _UPLOADED
     due = talk.tx.now if refusal else LATER
     shown = (talk.room_id, talk.event_id, talk.mxid)
-    await documents.note_open(talk.tx, OpenFile(file.media, talk.person_id, *shown, since, due))
+    for media in filter(None, (file.media, file.thumbnail)):
+        await documents.note_open(talk.tx, OpenFile(media, talk.person_id, *shown, since, due))
     if refusal:
         await talk.answer(documents_shown.refused(talk, refusal, name, used))
         return True
@@ -67,7 +68,13 @@ async def receive(talk: Talk, file: Enclosed) -> bool:
         talk.tx, talk.person_id, name, rules.mime_of(name, file.mime), max(file.size, 1)
     )
     await document_asking.have_done(
-        talk, "take", document=document_id, name=name, media=file.media, event=talk.event_id
+        talk,
+        "take",
+        document=document_id,
+        name=name,
+        media=file.media,
+        thumbnail=file.thumbnail,
+        event=talk.event_id,
     )
     return True
 

@@ -39,6 +39,8 @@ class Enclosed:
     """In bytes; 0 where nothing usable is said."""
     sent_at: int = 0
     """When the message was sent, in milliseconds; 0 where the homeserver does not say."""
+    thumbnail: str = ""
+    """The mxc: address of the small picture that a client made of it; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +189,19 @@ def _enclosed(content: Mapping[str, Any], sent_at: Any) -> Enclosed | None:
         return None
     info = _mapping(content.get("info"))
     size = info.get("size")
-    media = _text(content.get("url"))
     return Enclosed(
-        media if _MEDIA.fullmatch(media) else "",
+        _address(content.get("url")),
         _text(content.get("filename")) or _text(content.get("body")),
         _text(info.get("mimetype")),
         size if type(size) is int and size > 0 else 0,
         sent_at if type(sent_at) is int and 0 < sent_at < _LATEST else 0,
+        _address(info.get("thumbnail_url")),
     )
+
+
+def _address(value: Any) -> str:
+    media = _text(value)
+    return media if _MEDIA.fullmatch(media) else ""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -5,7 +5,11 @@
     either is edited, or taken away ─► the list, and the copy, follow
 
 Who may post in the materials room may file, and nobody else's 📚 means anything. A copy shows the
-same file, so whoever may open that may open it there too; it names its author and the chat.
+same file, which everybody in the materials room may open then: so only one that whoever wrote the
+message may open. It names its author and the chat.
+
+An edit may have come before its message was listed, when nobody followed it yet: so whatever is
+listed is looked at once more.
 """
 
 from __future__ import annotations
@@ -16,15 +20,16 @@ from typing import TYPE_CHECKING, Any
 from sferum_bridge.bot import authorship, events, register
 from sferum_bridge.bot.events import What
 from sferum_bridge.bot.texts import LANGUAGES, harmless, paragraphs, quoted
+from sferum_bridge.bot.witness import edit_of, latest, new_content
 from sferum_bridge.matrix import shelf
 from sferum_bridge.school import layout
 from sferum_bridge.school import materials as rules
 from sferum_bridge.school.layout import PLANS, Kind
-from sferum_bridge.store import audit, materials, rooms, schools
+from sferum_bridge.store import audit, materials, news, rooms, schools
 from sferum_bridge.store.materials import Material, State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Container
 
     from sferum_bridge.bot.events import Incoming
     from sferum_bridge.bot.talk import Talk
@@ -33,8 +38,8 @@ if TYPE_CHECKING:
     from sferum_bridge.store.rooms import RoomRecord
 
 _TEACHERS = PLANS[Kind.MATERIALS].moderators
-_KEPT = frozenset({"mimetype", "size", "w", "h", "duration", "thumbnail_url", "thumbnail_info"})
-"""What of a file's description goes along."""
+_KEPT = frozenset({"mimetype", "size", "w", "h", "duration"})
+"""What of a file's description, and of its thumbnail's, goes along."""
 
 
 async def overheard(talk: Talk, event: Incoming) -> bool:
@@ -45,24 +50,23 @@ async def overheard(talk: Talk, event: Incoming) -> bool:
     own = await _taught(talk, talk.person_id, record)
     if own is not None and talk.person is not None and (event.text.strip() or event.file):
         subject, title = await _described(talk, record, event, own)
-        await materials.add(
-            talk.tx,
-            Material(
-                materials.new_id(),
-                record.school_id,
-                _class_of(record),
-                talk.person_id,
-                talk.person.formal_name,
-                event.sender,
-                source=event.event_id,
-                room_id=event.room_id,
-                event_id=event.event_id,
-                subject=subject,
-                title=title,
-                state=State.SHOWN,
-                at=talk.tx.now,
-            ),
+        one = Material(
+            materials.new_id(),
+            record.school_id,
+            _class_of(record),
+            talk.person_id,
+            talk.person.formal_name,
+            event.sender,
+            source=event.event_id,
+            room_id=event.room_id,
+            event_id=event.event_id,
+            subject=subject,
+            title=title,
+            state=State.SHOWN,
+            at=talk.tx.now,
         )
+        if await materials.add(talk.tx, one):
+            await _look_again(talk, one, event.room_id, "")
     return True
 
 
@@ -78,13 +82,14 @@ async def file(talk: Talk, filed: Reported) -> None:
     own = await _taught(talk, talk.person_id, record)
     if place is None or not place.room_id or own is None:
         return
-    event = _latest(filed.event or {})
+    event = latest(filed.event or {})
     seen = events.read(event, filed.event_id)
     whose = await authorship.of_message(talk, filed.room_id, filed.event_id, seen.sender)
     author = whose.author.formal_name if whose.author else harmless(talk.display_name) or "—"
-    content = _copied(event.get("content"), await _head(talk, record, author))
+    content = _copied(event.get("content"), await _head(talk, record, author), filed.media)
     if content is None:
-        await talk.reply("filing-nothing")
+        is_hidden = seen.file is not None and seen.file.media
+        await talk.reply("filing-not-its-authors" if is_hidden else "filing-nothing")
         return
     subject, title = await _described(talk, record, seen, own)
     one = Material(
@@ -106,6 +111,8 @@ async def file(talk: Talk, filed: Reported) -> None:
         await talk.reply("filing-already")
         return
     await shelf.put(talk.tx, one, content)
+    edit = str(edit_of(filed.event or {}).get("event_id", ""))
+    await _look_again(talk, one, filed.room_id, edit)
     why = f"material {one.id}"
     audit.record(talk.tx, talk.actor, "material.file", one.class_id, why, school=record.school_id)
     here = await schools.load(talk.tx, record.school_id)
@@ -113,9 +120,9 @@ async def file(talk: Talk, filed: Reported) -> None:
     await talk.reply("filing-done", title=title, room=room)
 
 
-async def changed(talk: Talk, content: Mapping[str, Any]) -> None:
+async def changed(talk: Talk, change: Reported) -> None:
     """Follow an edit or the end of a message that is listed, or of the bot's copy of one."""
-    raw = content.get("event")
+    raw = change.event or {}
     event = events.read(raw, "")
     one = await materials.of_message(talk.tx, event.target)
     if one is None or one.state is State.GONE:
@@ -123,26 +130,32 @@ async def changed(talk: Talk, content: Mapping[str, Any]) -> None:
     if event.what is What.REDACTION:
         if one.is_copy and event.target == one.source:
             await materials.withdraw(talk.tx, one)
-            await shelf.withdraw(talk.tx, one)
         else:
             await materials.remove(talk.tx, one)
         return
     # The homeserver lets anybody send what claims to edit a message.
-    if event.target != one.source or event.sender != one.sender or not isinstance(raw, Mapping):
+    if event.target != one.source or event.sender != one.sender:
         return
-    new = _new_content(raw)
-    record = await rooms.by_room_id(talk.tx, str(raw.get("room_id", "")))
+    new = new_content(raw)
+    record = await rooms.by_room_id(talk.tx, change.room_id)
     if new is None or record is None:
         return
     seen = events.read({**raw, "content": new}, "")
     own = await _taught(talk, one.author_id, record) or frozenset()
     subject, title = await _described(talk, record, seen, own)
     if one.is_copy:
-        copy = _copied(new, await _head(talk, record, one.author))
+        copy = _copied(new, await _head(talk, record, one.author), change.media)
         if copy is None:
+            await materials.withdraw(talk.tx, one)
             return
         await shelf.revise(talk.tx, one, copy)
     await materials.describe(talk.tx, one, subject, title or one.title)
+
+
+async def _look_again(talk: Talk, one: Material, room_id: str, edit: str) -> None:
+    """Have it looked, once this is committed, whether a message changed after some edit of it."""
+    content = {"room": room_id, "source": one.source, "edit": edit}
+    await news.put(talk.tx, materials.CHANGED, content, f"listed.{one.id}")
 
 
 async def _taught(talk: Talk, person_id: str, record: RoomRecord) -> Collection[str] | None:
@@ -178,32 +191,22 @@ def _class_of(record: RoomRecord) -> str:
     return record.key.partition("/")[2]
 
 
-def _latest(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an event as its last edit left it."""
-    unsigned = event.get("unsigned")
-    relations = unsigned.get("m.relations") if isinstance(unsigned, Mapping) else None
-    edit = relations.get("m.replace") if isinstance(relations, Mapping) else None
-    new = _new_content(edit) if isinstance(edit, Mapping) else None
-    return {**event, "content": new} if new is not None else event
+def _copied(content: object, head: Text, media: Container[str]) -> dict[str, Any] | None:
+    """Return a message that shows what another shows below a line; `None` where that is nothing.
 
-
-def _new_content(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    content = event.get("content")
-    new = content.get("m.new_content") if isinstance(content, Mapping) else None
-    return new if isinstance(new, Mapping) else None
-
-
-def _copied(content: object, head: Text) -> dict[str, Any] | None:
-    """Return a message that shows what another shows below a line; `None` where that is nothing."""
+    `media`: the files it may show.
+    """
     if not isinstance(content, Mapping):
         return None
     seen = events.read({"type": "m.room.message", "content": content}, "")
     if seen.file is not None:
-        if not seen.file.media:
+        if seen.file.media not in media:
             return None
         said = paragraphs([head, quoted(seen.text)]) if seen.text.strip() else head
-        info = content.get("info")
-        kept = info if isinstance(info, Mapping) else {}
+        info = _facts(content.get("info"))
+        if seen.file.thumbnail in media:
+            info["thumbnail_url"] = seen.file.thumbnail
+            info["thumbnail_info"] = _facts(content["info"].get("thumbnail_info"))
         return {
             "msgtype": content["msgtype"],
             "body": said.body,
@@ -211,7 +214,13 @@ def _copied(content: object, head: Text) -> dict[str, Any] | None:
             "formatted_body": said.html,
             "filename": seen.file.name,
             "url": seen.file.media,
-            "info": {key: value for key, value in kept.items() if key in _KEPT},
+            "info": info,
             "m.mentions": {},
         }
     return paragraphs([head, quoted(seen.text)]).content() if seen.text.strip() else None
+
+
+def _facts(info: object) -> dict[str, Any]:
+    """Return what is known of a file: nothing that could hold the address of another one."""
+    kept = info.items() if isinstance(info, Mapping) else ()
+    return {key: value for key, value in kept if key in _KEPT and isinstance(value, int | str)}

@@ -44,7 +44,7 @@ from sferum_bridge.bot.texts import LANGUAGES
 from sferum_bridge.bot.witness import Witness
 from sferum_bridge.matrix import outbox
 from sferum_bridge.matrix.client import TryAgain
-from sferum_bridge.store import accounts, dialogues, failures, queues, rooms
+from sferum_bridge.store import accounts, dialogues, failures, materials, queues, rooms
 from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Known:
     """The message that is reported."""
     filed: Reported | None = None
     """The message that is filed with the materials; `name` is then that of whoever wrote it."""
+    changed: Reported | None = None
+    """The edit or the end of one that is listed."""
 
 
 NOTHING = Known()
@@ -92,7 +94,8 @@ class Bot:
     what the homeserver has verified for it (`Policy.contacts_of`), `hide` takes a message away
     (room, event, sender) and tells whether it could; all wait for a homeserver that is away and
     raise only what waiting will not mend. `look` returns one event of a room, `None` for one the
-    bot does not see. `messenger` asks the school messenger.
+    bot does not see. `may_show` tells whether a file may be shown in somebody's name (file,
+    account). `messenger` asks the school messenger.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class Bot:
         hide: Callable[[str, str, str], Awaitable[bool]],
         messenger: Messenger,
         look: Callable[[str, str], Awaitable[Mapping[str, Any] | None]],
+        may_show: Callable[[str, str], Awaitable[bool]],
     ) -> None:
         self._db = db
         self._texts = texts
@@ -115,7 +119,7 @@ class Bot:
         self._contacts = contacts
         self._hide = hide
         self._messenger = messenger
-        self._witness = Witness(db, settings.prefix, hide, look)
+        self._witness = Witness(db, settings.prefix, hide, look, may_show)
 
     async def handle(self, item: Item) -> None:
         """Carry out one inbox row. Raises only when the database is away."""
@@ -146,10 +150,8 @@ class Bot:
         """Do what needs the homeserver or the messenger; return what they say that may matter."""
         if self._is_direct_invite(event):
             await self._join(event.room_id)
-        if event.what is What.NEWS and event.value in topics.ANSWERS:
-            return Known(answer=await self._messenger.answer(event.value, event.content))
-        if event.value == refusing.NEWS and event.room_id:
-            await self._hide(event.room_id, event.event_id, event.sender)
+        if event.what is What.NEWS:
+            return await self._before_news(event)
         if event.what not in {What.MESSAGE, What.REACTION}:
             return NOTHING
         async with self._db.read() as tx:
@@ -166,6 +168,15 @@ class Bot:
         if reported is not None or (event.what is What.MESSAGE and asked is None):
             return Known(reported=reported)
         return await self._sender(event.sender)
+
+    async def _before_news(self, event: Incoming) -> Known:
+        if event.value in topics.ANSWERS:
+            return Known(answer=await self._messenger.answer(event.value, event.content))
+        if event.value == materials.CHANGED:
+            return Known(changed=await self._witness.changed(event.content))
+        if event.value == refusing.NEWS and event.room_id:
+            await self._hide(event.room_id, event.event_id, event.sender)
+        return NOTHING
 
     async def _sender(self, mxid: str) -> Known:
         return Known(await self._name(mxid), tuple(await self._contacts(mxid)))
@@ -213,6 +224,9 @@ class Bot:
         if take := topics.ANSWERS.get(event.value):
             talk = await self._talk(tx, event, known, str(event.content.get("language", "")))
             await take(talk, event.content, known.answer)
+        elif event.value == materials.CHANGED:
+            if known.changed is not None:
+                await filing.changed(await self._talk(tx, event, NOTHING, ""), known.changed)
         else:
             talk = await self._talk(tx, event, NOTHING, "")
             await topics.NEWS[event.value](talk, event.content)

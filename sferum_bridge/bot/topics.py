@@ -25,7 +25,6 @@ from sferum_bridge.bot import (
     enlisting,
     entering,
     excepting,
-    filing,
     finding,
     helpdesk,
     inviting,
@@ -51,7 +50,6 @@ from sferum_bridge.bot import (
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.talk import Talk
 from sferum_bridge.store import announcements, drifts, logins, mails, openings, personal
-from sferum_bridge.store import materials as stored_materials
 from sferum_bridge.store.accounts import REPLACED
 from sferum_bridge.store.cases import Kind
 from sferum_bridge.store.staffing import MOVED, STAFF
@@ -163,7 +161,6 @@ NEWS: Mapping[str, Tell] = {
     drifts.SUMMARY: drifting.sum_up,
     logins.LOST: sferum_state.lost,
     mails.FAILED: enlisting.mail_failed,
-    stored_materials.CHANGED: filing.changed,
     openings.ENDED: opening.ended,
     openings.OPENED: opening.opened,
     refusing.NEWS: refusing.tell,

@@ -22,7 +22,11 @@ _LONGEST_ANSWER = 4096
 
 
 class NoAnswerError(Exception):
-    """The scanner did not say what a file holds: it is away, too slow, or takes no such file."""
+    """The scanner did not say what a file holds: it is away, or too slow."""
+
+
+class TooLargeError(Exception):
+    """The scanner takes no file so large (`StreamMaxLength`)."""
 
 
 def scan(scanner: Scanner, file: IO[bytes]) -> str:
@@ -30,6 +34,7 @@ def scan(scanner: Scanner, file: IO[bytes]) -> str:
 
     Raises:
         NoAnswerError: Nobody knows.
+        TooLargeError: Nor will they.
     """
     deadline = time.monotonic() + scanner.seconds
     try:
@@ -45,6 +50,8 @@ def scan(scanner: Scanner, file: IO[bytes]) -> str:
         return ""
     if verdict.endswith(" FOUND"):
         return verdict.removesuffix(" FOUND")
+    if "size limit exceeded" in verdict:
+        raise TooLargeError
     raise NoAnswerError(verdict or "an empty answer")
 
 

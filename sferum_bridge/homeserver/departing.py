@@ -11,14 +11,15 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from synapse.api.constants import Membership
+from synapse.types import create_requester
 from synapse.util.async_helpers import Linearizer
 
-from sferum_bridge.homeserver.inside import company
+from sferum_bridge.homeserver.inside import company, unhurried
 from sferum_bridge.homeserver.withdrawing import Withdrawal
 from sferum_bridge.school.contour import Side, may_meet
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from synapse.module_api import ModuleApi
     from synapse.server import HomeServer
@@ -38,6 +39,7 @@ class Departures:
         self._api = api
         # Its cached methods are typed as if unbound.
         self._store: Any = homeserver.get_datastores().main
+        self._members = homeserver.get_room_member_handler()
         self._is_mine = homeserver.is_mine_id
         self._withdraw = Withdrawal(api, self._store).withdraw
         # Else somebody is looked at twice at once, and leaves a room that they have just left.
@@ -74,16 +76,34 @@ class Departures:
                 others.append(room.sender)
             # Nobody of the school knocks anywhere; who is in another server's room is not known.
             knocks = room.membership == Membership.KNOCK and facts.side(user) is Side.EDUCATIONAL
-            if not knocks and all(may_meet(user, other, facts).allowed for other in others):
+            if not knocks and await self._may_meet_all(user, others, facts):
                 if room.membership == Membership.JOIN:
                     stays.append(room.room_id)
                 continue
-            logger.info("%s leaves %s: not everybody there may be met", user, room.room_id)
-            try:
-                await self._api.update_room_membership(user, user, room.room_id, "leave")
-            except Exception:
-                # One room must not keep the others open.
-                logger.exception("%s stays in %s, for now", user, room.room_id)
-                self.stuck.add(user)
+            await self._leave(user, room.room_id)
         if stays and facts.side(user) is Side.EDUCATIONAL:
             await self._withdraw(stays)
+
+    async def _leave(self, user: str, room_id: str) -> None:
+        logger.info("%s leaves %s: not everybody there may be met", user, room_id)
+        try:
+            await self._api.update_room_membership(user, user, room_id, "leave")
+            held, event_id = await self._store.get_local_current_membership_for_user_in_room(
+                user, room_id
+            )
+            if held == Membership.INVITE:
+                # Another server's word, beside the state of a room that had been left: for Synapse
+                # leaving once more changes nothing.
+                content = {"membership": Membership.LEAVE}
+                requester = create_requester(user)
+                await self._members.remote_reject_invite(event_id, None, requester, content)
+        except Exception:
+            # One room must not keep the others open.
+            logger.exception("%s stays in %s, for now", user, room_id)
+            self.stuck.add(user)
+
+    async def _may_meet_all(self, user: str, others: Iterable[str], facts: Facts) -> bool:
+        async for other in unhurried(others, self._api):
+            if not may_meet(user, other, facts):
+                return False
+        return True

@@ -90,6 +90,16 @@ class Files:
             return await self._is_shown_to(reader, media_id, facts)
         return decision.allowed
 
+    async def is_shown_since(self, media_id: str, since: int, but: str) -> bool:
+        """Tell whether an event made since a time (milliseconds), `but` for one, shows a file.
+
+        It may be anybody's file, and any event that is not encrypted and stands still.
+        """
+        rows = await self._run("sferum_shown_since", _shown_since, media_id, since)
+        found = await self._store.get_events([event_id for event_id in rows if event_id != but])
+        events = await self._standing(found.values())
+        return any(media_id in self._named(event.content) for event in events)
+
     async def note(self, event: EventBase, *, by_bridge: bool) -> None:
         """Take note of the files of the bridge that an event shows, which is about to be made.
 
@@ -113,7 +123,7 @@ class Files:
         await self._pass_on(named, event.sender, event.event_id, event.room_id, facts)
 
     def _named(self, content: object) -> list[str]:
-        found = (self._here.fullmatch(address) for address in _addresses(content))
+        found = (self._here.fullmatch(address) for address in addresses(content))
         return list(dict.fromkeys(match[1] for match in found if match))[:MOST]
 
     async def _pass_on(
@@ -201,7 +211,7 @@ class Files:
         return await self._run(name, work, *arguments)
 
 
-def _addresses(value: object) -> Iterator[str]:
+def addresses(value: object) -> Iterator[str]:
     """Yield what clients of an event fetch; a text may hold any address, and shows nothing."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -209,10 +219,10 @@ def _addresses(value: object) -> Iterator[str]:
                 if key in SHOWING:
                     yield item
             elif not isinstance(item, SCALARS):  # hundreds, in power levels
-                yield from _addresses(item)
+                yield from addresses(item)
     elif isinstance(value, list | tuple):  # events hold lists as tuples
         for item in value:
-            yield from _addresses(item)
+            yield from addresses(item)
 
 
 def _insert(txn: LoggingTransaction, row: tuple[str, str, str]) -> None:
@@ -221,6 +231,20 @@ def _insert(txn: LoggingTransaction, row: tuple[str, str, str]) -> None:
         " ON CONFLICT (media_id, event_id) DO NOTHING",
         row,
     )
+
+
+def _shown_since(txn: LoggingTransaction, media_id: str, since: int) -> list[str]:
+    """Return events that may show a file, by `events_ts`: a look at what was said since, no more.
+
+    Its id may hold `_`, which stands for any letter; what is found is read again.
+    """
+    txn.execute(
+        "SELECT e.event_id FROM events AS e"
+        " INNER JOIN event_json AS j ON j.event_id = e.event_id"
+        " WHERE e.origin_server_ts >= ? AND j.json LIKE ?",
+        (since, f"%/{media_id}%"),
+    )
+    return [row[0] for row in txn.fetchall()]
 
 
 def _shown_to(txn: LoggingTransaction, media_id: str, reader: str) -> list[tuple[str, str, str]]:

@@ -3,8 +3,8 @@
 A personal document is kept encrypted by the bridge (S-40). What somebody sends for it is readable
 here until it is taken in, and so is what they get back for a while; no client may delete a file,
 not even its own. Two questions keep the bridge from being used against others: it takes in only
-what its sender may read, and it deletes only what the account put up for this very message, so
-that a file forwarded from a chat stays in that chat.
+what its sender may read, and it deletes only what the account put up for this very message and no
+other one shows, so that a file forwarded from a chat stays in that chat.
 
 Only a process that keeps files can delete them: with a worker for them, `PATH` belongs to it, as
 Synapse's own `/_synapse/admin/v1/media` does.
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 PATH = "/_synapse/client/sferum/v1/media"
 NOT_ITS_OWN = "SFERUM_NOT_ITS_OWN"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_SKEW = 60_000
+"""By so much the clocks of Synapse's processes may differ; milliseconds."""
 _TIME = re.compile(r"[0-9]{1,16}")
 
 
@@ -40,7 +42,9 @@ class MediaResource(SignedResource):
     """Serves `PATH`, about the file `X-Sferum-Media` and the account `X-Sferum-User`.
 
     GET succeeds where the account may read the file. DELETE takes it away with its thumbnails if
-    the account put it up at `X-Sferum-Since` (milliseconds) or later; done twice it is done once.
+    the account put it up at `X-Sferum-Since` (milliseconds) or later, and no event but
+    `X-Sferum-Event` shows it; at 0, which is for files of the bot, whatever shows it. Done twice it
+    is done once.
     """
 
     def __init__(
@@ -56,17 +60,22 @@ class MediaResource(SignedResource):
         self._files = files
 
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        media_id, user, _ = self._asked(request, "GET")
+        media_id, user, _, _ = self._asked(request, "GET")
         if not await self._files.let(user, media_id):
             raise SynapseError(HTTPStatus.NOT_FOUND, "no such file", Codes.NOT_FOUND)
         return HTTPStatus.OK, {}
 
     async def _async_render_DELETE(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        media_id, user, since = self._asked(request, "DELETE")
+        media_id, user, since, event_id = self._asked(request, "DELETE")
         found = await self._homeserver.get_datastores().main.get_local_media(media_id)
         if found is None:
             return HTTPStatus.OK, {}
-        if found.user_id != user or found.created_ts < since:
+        is_its_own = found.user_id == user and found.created_ts >= since
+        if is_its_own and since:
+            is_its_own = not await self._files.is_shown_since(
+                media_id, found.created_ts - _SKEW, event_id
+            )
+        if not is_its_own:
             raise SynapseError(
                 HTTPStatus.CONFLICT, "the file was put up by others or for else", NOT_ITS_OWN
             )
@@ -80,13 +89,13 @@ class MediaResource(SignedResource):
             raise SynapseError(HTTPStatus.INTERNAL_SERVER_ERROR, "the disk keeps the file")
         return HTTPStatus.OK, {}
 
-    def _asked(self, request: SynapseRequest, method: str) -> tuple[str, str, int]:
-        """Return file, account and time that a request is about."""
-        names = ("X-Sferum-Media", "X-Sferum-User", "X-Sferum-Since", "X-Sferum-Time")
-        media_id, user, since, moment = (request.getHeader(name) or "" for name in names)
-        words = f"{method} {PATH} {media_id} {user} {since} {moment}"
+    def _asked(self, request: SynapseRequest, method: str) -> tuple[str, str, int, str]:
+        """Return file, account, time and event that a request is about."""
+        names = [f"X-Sferum-{name}" for name in ("Media", "User", "Since", "Event", "Time")]
+        media_id, user, since, event_id, moment = (request.getHeader(name) or "" for name in names)
+        words = f"{method} {PATH} {media_id} {user} {since} {event_id} {moment}"
         self._authenticate(request, words.encode("utf-8", "surrogateescape"))
         self._check_moment(moment)
         if not _ID.fullmatch(media_id) or not _TIME.fullmatch(since):
             raise SynapseError(HTTPStatus.BAD_REQUEST, "no id or no time", Codes.INVALID_PARAM)
-        return media_id, user, int(since)
+        return media_id, user, int(since), event_id

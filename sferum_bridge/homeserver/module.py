@@ -30,6 +30,7 @@ from sferum_bridge.homeserver.openings import LOOK, Openings
 from sferum_bridge.homeserver.settings import Settings, parse
 from sferum_bridge.homeserver.sweep import Sweep
 from sferum_bridge.homeserver.telling import Telling
+from sferum_bridge.homeserver.unseen import Unseen
 from sferum_bridge.homeserver.uploads import Uploads
 from sferum_bridge.homeserver.watching import LOOK as WATCH_LOOK
 from sferum_bridge.homeserver.watching import Watch
@@ -63,10 +64,11 @@ class SferumModule:
         files = Files(api, homeserver, self.facts)
         wrapper = Wrapper(homeserver, self.facts, config.bot, config, files)
         telling = Telling(api, self.facts, config.bot)
-        self._uploads = Uploads(api, homeserver, self.facts, config.scanner, telling)
+        unseen = Unseen(api)
+        self._uploads = Uploads(api, homeserver, self.facts, config.scanner, telling, files, unseen)
         self._explaining = Explaining(homeserver, self.facts, telling)
         events.install(wrapper, self._is_event_allowed)
-        uploads.install(wrapper, self._uploads.check_file)
+        uploads.install(wrapper, self._uploads.check_file, unseen.note)
         for wrap in wraps.ALL:
             wrap.install(wrapper)
         api.register_spam_checker_callbacks(
@@ -126,11 +128,15 @@ class SferumModule:
                 HTTPStatus.SERVICE_UNAVAILABLE, "the school's facts are missing"
             ) from error
 
-    async def _is_event_allowed(self, event: EventBase) -> bool:
+    async def _is_event_allowed(
+        self,
+        event: EventBase,
+        by_bridge: bool,  # noqa: FBT001 — it is handed over as a question
+    ) -> bool:
         if not await self._gatekeeper.is_event_allowed(event):
             await self._explaining.state(event)
             return False
-        await self._uploads.check_event(event)
+        await self._uploads.check_event(event, by_bridge=by_bridge)
         return True
 
     # --- who comes in -----------------------------------------------------------------------

@@ -91,6 +91,11 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS sferum_unseen (
+        media_id TEXT PRIMARY KEY
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS sferum_noted (
         id SMALLINT PRIMARY KEY CHECK (id = 1),
         through BIGINT NOT NULL

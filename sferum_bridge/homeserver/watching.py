@@ -8,6 +8,8 @@ again, within a second or two.
 
 Read is Synapse's own record of such changes, from where it was read last; that is stored, so that
 after a restart nothing is passed over. What people write makes no entry there, so it costs nothing.
+At the very first start everybody of the school is looked at, some at every look: a room may have
+been broken before there was anybody to see it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from synapse.api.constants import EventTypes
 
-from sferum_bridge.homeserver.inside import PRESENT
+from sferum_bridge.homeserver.inside import PRESENT, unhurried
 from sferum_bridge.homeserver.ledger import UnreadableError
 from sferum_bridge.school.contour import Side, may_meet
 
@@ -39,6 +41,8 @@ LOOK = 1_000
 FIRST_RETRY = 10
 """Looks until it is tried again what could not be done; twice as many after every time."""
 MOST_RETRY = 3_600
+AT_FIRST = 20
+"""People that are looked at with one look, when everybody is for once."""
 
 _TABLE = """
     CREATE TABLE IF NOT EXISTS sferum_watched (
@@ -68,6 +72,8 @@ class Watch:
         self._departures = departures
         self._position: int | None = None
         self._unstored = False
+        self._unseen: list[str] = []
+        """Who is still to be looked at for once; until then no position is stored."""
         self._wait = self._left = FIRST_RETRY
 
     async def look(self) -> None:
@@ -79,7 +85,8 @@ class Watch:
         newest = int(self._store.get_room_max_stream_ordering())
         if self._position is None:
             stored = await self._api.run_db_interaction("sferum_watched", _watched)
-            # The first time there is nothing to look back at: `sweep` looks at whoever comes.
+            if stored is None:
+                self._unseen = [u for u in facts.people if facts.side(u) is Side.EDUCATIONAL]
             self._position = newest if stored is None else min(stored, newest)
             self._unstored = stored is None
         while self._position < newest:
@@ -91,9 +98,10 @@ class Watch:
             self._position = upto
             # What people write goes by without being noted.
             self._unstored |= bool(changes)
+        await self._look_for_once(facts)
         await self._try_again(facts)
         # After a restart, too, there is to be another look at whoever could not leave.
-        if self._unstored and not self._departures.stuck:
+        if self._unstored and not (self._unseen or self._departures.stuck):
             await self._api.run_db_interaction("sferum_watched", _remember, self._position)
             self._unstored = False
 
@@ -106,16 +114,23 @@ class Watch:
         meet. Nobody is looked at where somebody left: people stay in rooms that were the school's.
         """
         found: dict[str, set[str]] = {}
-        for room_id, user in await self._comers(changes):
+        others: dict[str, list[str]] = {}
+        # A fork may bring back everybody who ever was in a room, all at once.
+        async for room_id, user in unhurried(await self._comers(changes), self._api):
             if room_id in facts.rooms:
                 continue
             if facts.side(user) is Side.EDUCATIONAL:
                 found.setdefault(user, set()).add(room_id)
-                continue
-            for member in await self._store.get_local_users_in_room(room_id):
-                inside = facts.side(member) is Side.EDUCATIONAL
-                if inside and not may_meet(member, user, facts):
-                    found.setdefault(member, set()).add(room_id)
+            else:
+                others.setdefault(room_id, []).append(user)
+        for room_id, comers in others.items():
+            members = await self._store.get_local_users_in_room(room_id)
+            for member in [one for one in members if one in facts.people]:
+                if facts.side(member) is Side.EDUCATIONAL:
+                    async for user in unhurried(comers, self._api):
+                        if not may_meet(member, user, facts):
+                            found.setdefault(member, set()).add(room_id)
+                            break
         return found
 
     async def _comers(self, changes: Iterable[StateDelta]) -> Sequence[tuple[str, str]]:
@@ -134,6 +149,11 @@ class Watch:
             if membership(change.event_id) in PRESENT
             and membership(change.event_id) != membership(change.prev_event_id)
         ]
+
+    async def _look_for_once(self, facts: Facts) -> None:
+        for user in self._unseen[:AT_FIRST]:
+            await self._look(user, facts)
+        del self._unseen[:AT_FIRST]
 
     async def _look(self, user: str, facts: Facts, rooms: Container[str] | None = None) -> None:
         try:

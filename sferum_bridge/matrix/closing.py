@@ -3,6 +3,7 @@
     due ─► message redacted (then nobody is let to the file) ─► file deleted ─► forgotten
 
 Each step done twice is done once, so a kill costs nothing; a homeserver that is away is waited for.
+One file that it fails at comes again later, and keeps no other waiting.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2.0
 _FEW = 20
-_HOUR = 3_600_000
+_SOON, _HOUR = 600_000, 3_600_000
+_BROKEN = 500
+"""What Synapse answers that cannot do this one thing, a file it cannot unlink for instance."""
 
 
 class Closing:
@@ -61,8 +64,12 @@ class Closing:
                     if not self._waits:
                         self._waits = True
                         log.warning("Readable files wait for the homeserver: %s", e.http_status)
-                    return
-                self._waits = False
+                    if isinstance(e, TryAgain) and e.http_status != _BROKEN:
+                        return
+                    async with self._db.write() as tx:
+                        await documents.due(tx, each.media, tx.now + _SOON, each.event_id)
+                else:
+                    self._waits = False
             if len(over) < _FEW:
                 return
 
@@ -73,7 +80,7 @@ class Closing:
             is_last = await documents.is_last(tx, file)
         try:
             if is_last:
-                await self._open_files.remove(file.media, file.mxid, file.since)
+                await self._open_files.remove(file.media, file.mxid, file.since, file.event_id)
         except ValueError:
             log.info("A file of another homeserver is not ours to delete")
         except NotRemovedError as e:

@@ -101,11 +101,33 @@ class OpenFiles:
             return False
         return True
 
-    async def remove(self, media: str, mxid: str, since: int) -> None:
+    async def may_pass_on(self, media: str, mxid: str) -> bool:
+        """Tell whether the bridge may show a file to others, or carry it on, for an account.
+
+        What it shows is readable where it shows it: so only what the account may read itself, and
+        no file of another server, which would be fetched for it. Where the homeserver's door for
+        the question is not to be reached, nothing is.
+        """
+        if not self._secret:
+            return True
+        try:
+            return await self.may_read(media, mxid)
+        except ValueError:
+            return False
+        except MatrixRequestError as e:
+            log.warning(
+                "The homeserver does not say who may read a file (HTTP %s), so it goes nowhere. "
+                "Its module must be of the bridge's version, and a proxy must pass %s on to it.",
+                e.http_status,
+                _DOOR,
+            )
+            return False
+
+    async def remove(self, media: str, mxid: str, since: int, event_id: str) -> None:
         """Delete a file with its thumbnails if `mxid`, or the bot for none, put it up by then.
 
-        `since` in milliseconds. One that is gone, older or another's is left as it is. Raises
-        `NotRemovedError`, and `TryAgain`.
+        `since` in milliseconds. One that is gone, older, another's or, if people put it up, shown
+        by another event than this is left as it is. Raises `NotRemovedError`, and `TryAgain`.
         """
         if not self._secret:
             raise NotRemovedError(
@@ -113,7 +135,7 @@ class OpenFiles:
                 "their documents stay in Synapse's media store until its retention removes them."
             )
         try:
-            await self._ask("DELETE", media, mxid or self._homeserver.bot_mxid, since)
+            await self._ask("DELETE", media, mxid or self._homeserver.bot_mxid, since, event_id)
         except MatrixRequestError as e:
             if getattr(e, "errcode", "") == _NOT_ITS_OWN:
                 return
@@ -123,9 +145,16 @@ class OpenFiles:
                 f"{_DOOR} on to the process of Synapse that keeps files."
             ) from e
 
-    async def _ask(self, method: str, media: str, mxid: str, since: int) -> None:
+    async def _ask(
+        self, method: str, media: str, mxid: str, since: int, event_id: str = ""
+    ) -> None:
         _, media_id = self.parts(media)
-        about = {"X-Sferum-Media": media_id, "X-Sferum-User": mxid, "X-Sferum-Since": str(since)}
+        about = {
+            "X-Sferum-Media": media_id,
+            "X-Sferum-User": mxid,
+            "X-Sferum-Since": str(since),
+            "X-Sferum-Event": event_id,
+        }
         # Anew at every try: who waited for the homeserver would else ask with an old time.
         headers = partial(signed, self._secret, method, _DOOR, about)
         await self._homeserver.request(method, _DOOR, headers=headers, kind="media_door")

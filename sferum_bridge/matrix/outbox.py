@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.ghosts import DEVICE
+from sferum_bridge.matrix.hiding import hide
 from sferum_bridge.store import dialogues, documents, queues, rooms
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ class Outbox:
         if "name" in row:
             await self._rename(item)
             return
+        if row.get("shows") and not await self._is_open(row["shows"]):
+            # Its time was over, or its owner erased, before it could be sent.
+            async with self._db.write() as tx:
+                await queues.done(tx, queues.OUTBOX, item.id)
+            return
         try:
             room_id = row.get("room") or await self._direct_room(row["to"])
             if "file" in row:
@@ -138,9 +144,18 @@ class Outbox:
             for number, (reaction, _) in enumerate(offers):
                 await self._react(f"{item.name}.r{number}", room_id, event_id, reaction)
         async with self._db.write() as tx:
-            if row.get("shows"):
-                await documents.shown(tx, row["shows"], room_id, event_id)
-            await queues.done(tx, queues.OUTBOX, item.id)
+            media = row.get("shows")
+            is_shown = not media or await documents.shown(tx, media, room_id, event_id)
+            if is_shown:
+                await queues.done(tx, queues.OUTBOX, item.id)
+        if not is_shown:
+            await hide(self._homeserver, room_id, event_id, self._homeserver.bot_mxid)
+            async with self._db.write() as tx:
+                await queues.done(tx, queues.OUTBOX, item.id)
+
+    async def _is_open(self, media: str) -> bool:
+        async with self._db.read() as tx:
+            return await documents.is_open(tx, media)
 
     async def _rename(self, item: Item) -> None:
         mxid, name = item.content["mxid"], item.content["name"]

@@ -1,7 +1,8 @@
 """Copies of messages in materials rooms: put there, changed and taken away, each exactly once.
 
 As announcements go out (`matrix.posts`): a row of the outbox in the room's lane, and an edit or the
-end of the original as a row behind it. What was taken away while it waited is not sent at all.
+end of the original as a row behind it (`store.materials.withdraw`). What was taken away while it
+waited is not sent at all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mautrix.errors import MatrixRequestError
 from sferum_bridge.matrix.ghosts import DEVICE
 from sferum_bridge.matrix.posts import edit_of, take_away
 from sferum_bridge.store import materials, queues
+from sferum_bridge.store.materials import COPY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,28 +27,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MATERIAL = "material"
-"""The key by which a row of the outbox is known as one of these; it holds the material's id."""
-
 
 async def put(tx: Tx, one: Material, content: Mapping[str, Any]) -> None:
     """Put a copy into the materials room."""
-    await _queue(tx, one, "", {"content": dict(content)})
+    await materials.carry(tx, one, "", {"content": dict(content)})
 
 
 async def revise(tx: Tx, one: Material, content: Mapping[str, Any]) -> None:
     """Have a copy say something else."""
-    await _queue(tx, one, f".e{one.edits + 1}", {"content": dict(content), "revises": True})
-
-
-async def withdraw(tx: Tx, one: Material) -> None:
-    """Take a copy away."""
-    await _queue(tx, one, ".x", {"withdraws": True})
-
-
-async def _queue(tx: Tx, one: Material, suffix: str, row: dict[str, Any]) -> None:
-    name = f"material.{one.id}{suffix}"
-    await queues.put(tx, queues.OUTBOX, one.room_id, name, {**row, _MATERIAL: one.id})
+    row = {"content": dict(content), "revises": True}
+    await materials.carry(tx, one, f".e{one.edits + 1}", row)
 
 
 class Shelf:
@@ -58,7 +48,7 @@ class Shelf:
 
     def is_ours(self, item: Item) -> bool:
         """Tell whether a row of the outbox is one of these."""
-        return isinstance(item.content, dict) and _MATERIAL in item.content
+        return isinstance(item.content, dict) and COPY in item.content
 
     async def handle(self, item: Item) -> None:
         """Carry one row out and mark it done."""
@@ -71,18 +61,18 @@ class Shelf:
             event_id = ""
         async with self._db.write() as tx:
             if row.get("withdraws"):
-                one = await materials.by_id(tx, row[_MATERIAL])
+                one = await materials.by_id(tx, row[COPY])
                 if one is not None:
                     await materials.remove(tx, one)
             elif not row.get("revises"):
-                await materials.shown(tx, row[_MATERIAL], event_id)
+                await materials.shown(tx, row[COPY], event_id)
             await queues.done(tx, queues.OUTBOX, item.id)
 
     async def _carry(self, txn_id: str, room_id: str, row: Mapping[str, Any]) -> str:
         content: Mapping[str, Any] = row.get("content", {})
         if row.get("revises") or row.get("withdraws"):
             async with self._db.write() as tx:
-                one = await materials.by_id(tx, row[_MATERIAL])
+                one = await materials.by_id(tx, row[COPY])
             if one is None or not one.event_id:
                 return ""
             if row.get("withdraws"):
@@ -91,7 +81,7 @@ class Shelf:
             content = edit_of(one.event_id, content)
         else:
             async with self._db.write() as tx:
-                if not await materials.begin(tx, row[_MATERIAL]):
+                if not await materials.begin(tx, row[COPY]):
                     return ""
         bot = self._homeserver.bot_mxid
         return await self._homeserver.send(

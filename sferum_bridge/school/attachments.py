@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024 * 1024
 
-# No SVG, which is a program to a browser, and no documents of the kinds that carry macros.
+# No SVG, which is a program to a browser, and none of the kinds of documents that are named for
+# their macros. Those of older Office may carry some: they are what schools have, and who opens one
+# is asked first.
 _SEEN_AND_HEARD = (
     "jpg jpeg png gif webp bmp tif tiff heic heif avif "
     "mp3 m4a aac ogg oga opus wav flac weba mid mp4 m4v mov webm mkv avi 3gp ogv mpg mpeg"
@@ -35,7 +37,8 @@ SUFFIXES = frozenset(f"{_SEEN_AND_HEARD} {_DOCUMENTS} {_WORKS}".split())
 """Endings of names that may pass, unless the settings say otherwise."""
 _OF_WINDOWS = (
     "exe com scr pif bat cmd msi msp msix appx cpl dll sys ocx lnk reg inf url scf gadget chm "
-    "vb vbs vbe js jse ws wsf wsh hta ps1 psm1 psd1"
+    "vb vbs vbe js jse ws wsf wsh wsc sct msc hta ps1 psm1 psd1 "
+    "xll appinstaller diagcab iso img vhd vhdx"
 )
 _OF_OTHERS = (
     "jar jnlp apk apks apkm xapk aab ipa dex app dmg pkg command "
@@ -99,6 +102,8 @@ class Refusal(StrEnum):
     VIRUS = "virus"
     UNSCANNED = "unscanned"
     """The scanner did not answer, so nobody knows. May be tried again."""
+    ANEW = "anew"
+    """Nobody looked at it here, or it is not the writer's to show. May be put up by them anew."""
 
     @property
     def errcode(self) -> str:

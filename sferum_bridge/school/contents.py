@@ -2,35 +2,37 @@
 
 Told by the bytes that programs begin with, and by looking into archives: into ZIP (which books,
 office documents and Scratch projects are too), TAR and their compressed forms, and into archives in
-those, one level deep. What nobody can look into is *sealed*: an archive with a password, one of
-another form (RAR, 7z, XZ), a damaged one, one deeper than that, or one that grows too large.
+those, one level deep. A file may be several of these at once: each is tried, and the worst counts.
+What nobody can look into is *sealed*: an archive with a password, one of another form (RAR, 7z, XZ)
+or packed in a rare way, a damaged one, one deeper than that, or one that is too large or takes too
+long. What only looks like an archive by chance, as the tail of a picture may, is none.
 
 It reads a file that is handed in, in the caller's thread, and of a hostile one no more than the
-limits below say. A virus is no business of this module: that takes a scanner.
+limits below and those of `archives` say. A virus is no business of this module: that takes a
+scanner.
 """
 
 from __future__ import annotations
 
 import bz2
 import gzip
-import tarfile
 import zipfile
-import zlib
-from contextlib import closing
+from contextlib import closing, suppress
 from enum import StrEnum, unique
 from io import SEEK_END
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from sferum_bridge.school import archives
 from sferum_bridge.school.attachments import MEGABYTE, PROGRAM_SUFFIXES, suffix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-MOST_ENTRIES = 10_000
-"""Entries of one archive; more of them are as good as sealed."""
 MOST_BYTES = 128 * MEGABYTE
 """What is unpacked of one file altogether to look further; more is as good as sealed."""
+MOST_SECONDS = 30.0
+"""How long one file is looked into; what takes longer is as good as sealed."""
 LEVELS = 2
 """How deep archives are looked into: the file itself, and those in it."""
 
@@ -46,8 +48,17 @@ _PROGRAMS = (
     b"!<arch>\ndebian",
     b"\xed\xab\xee\xdb",  # RPM
 )
-_ZIP, _GZIP, _BZIP2 = b"PK\x03\x04", b"\x1f\x8b", b"BZh"
-_PACKED = (_GZIP, _BZIP2)
+_ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b\x08"
+# Long enough that encrypted bytes do not begin so by chance; the last are those of an empty one.
+_BZIP2 = tuple(
+    b"BZh%d%s" % (level, mark)
+    for level in range(1, 10)
+    for mark in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+)
+_PACKED = (_GZIP, *_BZIP2)
+_PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Those of which Python unpacks no more than it is asked for."""
 _SEALED = (
     b"Rar!\x1a\x07",
     b"7z\xbc\xaf\x27\x1c",
@@ -61,6 +72,7 @@ _INSTALLERS = (0x84, 0x86)
 _INSTALLER = b"\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46"
 """The class id of a Windows installer or its patch, behind the first byte."""
 _TAR, _TAR_AT = b"ustar", 257
+_BEGINNING = _TAR_AT + len(_TAR)
 _SOURCES = frozenset({"py", "ipynb", "pas", "cpp", "c", "h", "java", "cs", "kt", "sql", "txt"})
 """Texts in which a first line for Unix is usual, and harmless: nothing runs them by a tap."""
 _OF_DOCUMENTS = frozenset({"[Content_Types].xml", "mimetype", "geogebra.xml", "project.json"})
@@ -68,10 +80,6 @@ _OF_DOCUMENTS = frozenset({"[Content_Types].xml", "mimetype", "geogebra.xml", "p
 _SCRIPTS = frozenset({"js", "sh", "bash"})
 _MACROS = "vbaProject.bin"
 _ARCHIVES = frozenset({"zip", "jar", "tar", "tgz", "gz", "bz2"})
-_BROKEN = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error),
-    *(EOFError, OSError, ValueError, RuntimeError, OverflowError),
-)
 
 
 @unique
@@ -85,10 +93,6 @@ class Inside(StrEnum):
     SEALED = "sealed"
 
 
-class _TooLarge(ValueError):
-    pass
-
-
 def look(file: IO[bytes], name: str = "", *, passing: frozenset[str] = frozenset()) -> Inside:
     """Tell what a file holds; it must be one that can be sought in, and is left at its beginning.
 
@@ -97,8 +101,11 @@ def look(file: IO[bytes], name: str = "", *, passing: frozenset[str] = frozenset
     """
     try:
         return _Look(PROGRAM_SUFFIXES - passing).into(file, name, LEVELS)
+    except Exception:  # noqa: BLE001 - whatever it is that cannot be read
+        return Inside.SEALED
     finally:
-        file.seek(0)
+        with suppress(ValueError):  # whoever put it up is gone, and it was closed
+            file.seek(0)
 
 
 def is_program(head: bytes, name: str = "") -> bool:
@@ -111,89 +118,106 @@ def is_program(head: bytes, name: str = "") -> bool:
     return head.startswith(_PROGRAMS)
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Look:
     """One look into one file; `programs` are the endings that are not let through."""
 
     def __init__(self, programs: frozenset[str]) -> None:
         self._programs = programs
         self._left = MOST_BYTES
+        self._budget = archives.Budget(MOST_SECONDS)
 
     def into(self, file: IO[bytes], name: str, levels: int) -> Inside:
         """Look into a file, and into `levels` of archives."""
         file.seek(0)
-        head = file.read(_TAR_AT + len(_TAR))
+        head = file.read(_BEGINNING)
         if is_program(head[:_HEAD], name) or _is_installer(file, head):
             return Inside.PROGRAM
-        try:
-            found = self._archive(file, head, levels)
-        except _BROKEN:
-            found = Inside.SEALED
-        return found
+        return _worst(self._forms(file, head, suffix(name), levels))
 
-    def _archive(self, file: IO[bytes], head: bytes, levels: int) -> Inside:
+    def _forms(self, file: IO[bytes], head: bytes, ending: str, levels: int) -> Iterator[Inside]:
+        """Look into a file as each form of archive that it may be."""
         if head.startswith(_SEALED):
-            return Inside.SEALED
-        file.seek(0)
-        if head.startswith(_PACKED):
-            with closing(_unpacking(file, head)) as inner, self._spooled(inner, b"") as whole:
-                return self._packed(whole, levels)
-        if head[_TAR_AT:] == _TAR:
-            return _worst(self._in_tar(file, levels)) if levels else Inside.SEALED
-        # The list of a ZIP stands at its end, so anything may stand before it.
-        if zipfile.is_zipfile(file):
-            return _worst(self._in_zip(file, levels)) if levels else Inside.SEALED
-        return Inside.SEALED if head.startswith(_ZIP) else Inside.HARMLESS
+            yield Inside.SEALED
+        is_packed = head.startswith(_PACKED)
+        if is_packed:
+            yield from _read(self._in_packed(file, head, levels))
+        if head[_TAR_AT:] == _TAR or (ending == "tar" and not is_packed):
+            yield from _read(self._in_tar(file, levels))
+        is_surely = head.startswith(_ZIP) or ending == "zip"
+        yield from _read(self._in_zip(file, levels, is_surely=is_surely))
 
-    def _packed(self, whole: IO[bytes], levels: int) -> Inside:
+    def _in_packed(self, file: IO[bytes], head: bytes, levels: int) -> Iterator[Inside]:
         """Look into what was compressed as one; that is no level: `.tar.gz` is one archive."""
-        if whole.read(_HEAD).startswith(_PACKED):
-            return Inside.SEALED
-        found = self.into(whole, "", levels)
-        return Inside.HOLDS_PROGRAM if found is Inside.PROGRAM else found
+        file.seek(0)
+        bounded: Any = archives.Bounded(file, self._budget)
+        is_gzip = head.startswith(_GZIP)
+        with closing(gzip.GzipFile(fileobj=bounded) if is_gzip else bz2.BZ2File(bounded)) as inner:
+            whole = self._spooled(inner, b"")
+        with whole:
+            again = whole.read(_HEAD).startswith(_PACKED)
+            yield Inside.SEALED if again else self.into(whole, "", levels)
 
-    def _in_zip(self, file: IO[bytes], levels: int) -> Iterator[Inside]:
-        with zipfile.ZipFile(file) as archive:
+    def _in_zip(self, file: IO[bytes], levels: int, *, is_surely: bool) -> Iterator[Inside]:
+        try:
+            archive = archives.opened_zip(file, self._budget)
+        except archives.TooLargeError:
+            raise
+        except Exception:  # noqa: BLE001 - no list, or one by chance
+            if is_surely:
+                yield Inside.SEALED
+            return
+        if not levels:
+            yield Inside.SEALED
+            return
+        with archive:
             entries = archive.infolist()
             is_document = any(entry.filename in _OF_DOCUMENTS for entry in entries)
             programs = self._programs - _SCRIPTS if is_document else self._programs
-            if len(entries) > MOST_ENTRIES:
-                yield Inside.SEALED
-            for entry in entries[:MOST_ENTRIES]:
+            for entry in entries:
+                self._budget.take(entries=1)
                 name = entry.filename
                 if suffix(name) in programs or name.rpartition("/")[2] == _MACROS:
                     yield Inside.HOLDS_PROGRAM
-                elif entry.flag_bits & 1 or entry.compress_type == zipfile.ZIP_LZMA:
+                elif entry.flag_bits & 1 or entry.compress_type not in _PACKINGS:
                     yield Inside.SEALED
                 elif not entry.is_dir():
-                    with archive.open(entry) as inner:
-                        yield self._entry(inner, name, levels)
+                    yield from _read(self._unzipped(archive, entry, levels))
+
+    def _unzipped(
+        self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, levels: int
+    ) -> Iterator[Inside]:
+        with archive.open(entry) as inner:
+            yield self._entry(inner, entry.filename, levels)
 
     def _in_tar(self, file: IO[bytes], levels: int) -> Iterator[Inside]:
-        file.seek(0)
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            for count, entry in enumerate(archive):
-                if count == MOST_ENTRIES:
-                    yield Inside.SEALED
-                    return
-                if suffix(entry.name) in self._programs:
-                    yield Inside.HOLDS_PROGRAM
-                elif entry.isfile() and (inner := archive.extractfile(entry)) is not None:
-                    yield self._entry(inner, entry.name, levels)
+        if not levels:
+            yield Inside.SEALED
+            return
+        for entry in archives.in_tar(file, self._budget):
+            if suffix(entry.name) in self._programs:
+                yield Inside.HOLDS_PROGRAM
+            elif entry.part is not None:
+                yield self._entry(entry.part, entry.name, levels)
 
-    def _entry(self, inner: IO[bytes], name: str, levels: int) -> Inside:
+    def _entry(self, inner: _Readable, name: str, levels: int) -> Inside:
         """Look at one file of an archive by its first bytes, and into it if it is an archive."""
-        head = inner.read(_HEAD)
-        if is_program(head, name):
+        head = inner.read(_BEGINNING)
+        if is_program(head[:_HEAD], name):
             return Inside.PROGRAM
         if head.startswith(_SEALED):
             return Inside.SEALED
-        if not head.startswith((_ZIP, *_PACKED)) and suffix(name) not in _ARCHIVES:
+        is_headed = head.startswith((_ZIP, *_PACKED)) or head[_TAR_AT:] == _TAR
+        if not is_headed and suffix(name) not in _ARCHIVES:
             return Inside.HARMLESS
         with self._spooled(inner, head) as file:
             return self.into(file, name, levels - 1)
 
-    def _spooled(self, inner: IO[bytes], head: bytes) -> Any:
-        """Unpack into a file that can be sought in. Raises `_TooLarge`, one of `_BROKEN`."""
+    def _spooled(self, inner: _Readable, head: bytes) -> Any:
+        """Unpack into a file that can be sought in. Raises `TooLargeError`, or as `inner`."""
         whole = SpooledTemporaryFile(max_size=MEGABYTE)  # noqa: SIM115 - whoever asked closes it
         try:
             self._fill(whole.write, inner, head)
@@ -203,12 +227,13 @@ class _Look:
         whole.seek(0)
         return whole
 
-    def _fill(self, write: Callable[[bytes], int], inner: IO[bytes], head: bytes) -> None:
+    def _fill(self, write: Callable[[bytes], int], inner: _Readable, head: bytes) -> None:
         write(head)
         while piece := inner.read(_PIECE):
+            self._budget.check()
             self._left -= write(piece)
             if self._left < 0:
-                raise _TooLarge
+                raise archives.TooLargeError
 
 
 def _worst(found: Iterable[Inside]) -> Inside:
@@ -220,8 +245,12 @@ def _worst(found: Iterable[Inside]) -> Inside:
     return worst
 
 
-def _unpacking(file: IO[bytes], head: bytes) -> Any:
-    return gzip.GzipFile(fileobj=file) if head.startswith(_GZIP) else bz2.BZ2File(file)
+def _read(found: Iterator[Inside]) -> Iterator[Inside]:
+    """Yield what is found, and that it is sealed where it cannot be read further."""
+    try:
+        yield from found
+    except Exception:  # noqa: BLE001 - of damaged ones the readers raise anything
+        yield Inside.SEALED
 
 
 def _is_installer(file: IO[bytes], head: bytes) -> bool:

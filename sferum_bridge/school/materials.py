@@ -25,6 +25,8 @@ PAGE = 20
 """Lines of one answer."""
 MOST_CHARACTERS = 120
 """Of a title; the message itself has the rest."""
+MOST_WORDS = 20
+"""Of what somebody looks for: each is compared with every word of the list."""
 
 _EMOJI_STYLE = "\ufe0f"
 _MONTHS = (
@@ -128,7 +130,7 @@ def read(text: str, today: date) -> Query:
         elif word not in _SMALL:
             words.append(word)
     since, until = (min(days), max(days)) if days else (None, None)
-    return Query(tuple(words), frozenset(months), since, until, order)
+    return Query(tuple(dict.fromkeys(words))[:MOST_WORDS], frozenset(months), since, until, order)
 
 
 def fits(entry: Entry, query: Query) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from sferum_bridge.school import announcements as rules
 from sferum_bridge.store import schools
@@ -302,9 +302,13 @@ async def prune(tx: Tx, drafts_before: int, before: int) -> None:
     c = announcements.c
     is_draft = c.state == State.DRAFT.value
     await tx.run(delete(announcements).where(is_draft, c.at < drafts_before))
-    # The link of a broadcast leads to its recording for as long as the school keeps it.
-    is_shown = c.id.in_(select(broadcasts.c.announcement_id))
+    # The link of a broadcast leads to its recording for as long as the school keeps it; who read
+    # of it is counted no longer than with any other.
+    is_broadcast = c.id.in_(select(broadcasts.c.announcement_id))
+    is_shown = and_(is_broadcast, c.state == State.SENT.value)
     is_past = (c.state != State.HELD.value, c.at < before)
+    counted = select(c.id).where(*is_past)
+    await tx.run(delete(readers).where(readers.c.announcement_id.in_(counted)))
     await tx.run(delete(announcements).where(*is_past, ~is_shown))
 
 

@@ -30,6 +30,8 @@ _HEAD = "audit.head"
 _PIECE = 1_000
 _REPORT = "report."
 """How the actions of a reported message begin (`store.tickets`)."""
+_DOCUMENT = "document."
+"""How the actions with a personal document begin: nobody else learns that there is one (S-40)."""
 
 LOOKS = frozenset(
     {
@@ -191,8 +193,9 @@ async def entries(
         before: only what stands before the record of this id; 0 for all.
         limit: how many at most; `None` for all.
         reader: a person who reads this: they get no report of a message but those they had a part
-            in, and those that are known to be about somebody else; empty for nobody of a school.
-        reports: whether there may be reports of messages at all.
+            in, and those that are known to be about somebody else, and of personal documents none
+            but their own; empty for nobody of a school.
+        reports: whether there may be reports of messages and personal documents at all.
     """
     c = audit.c
     query = select(audit).where(c.at >= since)
@@ -205,12 +208,13 @@ async def entries(
     if before:
         query = query.where(c.id < before)
     if not reports:
-        query = query.where(~c.action.startswith(_REPORT))
+        query = query.where(~c.action.startswith(_REPORT), ~c.action.startswith(_DOCUMENT))
     elif reader:
         # Of one forgotten by now it is not known any more whom it was about.
         others = select(literal("ticket ").concat(tickets.c.id)).where(tickets.c.about != reader)
         told = or_(c.actor == reader, c.reason.in_(others))
         query = query.where(or_(~c.action.startswith(_REPORT), told))
+        query = query.where(or_(~c.action.startswith(_DOCUMENT), c.actor == reader))
     if people:
         # Ids are random, so part of a reason that looks like one is one.
         named = [c.reason.contains(one, autoescape=True) for one in people]

@@ -14,7 +14,9 @@ touches the disk.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
+log = logging.getLogger(__name__)
+
 KEY_BYTES = 32
 _VERSION = b"\x01"
 _SALT_BYTES, _TAG_BYTES = 16, 16
@@ -34,6 +38,8 @@ _HEAD = len(_VERSION) + _SALT_BYTES
 _FRAME = 64 * 1024
 _NUMBER_BYTES = 11
 _PART = ".part"
+_OURS = re.compile(rf"[0-9a-f]{{20}}({re.escape(_PART)})?")
+"""What the bridge calls its files, by ids of `schools.new_id`."""
 
 
 class BlobTooBigError(Exception):
@@ -100,13 +106,13 @@ class Blobs:
         except OSError as e:
             raise BlobBrokenError(f"{type(e).__name__}") from e
         try:
-            head = await asyncio.to_thread(file.read, _HEAD)
+            head = await _piece(file, _HEAD)
             if len(head) != _HEAD or not head.startswith(_VERSION):
                 raise BlobBrokenError("no head of a known version")
             frames = _Frames(key, head[len(_VERSION) :], blob_id)
-            sealed = await asyncio.to_thread(file.read, _FRAME + _TAG_BYTES)
+            sealed = await _piece(file, _FRAME + _TAG_BYTES)
             while sealed:
-                behind = await asyncio.to_thread(file.read, _FRAME + _TAG_BYTES)
+                behind = await _piece(file, _FRAME + _TAG_BYTES)
                 yield frames.open(sealed, last=not behind)
                 sealed = behind
             if not frames.is_whole:
@@ -120,19 +126,44 @@ class Blobs:
             pass
 
     def remove(self, blob_id: str) -> None:
-        """Take a file away, if there is one, and what an interrupted write left of it."""
+        """Take a file away, if there is one, and what an interrupted write left of it.
+
+        Raises `BlobDiskError`.
+        """
         path = self._path(blob_id)
-        for each in (path, path.with_name(path.name + _PART)):
-            each.unlink(missing_ok=True)
+        try:
+            for each in (path, path.with_name(path.name + _PART)):
+                each.unlink(missing_ok=True)
+        except OSError as e:
+            raise BlobDiskError(type(e).__name__) from e
 
     def sweep(self, known: Collection[str]) -> int:
-        """Take away what belongs to none of the ids, and every beginning; return how much."""
-        if not self._folder.is_dir():
-            return 0
-        strays = [path for path in self._folder.iterdir() if path.name not in known]
-        for path in strays:
-            path.unlink(missing_ok=True)
+        """Take away what belongs to none of the ids, and every beginning; return how much.
+
+        Nothing else in the folder is touched, whoever put it there. Where no id is known at all,
+        whole files stay: the database may be another one than theirs. Raises `BlobDiskError`.
+        """
+        try:
+            strays = [path for path in self._ours() if path.name not in known]
+            if not known and (whole := [path for path in strays if path.suffix != _PART]):
+                log.warning(
+                    "%d documents lie in %s of which the database knows none: they are left there. "
+                    "Is it the database that belongs to them?",
+                    len(whole),
+                    self._folder,
+                )
+                strays = [path for path in strays if path.suffix == _PART]
+            for path in strays:
+                path.unlink(missing_ok=True)
+        except OSError as e:
+            raise BlobDiskError(type(e).__name__) from e
         return len(strays)
+
+    def _ours(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        found = (path for path in self._folder.iterdir() if _OURS.fullmatch(path.name))
+        return [path for path in found if path.is_file() and not path.is_symlink()]
 
     def _path(self, blob_id: str) -> Path:
         if not blob_id.isalnum():
@@ -174,6 +205,13 @@ async def _at_most(most_bytes: int, chunks: AsyncIterable[bytes]) -> AsyncIterat
         if size > most_bytes:
             raise BlobTooBigError
         yield chunk
+
+
+async def _piece(file: IO[bytes], size: int) -> bytes:
+    try:
+        return await asyncio.to_thread(file.read, size)
+    except OSError as e:
+        raise BlobBrokenError(type(e).__name__) from e
 
 
 def _created(path: Path) -> IO[bytes]:

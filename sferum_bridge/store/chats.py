@@ -307,14 +307,43 @@ async def set_seen(tx: Tx, login_id: str, chat_id: str, message_id: str) -> None
 
 
 async def pinned_event(tx: Tx, room_id: str) -> str:
-    """Return the event the bridge has pinned in a room, empty for none."""
-    query = select(chats.c.pinned_event).where(chats.c.room_id == room_id)
-    return str(await tx.value(query) or "")
+    """Return the event that is known to be pinned in a room's chat, empty for none."""
+    return (await _pins(tx, room_id))[0]
+
+
+async def is_pinned_over(tx: Tx, room_id: str, event_id: str) -> bool:
+    """Tell whether something newer was pinned from here after an event, and not heard of yet.
+
+    Then the news of the event is of what is past.
+    """
+    return event_id in (await _pins(tx, room_id))[1:]
 
 
 async def set_pinned_event(tx: Tx, room_id: str, event_id: str) -> None:
-    """Remember the event the bridge has pinned in a room."""
-    await tx.run(update(chats).where(chats.c.room_id == room_id).values(pinned_event=event_id))
+    """Remember the event that is pinned in a room's chat, and that it was heard of."""
+    await _set_pins(tx, room_id, [event_id])
+
+
+async def pin_over(tx: Tx, room_id: str, event_id: str) -> None:
+    """Remember the event that is about to be pinned from here, and those before it."""
+    earlier = await _pins(tx, room_id)
+    if earlier[0] != event_id:
+        await _set_pins(tx, room_id, [event_id, *(one for one in earlier if one != event_id)])
+
+
+_NO_PIN = "-"
+_MOST_PINS = 8
+
+
+async def _pins(tx: Tx, room_id: str) -> Sequence[str]:
+    query = select(chats.c.pinned_event).where(chats.c.room_id == room_id)
+    noted = str(await tx.value(query) or "").split(" ")
+    return ["" if one == _NO_PIN else one for one in noted]
+
+
+async def _set_pins(tx: Tx, room_id: str, pins: Sequence[str]) -> None:
+    noted = " ".join(one or _NO_PIN for one in pins[:_MOST_PINS]) if any(pins) else ""
+    await tx.run(update(chats).where(chats.c.room_id == room_id).values(pinned_event=noted))
 
 
 # --- ghosts ---------------------------------------------------------------------------------

@@ -160,6 +160,9 @@ async def erase(tx: Tx, person_id: str) -> int:
 
     Returns how many documents there were.
     """
+    # Held first: a document that is being added is then among them, or is not added any more.
+    held = select(document_keys.c.person_id).where(document_keys.c.person_id == person_id)
+    await tx.value(held.with_for_update())
     c = documents.c
     rows = await tx.all(select(c.id).where(c.person_id == person_id))
     await tx.run(delete(documents).where(c.person_id == person_id))
@@ -226,10 +229,13 @@ async def is_open(tx: Tx, media: str) -> bool:
     return await tx.value(select(open_files.c.media).where(open_files.c.media == media)) is not None
 
 
-async def shown(tx: Tx, media: str, room_id: str, event_id: str) -> None:
-    """Note which message of the bot shows a file."""
+async def shown(tx: Tx, media: str, room_id: str, event_id: str) -> bool:
+    """Note which message of the bot shows a file; false where the file was taken away meanwhile."""
     which = update(open_files).where(_which(media, ""))
-    await tx.run(which.values(room_id=room_id, event_id=event_id))
+    if await tx.run(which.values(room_id=room_id, event_id=event_id)):
+        return True
+    noted = select(open_files.c.media).where(_which(media, event_id))
+    return await tx.value(noted) is not None
 
 
 async def due(tx: Tx, media: str, at: int, event_id: str = "") -> None:

@@ -33,6 +33,7 @@ from sferum_bridge.store import (
     dossier,
     kin,
     logins,
+    materials,
     openings,
     privacy,
     schools,
@@ -148,11 +149,12 @@ async def _erase_at(
     await _end_cases(tx, me, actor, school_id)
     await tickets.forget(tx, person.id, mxids, school_id)
     await openings.forget(tx, mxids, actor, school_id)
-    for category in ("roster_ids", "exceptions", "roles", "announcements", "calls", "materials"):
+    for category in ("roster_ids", "exceptions", "roles", "announcements", "calls"):
         table, rows = kept[category]
         # A role that has ended would keep the name among the school's people: so it goes.
         if await tx.run(delete(table).where(rows)) and category == "roles":
             audit.record(tx, actor, "assignment.end", person.id, _WHY, school=school_id)
+    await materials.forget(tx, kept["materials"][1])
     await schools.changed(tx, school_id)
     audit.record(tx, actor, "privacy.erase", person.id, reason, school=school_id)
     await _remember(tx, done)
@@ -327,11 +329,12 @@ async def _forget(
     gone = (
         *("contacts", "accounts", "roster_ids", "exceptions", "corrections", "direct_rooms"),
         # The texts themselves are the school's, and stay in its rooms.
-        *("announcements", "readings", "calls", "call_guests", "materials"),
+        *("announcements", "readings", "calls", "call_guests"),
     )
     for category in gone:
         table, mine = kept[category]
         await tx.run(delete(table).where(mine))
+    await materials.forget(tx, kept["materials"][1])
     await tx.run(delete(t.attempts).where(t.attempts.c.mxid.in_(me)))
     await tx.run(delete(t.absences).where(t.absences.c.mxid.in_(me)))
     await tx.run(delete(t.reactions).where(t.reactions.c.mxid.in_(me)))

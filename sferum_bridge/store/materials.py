@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, or_, select, update
 
-from sferum_bridge.store import schools
+from sferum_bridge.store import queues, schools
 from sferum_bridge.store.tables import materials
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
 
     from sferum_bridge.store.database import Tx
 
 CHANGED = "material-changed"
 """News: somebody edited or took away a message that is listed."""
+COPY = "material"
+"""The key by which a row of the outbox is known as about a copy; it holds the material's id."""
 _SEAL = "material"
 
 
@@ -130,12 +132,35 @@ async def remove(tx: Tx, one: Material) -> None:
 
 
 async def withdraw(tx: Tx, one: Material) -> None:
-    """List it no more, and keep it in mind until its copy is away."""
+    """List it no more, and have its copy taken away; it is kept in mind until that is done."""
     mine = materials.c.id == one.id
     await tx.run(update(materials).where(mine).values(state=State.GONE.value))
+    await carry(tx, one, ".x", {"withdraws": True})
+
+
+async def forget(tx: Tx, mine: ColumnElement[bool]) -> None:
+    """Forget whose some materials are, and have the bot's copies, which name them, taken away.
+
+    What they posted themselves stays in its room.
+    """
+    rows = await tx.all(select(materials).where(mine).with_for_update())
+    for one in [_material(tx, row) for row in rows]:
+        if not one.is_copy:
+            await remove(tx, one)
+            continue
+        if one.state is not State.GONE:
+            await withdraw(tx, one)
+        nobody = {"author_id": "", "sender": "", "sealed": _sealed(tx, "", "", "")}
+        await tx.run(update(materials).where(materials.c.id == one.id).values(**nobody))
 
 
 # --- copies ---------------------------------------------------------------------------------
+
+
+async def carry(tx: Tx, one: Material, suffix: str, row: Mapping[str, Any]) -> None:
+    """Queue what is to be done about a copy; see `matrix.shelf`."""
+    name = f"material.{one.id}{suffix}"
+    await queues.put(tx, queues.OUTBOX, one.room_id, name, {**row, COPY: one.id})
 
 
 async def begin(tx: Tx, material_id: str) -> bool:

@@ -52,7 +52,11 @@ OUTBOX = Queue(outbox, "txn_id", "queued_at", OUTBOX_BELL)
 
 _WAITING = {
     table: select(table)
-    .where(table.c.lane == bindparam("lane"), table.c.done_at.is_(None))
+    .where(
+        table.c.lane == bindparam("lane"),
+        table.c.done_at.is_(None),
+        table.c.id > bindparam("after"),
+    )
     .order_by(table.c.id)
     .limit(bindparam("limit"))
     for table in (inbox, outbox)
@@ -99,9 +103,10 @@ async def lanes(tx: Tx, queue: Queue) -> Sequence[str]:
     return [row.lane for row in await tx.all(query)]
 
 
-async def waiting(tx: Tx, queue: Queue, lane: str, limit: int) -> Sequence[Item]:
-    """Return the first `limit` rows that wait in a lane, in order."""
-    rows = await tx.all(_WAITING[queue.table], {"lane": lane, "limit": limit})
+async def waiting(tx: Tx, queue: Queue, lane: str, limit: int, *, after: int = 0) -> Sequence[Item]:
+    """Return the first `limit` rows that wait in a lane behind the row `after`, in order."""
+    which = {"lane": lane, "limit": limit, "after": after}
+    rows = await tx.all(_WAITING[queue.table], which)
     return [
         Item(
             id=row.id,

@@ -428,7 +428,8 @@ chats = Table(
     # lost; empty until its first messages were taken in.
     Column("seen", Text, nullable=False, server_default=""),
     Column("is_started", Boolean, nullable=False, server_default=false()),
-    # The event the bridge has pinned in the room.
+    # The event pinned in the chat; behind it, between spaces, those before that may yet be heard of
+    # ("-": none was pinned).
     Column("pinned_event", Text, nullable=False, server_default=""),
 )
 

@@ -14,6 +14,7 @@ import pytest
 
 from sferum_bridge.school.layout import Kind
 from tests.contour.actors import quoted
+from tests.contour.attacks.i_federation import INVITE, raw_invite
 from tests.contour.school import room_fact
 from tests.contour.sight import until
 from tests.contour.walk_stored import SHOWN, rows
@@ -122,3 +123,20 @@ async def test_a_knock_from_before_is_taken_back_when_the_other_server_hears_of_
 
     assert await until(is_gone, 15)
     assert not await closed.is_member(room, newcomer.user_id, seen_by=o)
+
+
+async def test_an_invite_beside_the_state_of_its_room_is_gone(closed: World) -> None:
+    """The room says that they have left; Synapse believed another server that they are invited."""
+    m, o, newcomer = closed.m, closed.o, await closed.person()
+    room = await m.create(preset="public_chat", room_version=closed.version)
+    for one in (o, newcomer):
+        assert (await one.join(room, closed.remote.name)).status == 200
+    assert (await newcomer.post(f"rooms/{room}/leave")).status == 200
+    assert await raw_invite(closed, INVITE, closed.version, room=room, user=newcomer.user_id) == ""
+    assert await until(lambda: closed.is_invited(newcomer, room), 15)
+    await closed.push(people={newcomer.user_id: PUPIL})
+
+    async def is_gone() -> bool:
+        return not await closed.is_invited(newcomer, room)
+
+    assert await until(is_gone, 15)

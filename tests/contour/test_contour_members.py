@@ -133,6 +133,34 @@ async def test_what_was_relayed_is_shown_to_others(closed: World) -> None:
     assert not await _opens(closed, closed.s2, media)
 
 
+async def test_files_that_nobody_looked_at_are_put_up_anew(closed: World) -> None:
+    program = b"MZ\x90\x00" + bytes(60) + b"PE"
+    person = await closed.person()
+    unseen, room = await person.upload(program), await person.create()
+    assert await person.show(room, unseen), "outsiders among themselves are not disturbed"
+    await closed.push(people={person.user_id: ["class/7b/pupils"]})
+    own, seen = await person.create(), await person.upload(PICTURE)
+    made = await person.post("/_matrix/media/v1/create")
+    later = made.body["content_uri"].rpartition("/")[2]
+    for media in (unseen, later):
+        assert not await person.show(own, media)
+    assert await person.show(own, seen)
+    for url, thumbnail, allowed in (
+        (f"mxc://{person.server}/{seen}", f"mxc://{person.server}/{seen}", True),
+        (f"mxc://{person.server}/{seen}", f"mxc://{person.server}/{unseen}", False),
+        (f"mxc://{person.server}/{seen}", "mxc://elsewhere.example/x", False),
+        ("mxc://elsewhere.example/x", f"mxc://{person.server}/{seen}", False),
+    ):
+        info = {"thumbnail_url": thumbnail}
+        content = {"msgtype": "m.image", "body": "x", "url": url, "info": info}
+        answer = await person.put(
+            f"rooms/{own}/send/m.room.message/{secrets.token_hex(6)}", content
+        )
+        assert answer.status == (200 if allowed else 403), answer
+        assert allowed or answer.body["errcode"] == "IO.GITHUB.SFERUM_BRIDGE.FILE_ANEW"
+    assert await person.say(own, "mxc://elsewhere.example/x")
+
+
 async def test_pictures_of_rooms_and_ghosts_are_seen_by_newcomers(closed: World) -> None:
     room, ghost = await closed.linked_room("s1", "t1")
     of_ghost, of_room = await closed.bot.upload(PICTURE), await closed.bot.upload(PICTURE)

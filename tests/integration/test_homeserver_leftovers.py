@@ -119,6 +119,9 @@ async def test_who_is_back_in_a_room_leaves_it_also_after_a_crash(
 
     async def is_noted() -> bool:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            table = "SELECT 1 FROM sqlite_master WHERE name = 'sferum_watched'"
+            if not list(connection.execute(table)):
+                return False  # nobody has looked yet
             ((newest,),) = connection.execute("SELECT max(stream_ordering) FROM events")
             return [(newest,)] == list(connection.execute("SELECT position FROM sferum_watched"))
 

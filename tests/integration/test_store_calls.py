@@ -80,9 +80,16 @@ async def test_a_broadcast_stays_as_long_as_its_announcement(
         await broadcasts.save(tx, begun)
         assert await broadcasts.of(tx, one.id) == begun
         assert await broadcasts.overdue(tx, tx.now + 1) == [one.id]
+        gone = await announcements.draft(tx, school, author, everybody, "зря", event_id="$d")
+        await broadcasts.add(tx, gone.id, "https://vk.com/v")
+        await announcements.change(tx, gone, state=State.WITHDRAWN.value)
+        for each in (plain, one, gone):
+            await announcements.read_by(tx, [(each.id, "!r", "@o:x")])
         await announcements.prune(tx, tx.now + 1, tx.now + 1)
         assert await announcements.by_id(tx, plain.id) is None
         assert await broadcasts.of(tx, one.id) == begun
+        assert await broadcasts.of(tx, gone.id) is None, "nobody can be shown it any more"
+        assert await announcements.readers_of(tx, one.id) == {}
     async with database.write() as tx:
         # A draft that is forgotten takes its broadcast along.
         draft = await announcements.draft(tx, school, author, everybody, "ещё", event_id="$c")

@@ -110,7 +110,9 @@ async def test_what_is_readable_is_known_by_the_message_that_shows_it(
             one = OpenFile(MEDIA, olga, "!r", event_id, "", 0, LATER)
             await documents.note_open(tx, one)
             await documents.note_open(tx, one)
-        await documents.shown(tx, MEDIA, "!r", "$second")
+        for _ in range(2):
+            assert await documents.shown(tx, MEDIA, "!r", "$second")
+        assert not await documents.shown(tx, f"{MEDIA}d", "!r", "$second"), "taken away meanwhile"
         await documents.due(tx, MEDIA, tx.now, "$second")
         [over] = await documents.due_files(tx, 10)
         assert (over.event_id, over.room_id) == ("$second", "!r")

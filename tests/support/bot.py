@@ -105,6 +105,8 @@ class World:
     sferum: Sferum = field(default_factory=Sferum)
     events: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     """Room and event id → what the bot sees when it looks at an event."""
+    unreadable: set[tuple[str, str]] = field(default_factory=set)
+    """File and Matrix id of who may not read it."""
     renamed: dict[str, str] = field(default_factory=dict)
     """Matrix id → the name the bot had the account be shown by."""
     relayed: list[dict[str, Any]] = field(default_factory=list)
@@ -294,6 +296,9 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
     async def look(room_id: str, event_id: str) -> Mapping[str, Any] | None:
         return world.events.get((room_id, event_id)) if world else None
 
+    async def may_show(media: str, mxid: str) -> bool:
+        return world is None or (media, mxid) not in world.unreadable
+
     def clock() -> int:
         return world.now if world else World.now
 
@@ -310,6 +315,7 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
             hide=sferum.hide,
             messenger=sferum.messenger(db, personal=bool(settings.get("personal_chats"))),
             look=look,
+            may_show=may_show,
         )
         world = World(db, bot, texts, names, joined, verified, ids, sferum)
         yield world

@@ -160,7 +160,17 @@ class _Connector:
 def absent(db: Database) -> dict[str, Any]:
     """Return what a bot is given where no test is about Sferum."""
     sferum = Sferum()
-    return {"hide": sferum.hide, "messenger": sferum.messenger(db), "look": nothing_there}
+    return {
+        "hide": sferum.hide,
+        "messenger": sferum.messenger(db),
+        "look": nothing_there,
+        "may_show": everything,
+    }
+
+
+async def everything(_media: str, _mxid: str) -> bool:
+    """Let every file be shown."""
+    return True
 
 
 async def nothing_there(_room_id: str, _event_id: str) -> None:

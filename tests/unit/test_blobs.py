@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sferum_bridge.bot import zipping
+from sferum_bridge.store import schools
 from sferum_bridge.store.blobs import (
     BlobBrokenError,
     BlobDiskError,
@@ -112,18 +113,49 @@ async def test_what_is_too_big_or_breaks_off_leaves_nothing(blobs: Blobs, tmp_pa
 
 
 async def test_a_sweep_takes_what_belongs_to_nothing(blobs: Blobs, tmp_path: Path) -> None:
-    assert blobs.sweep({"a1"}) == 0, "there is no folder yet"
-    for blob_id in ("a1", "b2"):
+    kept, stray = schools.new_id(), schools.new_id()
+    assert blobs.sweep({kept}) == 0, "there is no folder yet"
+    for blob_id in (kept, stray):
         await blobs.write(blob_id, KEY, pieces(WORDS), 1000)
     folder = tmp_path / "documents"
-    (folder / "a1.part").write_bytes(b"half")
-    assert blobs.sweep({"a1"}) == 2
-    assert [path.name for path in folder.iterdir()] == ["a1"]
-    blobs.remove("a1")
-    blobs.remove("a1")
+    (folder / f"{kept}.part").write_bytes(b"half")
+    assert blobs.sweep({kept}) == 2
+    assert [path.name for path in folder.iterdir()] == [kept]
+    blobs.remove(kept)
+    blobs.remove(kept)
     assert list(folder.iterdir()) == []
     with pytest.raises(ValueError, match="no id"):
         blobs.remove("../key")
+
+
+async def test_a_sweep_touches_nothing_but_what_the_bridge_made(
+    blobs: Blobs, tmp_path: Path
+) -> None:
+    kept, folder = schools.new_id(), tmp_path / "documents"
+    await blobs.write(kept, KEY, pieces(WORDS), 1000)
+    others = {"sferum-bridge.db", "sferum-bridge.key", "config.yaml", "README", f"{kept}.bak"}
+    for name in others:
+        (folder / name).write_bytes(b"theirs")
+    # A disk of its own has such a folder; one may even be called as a document is.
+    directories = {"lost+found", "f" * 20}
+    for name in directories:
+        (folder / name).mkdir()
+    assert blobs.sweep({kept}) == 0
+    assert {path.name for path in folder.iterdir()} == {kept, *others, *directories}
+    with pytest.raises(BlobDiskError):
+        blobs.remove("f" * 20)
+
+
+async def test_a_database_that_knows_nothing_takes_no_documents(
+    blobs: Blobs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, folder = schools.new_id(), tmp_path / "documents"
+    await blobs.write(kept, KEY, pieces(WORDS), 1000)
+    (folder / f"{kept}.part").write_bytes(b"half")
+    assert blobs.sweep(set()) == 1
+    assert [path.name for path in folder.iterdir()] == [kept]
+    assert "1 documents lie in" in caplog.text
+    assert kept not in caplog.text
 
 
 async def test_an_archive_is_as_long_as_was_said_and_opens_anywhere() -> None:

@@ -11,7 +11,7 @@ from sferum_bridge.bot.housekeeping import Housekeeper
 from sferum_bridge.network.base import LoginExpired, Refused
 from sferum_bridge.school.calls import Meetings, SetUp
 from sferum_bridge.store import audit, calls, chats, queues, rooms, tables
-from tests.support import guide
+from tests.support import guide, sferum
 from tests.support.bot import (
     ADMIN,
     HOUR,
@@ -223,6 +223,27 @@ async def test_a_call_of_sferum_nobody_ends_ends_there_too(linked: World) -> Non
     assert "Звонок Сферума закончен" in line.body
     await sferum_says(linked, "")
     assert linked.sferum.calls == []
+
+
+async def test_who_ends_a_call_is_told_where_sferum_does_not(
+    linked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end_call(*_: object) -> None:
+        raise Refused("not now")
+
+    await linked.write(TEACHER, "!звонок", room=PUPILS)
+    await sferum_says(linked, TEACHER)
+    monkeypatch.setattr(sferum._Connector, "end_call", end_call)
+    await linked.write(TEACHER, "!звонок закончить", room=PUPILS)
+    said = await sferum_says(linked, TEACHER)
+    assert to(said, TEACHER) == linked.text("call-not-ended")
+    # Of one that was ended because time was up nobody is there to be told.
+    await linked.write(TEACHER, "!звонок", room=PUPILS)
+    await sferum_says(linked, TEACHER)
+    linked.now += 4 * HOUR + 1
+    await Housekeeper(linked.db, linked.bot).once()
+    await linked.heard()
+    assert await sferum_says(linked, "") == []
 
 
 async def test_asked_twice_before_sferum_answers_there_is_one_call(linked: World) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest_asyncio
 from sqlalchemy import select
 
+from sferum_bridge.bot import document_jobs
 from sferum_bridge.school.attachments import Policy
 from sferum_bridge.school.documents import Rules
 from sferum_bridge.store import (
@@ -104,6 +105,26 @@ async def test_a_file_is_taken_under_its_caption_even_if_that_is_a_command(world
     [helped] = await send(world, MOTHER, file(caption="!справка"))
     assert "мои дети" in helped.body
     assert await asked(world) == []
+
+
+async def test_what_a_client_made_of_a_picture_goes_with_it(world: World) -> None:
+    small = "mxc://school.example/thumbnail"
+    for size in (1000, 1_000_001):
+        content = file("passport.jpg", caption=str(size), mimetype="image/jpeg", size=size)
+        content["info"]["thumbnail_url"] = small
+        await send(world, MOTHER, content)
+        async with world.db.read() as tx:
+            c = tables.open_files.c
+            noted = await tx.all(select(c.media, c.event_id, c.due_at).where(c.media == small))
+    taken, refused = noted
+    assert taken.due_at == documents.LATER
+    assert refused.due_at == world.now
+    async with world.db.write() as tx:
+        [row] = await queues.waiting(tx, queues.INBOX, documents.LANE + world.ids[MOTHER], 100)
+        await document_jobs.close(tx, row.content)
+        over = {(one.media, one.event_id) for one in await documents.due_files(tx, 10)}
+    assert (small, taken.event_id) in over
+    assert (row.content["media"], taken.event_id) in over
 
 
 async def test_limits_are_told_before_and_where_they_are_met(world: World) -> None:
@@ -259,6 +280,16 @@ async def test_a_copy_goes_to_a_teacher_who_is_chosen_and_confirmed(world: World
         records = await audit.entries(tx, people={world.ids[MOTHER]})
     [shared_then] = [one for one in records if one.action == "document.share"]
     assert shared_then.reason == f"to {world.ids[TEACHER]}"
+    # That somebody keeps documents is nobody's to read, administrators of the school included.
+    for who in (ADMIN, TEACHER, PUPIL):
+        async with world.db.read() as tx:
+            told = await audit.entries(tx, people={world.ids[MOTHER]}, reader=world.ids[who])
+        assert "document.share" not in [one.action for one in told]
+        assert told
+    [page] = await world.write(ADMIN, "журнал 50")
+    assert "документ" not in page.body
+    [page] = await world.write(MOTHER, "журнал 50")
+    assert "копия личного документа" in page.body
     [said] = await world.write(MOTHER, "поделиться 1 Придуманный")
     assert "только учителям" in said.body, "an administrator is none"
     # The right is looked at once more when it is confirmed.

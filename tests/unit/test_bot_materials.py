@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from sferum_bridge.matrix.door import REFUSED
-from sferum_bridge.store import materials, news, rooms, tables
+from sferum_bridge.store import erasing, materials, news, rooms, tables
 from tests.support import guide
 from tests.support.bot import (
     ADMIN,
@@ -260,6 +260,94 @@ async def test_edits_and_the_end_of_an_original_follow(world: World) -> None:
     assert row["withdraws"]
     assert await follows(world, redaction(SHELF, posted)) == []
     assert "пока нет" in await listed(world, PUPIL)
+
+
+SECRET, SMALL = "mxc://school.example/secret", "mxc://school.example/small"
+
+
+async def test_only_what_the_author_may_open_is_filed(world: World) -> None:
+    world.unreadable = {(SECRET, PUPIL), (SMALL, PUPIL)}
+    named = await post(world, PUPIL, PUPILS, a_file("справка.pdf", url=SECRET))
+    rows, [said] = await filed(world, TEACHER, named)
+    assert rows == []
+    assert "не может открыть и сам автор" in said.body
+    sly = {"url": SECRET, "thumbnail_url": SECRET}
+    info = {"w": sly, "h": 3, "thumbnail_url": SECRET, "thumbnail_info": {"w": sly}}
+    hidden = await post(world, PUPIL, PUPILS, a_file("снимок.png", info=info))
+    [row], _ = await filed(world, TEACHER, hidden)
+    assert row["content"]["url"] == MXC
+    assert row["content"]["info"] == {"h": 3}
+    world.unreadable = {(SECRET, PUPIL)}
+    info |= {"thumbnail_url": SMALL, "thumbnail_info": {"w": 2, "h": sly}}
+    shown = await post(world, PUPIL, PUPILS, a_file("снимок2.png", info=info))
+    [row], _ = await filed(world, TEACHER, shown)
+    assert row["content"]["info"] == {
+        "h": 3,
+        "thumbnail_url": SMALL,
+        "thumbnail_info": {"w": 2},
+    }
+
+
+async def test_an_edit_brings_no_file_into_a_copy_that_its_author_may_not_open(
+    world: World,
+) -> None:
+    world.unreadable = {(SECRET, PUPIL)}
+    original = await post(world, PUPIL, PUPILS, a_file("доклад.pdf"))
+    await filed(world, TEACHER, original)
+    new = a_file("доклад.pdf", url=SECRET)
+    [row] = await follows(world, edit(PUPIL, PUPILS, original, new))
+    assert row["withdraws"]
+    assert "пока нет" in await listed(world, PUPIL)
+
+
+async def test_a_change_that_came_before_its_message_was_listed_follows(world: World) -> None:
+    text = {"msgtype": "m.text", "body": "Урок 1"}
+    edited = await post(world, TEACHER, SHELF, text)
+    gone = await post(world, TEACHER, SHELF, {**text, "body": "Урок 3"})
+    original = await post(world, PUPIL, PUPILS, a_file("доклад.pdf"))
+    await filed(world, TEACHER, original)
+    # The homeserver has them, and the appservice saw them while nothing was listed.
+    for room, who, target, new in (
+        (SHELF, TEACHER, edited, {**text, "body": "Урок 2"}),
+        (PUPILS, PUPIL, original, a_file("доклад.pdf", "Новый")),
+    ):
+        replaced = {**edit(who, room, target, new), "event_id": "$edit"}
+        del replaced["room_id"]
+        seen = world.events[room, target]
+        world.events[room, target] = {
+            **seen,
+            "unsigned": {"m.relations": {"m.replace": replaced}},
+        }
+    redacted = {"redacted_because": redaction(SHELF, gone)}
+    world.events[SHELF, gone] = {**world.events[SHELF, gone], "content": {}, "unsigned": redacted}
+    before = len(world.copies)
+    assert await world.work_off("bot/news") == []
+    [row] = world.copies[before:]
+    assert row["revises"]
+    assert row["content"]["body"].endswith("Новый")
+    body = await listed(world, PUPIL)
+    assert "Урок 2" in body
+    assert "Новый" in body
+    assert "Урок 1" not in body
+    assert "Урок 3" not in body
+
+
+async def test_the_copies_of_somebody_erased_are_taken_away(world: World) -> None:
+    await filed(world, TEACHER, await post(world, PUPIL, PUPILS, a_file("доклад.pdf")))
+    await post(world, TEACHER, SHELF, a_file("задачи.pdf"))
+    async with world.db.write() as tx:
+        for who in (PUPIL, TEACHER):
+            await erasing.erase(tx, world.ids[who], "console", "asked")
+    before = len(world.copies)
+    await world.heard()
+    [row] = world.copies[before:]
+    assert row["withdraws"]
+    async with world.db.write() as tx:
+        [one] = await tx.all(select(tables.materials.c.id))
+        kept = await materials.by_id(tx, one.id)
+    assert kept is not None
+    assert (kept.state, kept.author_id, kept.author, kept.sender) == ("gone", "", "", "")
+    assert kept.title == ""
 
 
 async def test_a_copy_that_is_deleted_is_listed_no_more(world: World) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sferum_bridge.homeserver.clamd import NoAnswerError, scan
+from sferum_bridge.homeserver.clamd import NoAnswerError, TooLargeError, scan
 from sferum_bridge.homeserver.settings import Scanner
 from tests.support.clamd import EICAR, INSTALLED, FakeClamd, real_clamd
 
@@ -36,7 +36,7 @@ async def check(scanner: Scanner) -> None:
     assert await asked(scanner, b"") == ""
     assert await asked(scanner, b"Homework." * 20_000) == ""
     assert "Eicar" in await asked(scanner, EICAR)
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(TooLargeError):
         await asked(scanner, LARGE)
     assert await asked(scanner, b"after that") == ""
 

@@ -74,6 +74,7 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
         ("- a\n- b\n", "file"),
         ("a: [\n", "cannot be read"),
         ("homeserver: 5\n", "homeserver"),
+        ("documents:\n  folder: ./\n", "documents.folder"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, said: str) -> None:

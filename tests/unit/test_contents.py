@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sferum_bridge.school import contents
+from sferum_bridge.school import archives, contents
 from sferum_bridge.school.contents import Inside, look
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ def tarred(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def packed_rarely(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.txt", data)
+    return out.getvalue()
+
+
 def locked(data: bytes) -> bytes:
     """Say of every file in a ZIP that it has a password, in its own head and in the list."""
     found = bytearray(data)
@@ -65,6 +72,8 @@ def older_office(kind: bytes) -> bytes:
 
 INSTALLER = bytes.fromhex("84100c0000000000c000000000000046")
 WORD = bytes.fromhex("0609020000000000c000000000000046")
+BY_CHANCE = b"PK\x05\x06" + bytes(range(1, 60))
+"""What the end of a ZIP begins with, and then no such end."""
 DOCX = {"[Content_Types].xml": b"<Types/>", "word/document.xml": TEXT}
 APK = {"AndroidManifest.xml": bytes(10), "classes.dex": b"dex\n035\x00" + bytes(60)}
 
@@ -116,6 +125,16 @@ APK = {"AndroidManifest.xml": bytes(10), "classes.dex": b"dex\n035\x00" + bytes(
         (bz2.compress(tarred({"a.zip": zipped({"a.exe": b""})})), "a.bz2", Inside.HOLDS_PROGRAM),
         (gzip.compress(gzip.compress(TEXT)), "a.gz", Inside.SEALED),
         (gzip.compress(TEXT)[:-9], "a.gz", Inside.SEALED),
+        (packed_rarely(TEXT), "a.zip", Inside.SEALED),
+        (tarred({"a.txt": TEXT}) + zipped({"a.exe": b""}), "a.tar", Inside.HOLDS_PROGRAM),
+        (gzip.compress(TEXT) + zipped({"a.exe": b""}), "a.gz", Inside.HOLDS_PROGRAM),
+        (b"Rar!\x1a\x07\x01\x00" + zipped({"a.exe": b""}), "a.rar", Inside.HOLDS_PROGRAM),
+        (zipped({"a": tarred({"a.exe": b""})}), "a.zip", Inside.HOLDS_PROGRAM),
+        (b"\xff\xd8 a picture" + BY_CHANCE, "a.jpg", Inside.HARMLESS),
+        (b"\xff\xd8 a picture" + BY_CHANCE, "a.zip", Inside.SEALED),
+        (b"\x1f\x8b" + bytes(range(9, 200)), "", Inside.HARMLESS),
+        (b"BZh" + bytes(range(9, 200)), "", Inside.HARMLESS),
+        (zipped({"a.img": b"x"}), "a.zip", Inside.HOLDS_PROGRAM),
     ],
 )
 def test_what_is_inside(data: bytes, name: str, found: Inside) -> None:
@@ -138,10 +157,58 @@ def test_a_bomb_is_as_good_as_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_long_list_is_as_good_as_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(archives, "MOST_ENTRIES", 3)
     files = {f"{n}.txt": b"" for n in range(4)}
     assert look(io.BytesIO(zipped(files)), "a.zip") is Inside.SEALED
     assert look(io.BytesIO(tarred(files)), "a.tar") is Inside.SEALED
+
+
+def test_a_list_is_not_read_where_it_is_too_long() -> None:
+    files = {f"{n}.txt": b"" for n in range(archives.MOST_ENTRIES)}
+    assert look(io.BytesIO(zipped(files)), "a.zip") is Inside.HARMLESS
+    assert look(io.BytesIO(zipped({**files, "x.txt": b""})), "a.zip") is Inside.SEALED
+    long = {f"{n}{'x' * 60_000}.txt": b"" for n in range(20)}
+    assert look(io.BytesIO(zipped(long)), "a.zip") is Inside.SEALED
+    assert look(io.BytesIO(b"a picture" + zipped(long)), "a.jpg") is Inside.SEALED
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_long_names_in_a_tar(form: int) -> None:
+    def made(name: str, more: Mapping[str, str]) -> io.BytesIO:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=form, pax_headers=more) as archive:
+            for each in (name, "б.txt"):
+                entry = tarfile.TarInfo(each)
+                entry.size = len(TEXT)
+                archive.addfile(entry, io.BytesIO(TEXT))
+        return out
+
+    assert look(made("я" * 150 + ".txt", {}), "a.tar") is Inside.HARMLESS
+    assert look(made("я" * 150 + ".exe", {}), "a.tar") is Inside.HOLDS_PROGRAM
+    if form == tarfile.PAX_FORMAT:
+        assert look(made("a.txt", {"comment": "x" * 1_000}), "a.tar") is Inside.HARMLESS
+        assert look(made("a.txt", {"comment": "x" * 70_000}), "a.tar") is Inside.SEALED
+        assert look(made("a.txt", {"GNU.sparse.major": "1"}), "a.tar") is Inside.SEALED
+
+
+def test_a_tar_that_goes_back_ends() -> None:
+    data = bytearray(tarred({"a.txt": TEXT}))
+    data[124:136] = b"\xff" * 10 + b"\xfe\x00"  # -512, as GNU writes it
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    assert look(io.BytesIO(data), "a.tar") is Inside.SEALED
+
+
+def test_what_takes_too_long_is_as_good_as_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "MOST_SECONDS", -1.0)
+    for data in (zipped(DOCX), tarred(DOCX), gzip.compress(TEXT)):
+        assert look(io.BytesIO(data), "a") is Inside.SEALED
+
+
+def test_a_file_that_is_closed_meanwhile() -> None:
+    file = io.BytesIO(TEXT)
+    file.close()
+    assert look(file) is Inside.SEALED
 
 
 @given(

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from mautrix.errors import MatrixRequestError
 from sqlalchemy import select
 
+from sferum_bridge.matrix.answers import TryAgain
 from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.closing import Closing
 from sferum_bridge.matrix.open_files import OpenFiles
@@ -38,8 +39,8 @@ class Door:
         self.asked: list[tuple[str, ...]] = []
 
     async def answer(self, request: web.Request) -> web.Response:
-        names = ("X-Sferum-Media", "X-Sferum-User", "X-Sferum-Since", "X-Sferum-Time")
-        about = [request.headers[name] for name in names]
+        names = ("Media", "User", "Since", "Event", "Time")
+        about = [request.headers[f"X-Sferum-{name}"] for name in names]
         signed = " ".join([request.method, DOOR, *about])
         mac = hmac.new(SECRET.encode(), signed.encode(), hashlib.sha256).hexdigest()
         assert hmac.compare_digest(mac, request.headers["X-Sferum-Mac"])
@@ -101,6 +102,33 @@ async def test_what_is_refused_is_said_once_and_tried_again_later(
         said = [one for one in caplog.records if "deletes no file" in one.getMessage()]
         assert len(said) == is_left
         assert MEDIA not in caplog.text
+
+
+async def test_a_file_that_the_homeserver_fails_at_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    door = Door()
+    async with a_world() as world, closing(world, door) as mine:
+        other = OpenFile(f"{MEDIA}d", world.ids[MOTHER], "", "", MOTHER, 77, world.now)
+        async with world.db.write() as tx:
+            await documents.note_open(tx, other)
+        removed: list[str] = []
+        trouble = 500
+
+        async def remove(media: str, *_: object) -> None:
+            if media == MEDIA:
+                raise TryAgain(trouble)
+            removed.append(media)
+
+        monkeypatch.setattr(mine._open_files, "remove", remove)
+        await mine.once()
+        assert removed == [other.media]
+        [due_at] = await left(world)
+        assert due_at > world.now
+        # One that is away is waited for, and nothing put off.
+        world.now, trouble = due_at, 502
+        await mine.once()
+        assert await left(world) == [due_at]
 
 
 async def test_without_the_extension_nothing_is_asked_and_that_is_said(

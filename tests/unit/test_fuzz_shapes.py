@@ -187,6 +187,7 @@ POST = {"text": "x", "copy_history": [{"text": "y", "copy_history": [{"text": "z
         {"attachments": [{"type": "wall", "wall": POST}] * 99},
         {"attachments": [{"type": "wall", "wall": {"attachments": [{}] * 9999}}] * 9},
         {"fwd_messages": [{"attachments": [{}] * 999}] * 99},
+        {"attachments": [{"type": "wall", "wall": {"attachments": [{"type": "gift"}] * 999}}]},
         {"text": "[https://a.example|b] @all " * 100_000},
         {"keyboard": {"buttons": [[{"action": {"label": "x"}}] * 99] * 999}},
     ],

@@ -10,6 +10,7 @@ import pytest
 from synapse.storage.databases.main.roommember import EventIdMembership
 from synapse.storage.databases.main.state_deltas import StateDelta
 
+from sferum_bridge.homeserver.inside import AT_ONCE
 from sferum_bridge.homeserver.watching import FIRST_RETRY, Watch
 from sferum_bridge.school.contour import Facts, RoomFact, SchoolFact
 
@@ -34,6 +35,7 @@ class Synapse:
         self.newest = 100
         self.changes: list[StateDelta] = []
         self.members: dict[str, list[str]] = {}
+        self.sleeps = 0
 
     def get_datastores(self) -> Any:
         return self
@@ -63,6 +65,9 @@ class Synapse:
         self, _: str, func: Callable[..., Any], *arguments: object
     ) -> object:
         return func(self.connection.cursor(), *arguments)
+
+    async def sleep(self, _: float) -> None:
+        self.sleeps += 1
 
     def change(
         self, room: str, user: str, now: str | None = "$join", before: str | None = None
@@ -107,7 +112,7 @@ def watch(synapse: Any, leaving: Any) -> Watch:
 
 
 async def test_people_of_the_school_are_looked_at_in_rooms_that_changed(synapse: Synapse) -> None:
-    synapse.change("!before", PUPIL)
+    await watch(synapse, Leaving()).look()
     leaving = Leaving()
     watching = watch(synapse, leaving)
     await watching.look()
@@ -127,6 +132,35 @@ async def test_people_of_the_school_are_looked_at_in_rooms_that_changed(synapse:
     assert len(leaving.looked) == 2
 
 
+async def test_at_the_first_start_everybody_of_the_school_is_looked_at(
+    synapse: Synapse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sferum_bridge.homeserver.watching.AT_FIRST", 1)
+    await watch(synapse, Leaving()).look()
+    # That start was cut short: the next begins anew.
+    leaving = Leaving()
+    watching = watch(synapse, leaving)
+    for _ in range(3):
+        await watching.look()
+    assert leaving.looked == [(PUPIL, None), (OTHER, None)]
+    leaving = Leaving()
+    await watch(synapse, leaving).look()
+    assert not leaving.looked
+
+
+async def test_a_crowd_lets_others_have_their_turns(synapse: Synapse) -> None:
+    await watch(synapse, Leaving()).look()
+    leaving = Leaving()
+    watching = watch(synapse, leaving)
+    synapse.members = {"!own": [OTHER]}
+    for number in range(3 * AT_ONCE):
+        synapse.change("!own", f"@s{number}:y")
+        synapse.change("!theirs", f"@s{number}:y")
+    await watching.look()
+    assert leaving.looked == [(OTHER, {"!own"})]
+    assert synapse.sleeps == 5
+
+
 async def test_another_start_goes_on_where_it_was(synapse: Synapse) -> None:
     await watch(synapse, Leaving()).look()
     synapse.change("!back", PUPIL)
@@ -139,6 +173,7 @@ async def test_another_start_goes_on_where_it_was(synapse: Synapse) -> None:
 
 
 async def test_who_could_not_leave_is_looked_at_again_ever_more_seldom(synapse: Synapse) -> None:
+    await watch(synapse, Leaving()).look()
     leaving = Leaving()
     watching = watch(synapse, leaving)
     await watching.look()
@@ -156,6 +191,7 @@ async def test_who_could_not_leave_is_looked_at_again_ever_more_seldom(synapse: 
 
 
 async def test_one_who_cannot_be_looked_at_keeps_nobody_else(synapse: Synapse) -> None:
+    await watch(synapse, Leaving()).look()
     leaving = Leaving()
     watching = watch(synapse, leaving)
     await watching.look()

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sferum_bridge.school.materials import Entry, Order, described, fits, is_shelf, ordered, read
+from sferum_bridge.school.materials import (
+    MOST_WORDS,
+    Entry,
+    Order,
+    described,
+    fits,
+    is_shelf,
+    ordered,
+    read,
+)
 
 TODAY = date(2026, 11, 10)
 SUBJECTS = ("алгебра", "геометрия", "Русский язык")
@@ -71,6 +80,11 @@ def test_what_it_is_listed_as(
 def test_finding(text: str, found: list[Entry]) -> None:
     query = read(text, TODAY)
     assert [entry for entry in (LOOSE, YOLKA, MOTION) if fits(entry, query)] == found
+
+
+def test_no_more_words_than_some_are_looked_for() -> None:
+    words = [f"слово{number}" for number in range(2000)]
+    assert read(" ".join(["Рим", "рим", *words]), TODAY).words == ("рим", *words[: MOST_WORDS - 1])
 
 
 def test_a_day_without_a_year_is_the_last_one() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sferum_bridge.relay.inward.parts import Part, Plan, numbered, plan
+from sferum_bridge.relay.inward.parts import Part, Plan, numbered, plan, wanted_still
 
 KINDS = st.sampled_from(["photo", "document"])
 WANTED = st.lists(st.builds(Part, KINDS, st.sampled_from("abc")), max_size=6)
@@ -42,6 +42,31 @@ def test_plans(shown: str, wanted: str, expected: Plan) -> None:
     now = [Part(p.kind, p.digest, n) for p, n in zip(parts, numbers, strict=True)]
     found = plan(now, [part(each) for each in wanted.split()], max([0, *numbers]))
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "gone", "expected"),
+    [
+        # A photo that could not be taken out, then a corrected caption.
+        ("text:b photo:x photo:y", "text:a photo:y", "photo:x", [0, 2]),
+        # A place, and what news older than the second deletion says of a photo.
+        ("photo:y place:p", "photo:y", "place:p photo:x", [0]),
+        ("text:a photo:y", "text:a", "photo:x photo:y", [0]),
+        # One of two that are alike, before and after it was taken out there.
+        ("photo:x photo:x", "photo:x", "photo:x", [0]),
+        ("photo:x", "photo:x", "photo:x", [0]),
+        ("photo:x photo:z", "photo:y", "photo:x", [1]),
+        # Words say something else each time.
+        ("text:b photo:x", "photo:x", "text:a", [1]),
+        ("text:b photo:x", "photo:x", "", [0, 1]),
+        ("text:b", "text:a", "text:b", [0]),
+    ],
+)
+def test_what_was_deleted_here_is_wanted_no_more(
+    wanted: str, live: str, gone: str, expected: list[int]
+) -> None:
+    lists = ([part(each) for each in said.split()] for said in (wanted, live, gone))
+    assert wanted_still(*lists) == expected
 
 
 @given(WANTED, WANTED)

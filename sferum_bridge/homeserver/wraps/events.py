@@ -28,19 +28,20 @@ POINT = Point(
 POINTS = (POINT,)
 
 
-def install(wrapper: Wrapper, is_allowed: Callable[[EventBase], Awaitable[bool]]) -> None:
+def install(wrapper: Wrapper, is_allowed: Callable[[EventBase, bool], Awaitable[bool]]) -> None:
     """Ask `is_allowed` about every event this process creates, before anything else is asked.
 
+    It is told whether the bridge asked for the event, be it in the name of a school account.
     What is allowed is looked through for files of the bridge that it shows.
     """
 
     def make(original: Any) -> Any:
         async def check_event_allowed(event: EventBase, context: Any) -> Any:
-            if not await is_allowed(event):
-                return False, None
             # Not there where nobody set it.
             service = getattr(context, "app_service", None)
             by_bridge = service is not None and is_ours(service, wrapper)
+            if not await is_allowed(event, by_bridge):
+                return False, None
             await wrapper.files.note(event, by_bridge=by_bridge)
             return await original(event, context)
 

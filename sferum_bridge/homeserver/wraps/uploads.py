@@ -1,4 +1,4 @@
-"""Putting files up: each is looked at before it is kept (S-13).
+"""Putting files up: each is looked at before it is kept, or noted as not looked at (S-13).
 
 Synapse's own callback for this is asked when the file is stored, of thumbnails and of other
 servers' files too, and knows neither who puts it up nor what it is called; and its refusal is
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from synapse.types import UserID
 
-    Check = Callable[[str, str, str, IO[bytes]], Awaitable[None]]
+    Check = Callable[[str, str, str, IO[bytes]], Awaitable[bool]]
+    Note = Callable[[str], Awaitable[None]]
 
 POINT = Point(
     "MediaRepository.create_or_update_content",
@@ -28,8 +29,11 @@ POINT = Point(
 POINTS = (POINT,)
 
 
-def install(wrapper: Wrapper, check: Check) -> None:
-    """Have `check` look at every file: whose it is, its name, its type, and the file itself."""
+def install(wrapper: Wrapper, check: Check, note: Note) -> None:
+    """Have `check` look at every file: whose it is, its name, its type, and the file itself.
+
+    Of which it says that it did not, the media id is given to `note`.
+    """
 
     def make(original: Any) -> Any:
         async def create_or_update_content(
@@ -41,10 +45,15 @@ def install(wrapper: Wrapper, check: Check) -> None:
             auth_user: UserID,
             media_id: str | None = None,
         ) -> Any:
-            await check(auth_user.to_string(), upload_name or "", media_type, content)
-            return await original(
+            seen = await check(auth_user.to_string(), upload_name or "", media_type, content)
+            if not seen and media_id is not None:
+                await note(media_id)  # before: the id is known, and may be shown at once
+            made = await original(
                 repository, media_type, upload_name, content, content_length, auth_user, media_id
             )
+            if not seen and media_id is None:
+                await note(made.media_id)
+            return made
 
         return create_or_update_content
 

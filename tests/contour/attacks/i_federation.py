@@ -79,9 +79,10 @@ for number, whom in {"I01": "s1", "I37": "t1", "I38": "p1", "I39": "a1"}.items()
 INVITE = V2 + "/invite/{room}/{event}"
 
 
-async def _raw_invite(
+async def raw_invite(
     world: World, path: str, version: str, *, room: str = "", user: str = ""
 ) -> Leak:
+    """Send an invite signed by hand, of a pupil to a room that is none if nothing else is said."""
     room = room or f"!{secrets.token_hex(9)}:{world.remote.name}"
     event: Json = {
         "type": "m.room.member",
@@ -102,16 +103,16 @@ async def _raw_invite(
     return await world.is_invited(world.s1, room)
 
 
-attack("I02", "an invite signed by hand")(partial(_raw_invite, path=INVITE, version="11"))
+attack("I02", "an invite signed by hand")(partial(raw_invite, path=INVITE, version="11"))
 attack("I03", "an invite signed by hand, in the first version")(
-    partial(_raw_invite, path="invite/{room}/{event}", version="1")
+    partial(raw_invite, path="invite/{room}/{event}", version="1")
 )
 
 
 @attack("I50", "an invite signed by hand, of the bot into a room of the school that it is in")
 async def _(world: World) -> Leak:
     room, bot = await world.loose_room(), world.bot
-    await _raw_invite(world, INVITE, world.version, room=room, user=bot.user_id)
+    await raw_invite(world, INVITE, world.version, room=room, user=bot.user_id)
     answer = await bot.state(room, "m.room.create")
     return "" if answer.status == 200 else f"the bot reads {room} no more: {answer.status}"
 

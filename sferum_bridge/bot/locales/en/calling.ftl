@@ -11,6 +11,7 @@ call-sferum-failed = Sferum did not start a call, and nothing was sent to the ch
 call-started = The call is on, its link is in the chat. To end it: `!call end` in the same chat.
 call-started-sferum = The call of Sferum is on, its link is about to appear in the chat. To end it: `!call end` in the same chat.
 call-not-told = The call of Sferum is on, but its link may not have come into the chat. If it is not there, send it yourself: { $link }
+call-not-ended = Sferum did not end the call. If it still goes on there, end it in Sferum itself; else it ends when everybody has left.
 
 call-post =
     📞 **Call** · { $author }

@@ -12,6 +12,7 @@ material-head = 📚 { $author }, from “{ $room }”
 filing-done = Filed in “{ $room }”: { $title }. If its author edits or deletes the message, that changes too.
 filing-already = This message is among the materials already.
 filing-nothing = A text or an unencrypted file can be filed, and this is neither. Send the file to the materials room yourself.
+filing-not-its-authors = Whoever wrote this message may not open the file in it, so it does not go into the materials. If you have the file, send it to the materials room yourself.
 
 action-material-file = a message was filed with the class's materials
 erased-materials = materials
