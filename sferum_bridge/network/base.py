@@ -378,7 +378,8 @@ class Connector(Protocol):
     ) -> None:
         """Take a file out of an own message, or its words (`None`); the rest stays as it is.
 
-        That it is not in it (any more) is no error. Raises `Refused` where the rest cannot stay.
+        That it is not in it (any more) is no error. Raises `Refused` where the rest cannot stay, or
+        where it stays itself, being part of something that cannot be changed.
         """
 
     async def delete(self, chat_id: str, message_ids: Sequence[str]) -> None:

@@ -200,7 +200,13 @@ async def test_a_row_this_version_fails_to_show_is_passed_by_in_the_end(
     )
     speak = failing(Speaking.speak, is_broken)
     monkeypatch.setattr(Speaking, "speak", speak)
-    monkeypatch.setattr(marks, "set_picture", failing(marks.set_picture, lambda *_: True))
+    pictured: list[Any] = []
+
+    def is_pictured(*args: Any) -> bool:
+        pictured.append(args)
+        return True
+
+    monkeypatch.setattr(marks, "set_picture", failing(marks.set_picture, is_pictured))
     linked.messenger.pictures[ASYA] = "https://cdn/asya.jpg"
     linked.messenger.file("https://cdn/asya.jpg", b"picture", "image/jpeg")
     async with working(linked):
@@ -209,6 +215,8 @@ async def test_a_row_this_version_fails_to_show_is_passed_by_in_the_end(
         await heard_in_the_other(linked, "слышно")
         await linked.messenger.say(ASYA, "снова")
         await linked.until_shown(UNREADABLE, "снова")
+        await linked.idle()
+    assert pictured
     assert WORDS not in caplog.text
 
 

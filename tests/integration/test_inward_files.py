@@ -16,6 +16,7 @@ from sferum_bridge.store import chats, queues
 from tests.support import databases
 from tests.support.bridge import until
 from tests.support.inward import GHOST, Linked, linked_room, working
+from tests.support.messenger import CHAT
 from tests.support.synapse import SERVER_NAME
 
 if TYPE_CHECKING:
@@ -315,6 +316,20 @@ async def test_parts_come_and_go_with_edits(linked: Linked) -> None:
     assert (await linked.settled())[-3:] == ["c.txt", "снова", "a.txt"]
     await linked.messenger.delete(message)
     assert not {"c.txt", "снова", "a.txt"} & set(await linked.settled())
+
+
+async def test_what_was_deleted_here_alone_comes_back_with_no_edit(linked: Linked) -> None:
+    files = []
+    for name in ("kept.txt", "alone.txt"):
+        linked.messenger.file(f"https://cdn/{name}", name.encode())
+        files.append(File(FileKind.DOCUMENT, f"https://cdn/{name}", name))
+    message = await linked.messenger.say(ASYA, Content("с ошибкой", parts=tuple(files)))
+    assert (await linked.settled())[-3:] == ["с ошибкой", "kept.txt", "alone.txt"]
+    async with linked.database.write() as tx:
+        [_, one, _] = await chats.parts_of(tx, linked.login_id, CHAT, message.message_id)
+        await chats.set_gone(tx, linked.login_id, one)
+    await linked.messenger.edit(message, Content("без ошибки", parts=tuple(files)))
+    assert (await linked.settled())[-3:] == ["без ошибки", "kept.txt", "alone.txt"]
 
 
 async def test_a_kill_in_the_middle_of_uploads_doubles_and_loses_nothing(

@@ -31,12 +31,14 @@ from sferum_bridge.store import (
     consents,
     corrections,
     dialogues,
+    documents,
     dossier,
     enrol,
     erasing,
     invites,
     kin,
     mails,
+    materials,
     openings,
     privacy,
     pupil_invites,
@@ -137,6 +139,13 @@ async def a_life(tx: Tx) -> tuple[str, str, str]:
     reported = {"said": [], "shown": {"sender": MXID, "name": "Уника", "text": "Уника спешит"}}
     await tickets.open_(tx, school_id, tickets.Kind.REPORT, father, reported, about=child)
     await tickets.open_(tx, school_id, tickets.Kind.REQUEST, father, {"said": [], "who": MXID})
+    assert await documents.add(tx, child, "Уника.pdf", "application/pdf", 1000)
+    school = await schools.load(tx, school_id)
+    filed = materials.Material(
+        *("0" * 20, school_id, min(school.classes), child, "Уника", MXID, "$own", "!room", "$own"),
+        *("Музыка", "Уника поёт", materials.State.SHOWN, tx.now),
+    )
+    assert await materials.add(tx, filed)
     await openings.begin(tx, school_id, MXID, ["staff/s"], "complaint No. 17", tx.now + DAY)
     await queues.put(tx, queues.OUTBOX, f"name/{MXID}", "name", {"mxid": MXID, "name": "Уника"})
     await queues.put(tx, queues.INBOX, "bot/!direct:school.example", "$said", {"body": "Уника"})

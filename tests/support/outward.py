@@ -20,6 +20,7 @@ from sferum_bridge.bot import keys
 from sferum_bridge.bot.texts import Texts
 from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.ghosts import Ghosts
+from sferum_bridge.matrix.open_files import OpenFiles
 from sferum_bridge.network.base import Abilities, Sent, Unavailable
 from sferum_bridge.network.content import Content, File
 from sferum_bridge.network.patience import Patience
@@ -197,6 +198,8 @@ class Answering:
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, bytes | int] = field(default_factory=dict)
     """A file by its id, or the HTTP status it is refused with."""
+    unreadable: set[tuple[str, str]] = field(default_factory=set)
+    """File and account that may not read it."""
     before: dict[str, list[str]] = field(default_factory=dict)
     redacted: list[tuple[str, str]] = field(default_factory=list)
     pinned: list[Any] = field(default_factory=list)
@@ -221,6 +224,7 @@ class Answering:
                 ),
                 web.get("/_matrix/client/v3/account/whoami", self._whoami),
                 web.get("/_matrix/client/v1/media/download/{server}/{media}", self._file),
+                web.get("/_synapse/client/sferum/v1/media", self._may_read),
             ]
         )
         return application
@@ -253,6 +257,12 @@ class Answering:
 
     async def _whoami(self, _request: web.Request) -> web.Response:
         return web.json_response({}, status=502 if self.is_away else 200)
+
+    async def _may_read(self, request: web.Request) -> web.Response:
+        about = request.headers["X-Sferum-Media"], request.headers["X-Sferum-User"]
+        if about in self.unreadable:
+            return web.json_response({"errcode": "M_NOT_FOUND"}, status=404)
+        return web.json_response({})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.match_info["media"])
@@ -354,6 +364,7 @@ async def linked(
     policy: Policy | None = None,
     patience: Patience = PATIENCE,
     url: str = "",
+    secret: str = "",
     beside: Way | None = None,
 ) -> AsyncIterator[Way]:
     """Link a chat of a messenger to a room; the login is `OWNER`'s.
@@ -396,6 +407,7 @@ async def linked(
                 is_private=lambda content: bool(keys.find_in(content)),
             ),
             lambda key, language, **values: texts.text(language or "ru", key, **values).content(),
+            OpenFiles(homeserver, secret).may_pass_on,
         )
         login_id = beside.login_id if beside else ""
         if not beside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import update
 from sferum_bridge.network.base import Refused, Unavailable
 from sferum_bridge.network.content import Content, File, FileKind, Span, Style
 from sferum_bridge.relay.outward import waits
+from sferum_bridge.relay.outward.reports import Reports
 from sferum_bridge.store import chats, reactions
 from sferum_bridge.store.reactions import Key, Reaction
 from sferum_bridge.store.tables import message_map
@@ -273,6 +275,56 @@ async def test_a_part_that_cannot_be_taken_out_is_told_and_goes_with_the_last(
     # Whatever else of it cannot be taken out.
     for event_id in (events[0], events[2]):
         await redact(way, event_id)
+    assert way.messenger.deleted == ["1"]
+
+
+async def test_a_part_that_is_not_known_again_is_told(way: Way) -> None:
+    _, first, _ = await album(way)
+    [message] = way.messenger.messages[CHAT]
+    moved = File(FileKind.PHOTO, "https://elsewhere/a.jpg")
+    content = replace(message.content, parts=(moved, *message.content.parts[1:]))
+    way.messenger.messages[CHAT][0] = replace(message, content=content)
+    await redact(way, first)
+    assert "часть одного сообщения" in (await way.told())[0][1]
+
+
+async def test_a_part_that_is_out_already_is_not_told(way: Way) -> None:
+    _, first, _ = await album(way)
+    [message] = way.messenger.messages[CHAT]
+    content = replace(message.content, parts=message.content.parts[1:])
+    way.messenger.messages[CHAT][0] = replace(message, content=content)
+    await redact(way, first)
+    assert await way.told() == []
+
+
+async def test_that_a_part_stays_is_told_though_a_kill_fell_between(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = await album(way)
+    way.messenger.errors = [Refused("VK error 920")]
+    tell = Reports.tell
+
+    async def killed(*_: Any, **__: Any) -> None:
+        raise RuntimeError("killed here")
+
+    monkeypatch.setattr(Reports, "tell", killed)
+    with pytest.raises(RuntimeError):
+        await redact(way, events[1])
+    monkeypatch.setattr(Reports, "tell", tell)
+    way.messenger.errors = [Refused("VK error 920")]
+    await way.work()
+    assert "часть одного сообщения" in (await way.told())[0][1]
+
+
+async def test_a_voice_message_goes_though_its_words_are_shown(way: Way) -> None:
+    text, voice, _ = await album(way)
+    async with way.db.write() as tx:
+        for number, kind in ((1, "voice"), (2, "transcript")):
+            changed = update(message_map).where(message_map.c.part == number).values(kind=kind)
+            await tx.run(changed)
+        [words] = await chats.by_event(tx, text)
+        await chats.set_gone(tx, way.login_id, words)
+    await redact(way, voice)
     assert way.messenger.deleted == ["1"]
 
 

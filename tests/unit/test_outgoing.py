@@ -234,6 +234,22 @@ async def test_a_failed_message_is_sent_again_at_its_writers_word(way: Way) -> N
         assert await chats.echo_of(tx, way.login_id, CHAT, before) == (failed, 0)
 
 
+@pytest.mark.parametrize("by", [OWNER, PUPIL])
+async def test_what_was_corrected_since_is_sent_again_as_it_reads_now(way: Way, by: str) -> None:
+    """The homeserver sends the last edit along; anybody else's is none."""
+    root = await way.say("вопрос")
+    way.messenger.errors = [Refused("no")] * 2
+    failed = await way.say("отвте", **answering(root))
+    new = {"msgtype": "m.text", "body": "ответ"}
+    relation = {"rel_type": "m.replace", "event_id": failed}
+    content = {**new, "body": "* ответ", "m.new_content": new, "m.relates_to": relation}
+    edit = {"sender": by, "type": "m.room.message", "content": content}
+    way.homeserver.events[failed]["unsigned"] = {"m.relations": {"m.replace": edit}}
+    await way.say("!повторить", **answering(failed))
+    assert way.messenger.texts() == ["вопрос", "ответ" if by == OWNER else "отвте"]
+    assert way.messenger.answers["2"] == "1"
+
+
 async def test_what_arrived_after_all_is_not_sent_again(way: Way) -> None:
     way.messenger.deaf = [Refused("it lies")]
     failed = await way.say("дошло всё-таки")

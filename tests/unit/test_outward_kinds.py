@@ -103,6 +103,23 @@ async def test_an_answer_that_is_edited_stays_one_and_keeps_what_it_quotes(way: 
 # --- captions ---------------------------------------------------------------------------------
 
 
+async def test_only_a_file_that_its_sender_may_read_is_carried(tmp_path: Path) -> None:
+    async with linked(tmp_path, secret="an invented secret") as way:
+        way.homeserver.files["m"] = b"x"
+        way.homeserver.unreadable = {("m", PUPIL)}
+        await person(way.db, PUPIL, "Кнопка", "Цветочная")
+        here = "mxc://school.example/m"
+        await way.do(picture(url=here), PUPIL)
+        await way.do(picture(url="mxc://evil.example/m"))
+        assert way.messenger.uploads == {}
+        assert way.homeserver.asked == [], "nor is it fetched from elsewhere"
+        told = await way.told()
+        assert [mxid for mxid, _ in told] == [PUPIL, OWNER]
+        assert all("не отдаёт" in body for _, body in told)
+        await way.do(picture(url=here))
+        assert list(way.messenger.uploads) == ["file-0"]
+
+
 async def test_the_caption_of_a_file_can_be_edited_and_the_file_stays(way: Way) -> None:
     event_id = await way.do(picture("вот кот", filename="кот.png"))
     new = picture("вот он", filename="кот.png", format=HTML, formatted_body="вот <b>он</b>")

@@ -209,6 +209,11 @@ async def test_the_waits_that_are_asked_for_grow(monkeypatch: pytest.MonkeyPatch
         assert wanted * 0.75 <= pause <= wanted * 1.25
     assert told == [0, 60 + 120 + 240]
     assert await waits.Waits(None).after(TooFast("VK error 29", 3600.0)) >= 3600 * 0.75
+    for _ in range(1100):  # a day at the longest wait, and far more
+        assert await growing.after(TooFast("VK error 9", 60.0)) <= 1800 * 1.25
+    hasty = waits.Waits(None)
+    for _ in range(20):  # requests a second, not too much of one kind
+        assert await hasty.after(TooFast("VK error 6", 1.0)) <= 1.25
 
 
 async def test_a_limit_of_the_account_is_waited_out_by_all_that_waits(

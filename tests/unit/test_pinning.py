@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from sferum_bridge.network.base import Refused, Unavailable
+from sferum_bridge.relay.inward.delivery import Delivery
 from sferum_bridge.relay.outward import waits
 from sferum_bridge.store import chats
+from sferum_bridge.store.queues import Item
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, TEACHER, Way, linked
 from tests.support.seats import SECOND, seats_of
@@ -16,6 +19,8 @@ from tests.support.seats import SECOND, seats_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from sferum_bridge.matrix.client import Homeserver
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +68,57 @@ async def test_the_news_of_a_pin_finds_it_known(way: Way) -> None:
     event_id = await way.say("раз")
     await way.pin(event_id)
     assert await known(way) == event_id
+
+
+class Room:
+    """What a room shows as pinned, by the homeserver."""
+
+    def __init__(self, *pinned: str) -> None:
+        self.pinned = list(pinned)
+
+    async def state(self, _room_id: str, _kind: str) -> dict[str, Any]:
+        return {"pinned": self.pinned}
+
+    async def set_state(self, _room_id: str, _kind: str, content: dict[str, Any]) -> None:
+        self.pinned = content["pinned"]
+
+
+async def heard(way: Way, room: Room, *message_ids: str) -> None:
+    """Carry out the news of pins."""
+    unasked: Any = SimpleNamespace(**dict.fromkeys(("edit", "delete", "show", "gather", "open")))
+    delivery = Delivery(way.db, cast("Homeserver", room), *[unasked] * 8)
+    for message_id in message_ids:
+        row = {"relay": "pin", "room": ROOM, "origin": [way.login_id, CHAT, message_id]}
+        await delivery.handle(Item(0, ROOM, f"pin.{message_id}", row, 0))
+
+
+async def test_the_late_news_of_a_pin_takes_no_newer_one_down(way: Way) -> None:
+    first, second = await way.say("раз"), await way.say("два")
+    await way.pin(first)
+    await way.pin(first, second)
+    room = Room(first, second)
+    await heard(way, room, "1")
+    assert (room.pinned, await known(way)) == ([first, second], second)
+    await heard(way, room, "2")
+    assert (room.pinned, await known(way)) == ([first, second], second)
+    # From then on it is somebody's there.
+    await heard(way, room, "1")
+    assert (room.pinned, await known(way)) == ([first], first)
+
+
+async def test_the_late_news_that_nothing_is_pinned_takes_no_newer_one_down(way: Way) -> None:
+    first, second = await way.say("раз"), await way.say("два")
+    await way.pin(first)
+    room = Room(second)
+    await heard(way, room, "1")
+    room.pinned = []
+    await way.pin()
+    await way.pin(second)
+    room.pinned = [second]
+    await heard(way, room, "", "2")
+    assert (room.pinned, await known(way)) == ([second], second)
+    await heard(way, room, "")
+    assert (room.pinned, await known(way)) == ([], "")
 
 
 async def test_a_refused_pin_is_told_and_what_was_pinned_stays_known(way: Way) -> None:

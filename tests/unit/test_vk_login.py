@@ -235,10 +235,14 @@ async def test_no_usable_answer_is_unavailable(
     assert not raised.certain
 
 
-async def test_http_429_tells_how_long_to_wait(vk: ScriptedVk, network: Network) -> None:
-    raised = await call(vk, network, Raw(status=429, headers={"Retry-After": "17"}))
+@pytest.mark.parametrize(("said", "wait"), [("17", 17), ("0", 0.5), ("99999", 3600), ("-1", 5)])
+async def test_http_429_tells_how_long_to_wait(
+    vk: ScriptedVk, network: Network, said: str, wait: float
+) -> None:
+    """Never no time at all: who comes back at once is told so for ever."""
+    raised = await call(vk, network, Raw(status=429, headers={"Retry-After": said}))
     assert isinstance(raised, TooFast)
-    assert raised.retry_after == 17
+    assert raised.retry_after == wait
 
 
 async def test_a_server_that_hangs_or_is_gone_is_unavailable(vk: ScriptedVk) -> None:

@@ -157,7 +157,7 @@ async def test_one_message_too_big_costs_its_contents_and_no_other(
         ("3", NOTHING_KNOWN),
         ("5", Content("x")),
     ]
-    assert "passed by: messages.getById: the answer is too big" in caplog.text
+    assert "done without: messages.getById: the answer is too big" in caplog.text
     assert "x" * 50 not in caplog.text
 
 
@@ -174,7 +174,7 @@ async def test_one_message_too_deep_and_large_to_be_mended_costs_no_other(
         ("2", Content("x", parts=(Other("photo"),))),
         ("3", Content("x")),
     ]
-    assert "passed by: messages.getById: the answer is odd" in caplog.text
+    assert "done without: messages.getById: the answer is odd" in caplog.text
 
 
 async def test_messages_by_their_own_numbers_are_asked_for_in_halves_too(

@@ -76,7 +76,8 @@ def album(**more: Any) -> dict[str, Any]:
         return {"type": "photo", "photo": {"owner_id": 1, "id": number, "sizes": sizes}}
 
     link = {"type": "link", "link": {"url": "https://a"}}
-    return {"text": "[id5|Анна], да", "attachments": [photo(2), photo(3), link], **more}
+    which = {"conversation_message_id": 31, "from_id": USER_ID}
+    return {"text": "[id5|Анна], да", "attachments": [photo(2), photo(3), link], **which, **more}
 
 
 def called(number: int) -> Callable[[File], Awaitable[bool]]:
@@ -107,11 +108,48 @@ async def test_words_are_taken_out_and_files_stay(vk: ScriptedVk, connector: Con
     await connector.take_out(CHAT, "31", None)
     form = vk.called("messages.edit")[0]
     assert (form["message"], form["attachment"]) == ("", "photo1_2,photo1_3")
+    # What is attached because of a word goes with it.
+    assert form["keep_snippets"] == "0"
+
+
+@pytest.mark.parametrize("text", ["да", ""])
+@pytest.mark.parametrize("more", [
+    {"fwd_messages": [{"from_id": 5, "text": "чужое"}]},
+    {"attachments": [{"type": "poll", "poll": {"owner_id": 1, "id": 7, "question": "Кто?"}}]},
+    {"attachments": [{"type": "wall", "wall": {"owner_id": 1, "id": 7, "text": "пост"}}]},
+])  # fmt: skip
+async def test_that_other_words_stay_is_told(
+    vk: ScriptedVk, connector: Connector, text: str, more: dict[str, Any]
+) -> None:
+    vk.script("messages.getById", ok({"items": [album(text=text, **more)]}))
+    vk.script("messages.edit", ok(1))
+    with pytest.raises(Refused):
+        await connector.take_out(CHAT, "31", None)
+
+
+@pytest.mark.parametrize("where", ["post", "forward"])
+async def test_a_file_in_something_else_is_not_taken_out(
+    vk: ScriptedVk, connector: Connector, where: str
+) -> None:
+    item = album()
+    [photo, *others] = item["attachments"]
+    if where == "post":
+        wall = {"owner_id": 1, "id": 7, "text": "пост", "attachments": [photo]}
+        item["attachments"] = [{"type": "wall", "wall": wall}, *others]
+    else:
+        inmost = {"from_id": 5, "attachments": [photo]}
+        item |= {"attachments": others, "fwd_messages": [{"from_id": 5, "fwd_messages": [inmost]}]}
+    vk.script("messages.getById", ok({"items": [item]}))
+    with pytest.raises(Refused):
+        await connector.take_out(CHAT, "31", called(2))
+    assert vk.called("messages.edit") == []
 
 
 async def test_what_is_out_already_is_no_error(vk: ScriptedVk, connector: Connector) -> None:
-    replies = [ok({"items": [album()]}), ok({"items": []}), ok({"items": [album(text="")]})]
-    vk.script("messages.getById", *replies)
+    bare = album(text="")
+    bare["attachments"].pop()
+    items = [[album()], [], [bare]]
+    vk.script("messages.getById", *(ok({"items": one}) for one in items))
     await connector.take_out(CHAT, "31", called(9))
     await connector.take_out(CHAT, "31", called(2))
     await connector.take_out(CHAT, "31", None)

@@ -49,14 +49,16 @@ def read_attachments(value: Any, depth: int = 0) -> tuple[Part, ...]:
     """
     found: list[Part] = []
     for attachment in value if isinstance(value, list) else []:
-        if len(found) >= MOST_PARTS:
-            return (*found[:MOST_PARTS], Other("unknown"))
+        if len(found) > MOST_PARTS:
+            break
         kind = word(attachment.get("type") if isinstance(attachment, dict) else None)
         content = part(attachment, kind)
         if kind == "wall":
             found += _post(content, depth)
         else:
             found.append(_READERS.get(kind, _anything)(kind, content))
+    if len(found) > MOST_PARTS:
+        found[MOST_PARTS:] = [Other("unknown")]
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_RETRY_AFTER = 5.0
-MAX_RETRY_AFTER = 3600.0
+MIN_RETRY_AFTER, MAX_RETRY_AFTER = 0.5, 3600.0
 _CHUNK = 64 * 1024
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
@@ -192,7 +192,9 @@ def _shallow(raw: bytes) -> bytes:
 def retry_after(response: aiohttp.ClientResponse) -> float:
     """Return the seconds that an answer with status 429 asks to wait."""
     said = response.headers.get("Retry-After", "")
-    return min(float(said), MAX_RETRY_AFTER) if said.isdecimal() else DEFAULT_RETRY_AFTER
+    if not said.isdecimal():
+        return DEFAULT_RETRY_AFTER
+    return max(min(float(said), MAX_RETRY_AFTER), MIN_RETRY_AFTER)
 
 
 class Outage:

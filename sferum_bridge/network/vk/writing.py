@@ -17,8 +17,7 @@ from sferum_bridge.network.base import (
     Sent,
     Unavailable,
 )
-from sferum_bridge.network.content import File
-from sferum_bridge.network.vk.attachments import name_of, read_attachments
+from sferum_bridge.network.vk import remaining
 from sferum_bridge.network.vk.directory import peer_id_of
 from sferum_bridge.network.vk.errors import VkRefused
 from sferum_bridge.network.vk.reactions import read_reacted
@@ -32,23 +31,19 @@ from sferum_bridge.network.vk.values import (
     listed,
     part,
     text,
-    word,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from sferum_bridge.network.content import Draft
+    from sferum_bridge.network.content import Draft, File
     from sferum_bridge.network.vk.api import VkApi
     from sferum_bridge.network.vk.archive import Archive
     from sferum_bridge.network.vk.reactions import ReactionTable
-
-Params = dict[str, str | int]
+    from sferum_bridge.network.vk.remaining import Params
 
 _INT32 = 2**31
 _DELETED_AT_ONCE = 100
-_SNIPPETS = frozenset({"link"})
-"""What is attached by itself, because of a word in the text, and stays with it."""
 
 
 class Writer:
@@ -104,9 +99,14 @@ class Writer:
         now = await self._now(peer_id, cmid)
         if now is None:
             raise Refused("messages.edit: the message is not there any more")
-        kept = [name for name, _ in _attached(now) if name]
+        kept = [name for name, _ in remaining.attached(now) if name]
         attached = [*kept, *(name for name in draft.attached if name not in kept)]
-        params: Params = {"peer_id": peer_id, "cmid": cmid, **_said(draft), **_staying(now)}
+        params: Params = {
+            "peer_id": peer_id,
+            "cmid": cmid,
+            **_said(draft),
+            **remaining.staying(now),
+        }
         if attached:
             params["attachment"] = ",".join(attached)
         if draft.place is not None:
@@ -123,32 +123,22 @@ class Writer:
         """Take a file out of an own message, or its words; the rest is named again and stays.
 
         Raises:
-            Refused: If something else in it has no name to be kept by, or VK refuses, as for what
-                others wrote (15) and after its time for edits (909).
+            Refused: If something else in it has no name to be kept by, if it is in a post or in
+                what is forwarded, if with the words are forwards, a poll or the like, which stay,
+                or if VK refuses, as for what others wrote (15) and after its time for edits (909).
         """
         peer_id, cmid = peer_id_of(chat_id, "messages.edit"), _cmid(message_id, "messages.edit")
         now = await self._now(peer_id, cmid)
         if now is None:
             return
-        kept: list[str] = []
-        is_there = is_it is None and bool(text(now.get("text")))
-        for name, attachment in _attached(now):
-            if is_it is not None and not is_there and await _is_any(attachment, is_it):
-                is_there = True
-            elif name:
-                kept.append(name)
-            elif word(attachment.get("type")) not in _SNIPPETS:
-                raise Refused("messages.edit: something else in the message would go too")
-        if not is_there:
-            return
-        params: Params = {"peer_id": peer_id, "cmid": cmid, "message": "", **_staying(now)}
-        if is_it is not None:
-            params["message"] = text(now.get("text"))
-            if styles := now.get("format_data"):
-                params["format_data"] = styles if isinstance(styles, str) else json.dumps(styles)
-        if kept:
-            params["attachment"] = ",".join(kept)
-        await self._api.call("messages.edit", params)
+        if is_it is None:
+            left = remaining.without_words(now)
+        else:
+            left = await remaining.without_file(now, is_it)
+        if left is not None:
+            await self._api.call("messages.edit", {"peer_id": peer_id, "cmid": cmid, **left})
+        if left is None or is_it is None:
+            await remaining.look_for_more(now, self._account_id, is_it)
 
     async def _now(self, peer_id: int, cmid: int) -> dict[str, Any] | None:
         """Return a message as it is, `None` if it is gone or nothing of it is told."""
@@ -271,30 +261,6 @@ def _said(draft: Draft) -> Params:
     if styles:
         params["format_data"] = json.dumps(styles)
     return params
-
-
-def _attached(item: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Return what is attached to a message, each with the name it is attached by (may be empty)."""
-    return [
-        (name_of(kind, part(attachment, kind)), attachment)
-        for attachment in dicts(item.get("attachments"))
-        if (kind := word(attachment.get("type")))
-    ]
-
-
-async def _is_any(attachment: Any, is_it: Callable[[File], Awaitable[bool]]) -> bool:
-    for one in read_attachments([attachment]):
-        if isinstance(one, File) and await is_it(one):
-            return True
-    return False
-
-
-def _staying(item: Any) -> Params:
-    """Return what has an edit leave alone what is neither words nor attached."""
-    staying: Params = {"keep_forward_messages": 1, "keep_snippets": 1}
-    if point := part(item.get("geo"), "coordinates"):
-        staying |= {"lat": str(point.get("latitude")), "long": str(point.get("longitude"))}
-    return staying
 
 
 def _cmid(message_id: str, method: str) -> int:

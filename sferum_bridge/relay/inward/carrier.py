@@ -172,7 +172,7 @@ class Carrier:
             wait = min(wait * 2, _LONGEST_WAIT)
 
     async def _once(self, row: Mapping[str, Any], file: File) -> Outcome:
-        mime, policy = mime_for(file.name, file.mime), await self._policy_in(row["room"])
+        mime, policy = mime_for(file.name, file.mime), await self._policy_for(row)
         verdict = policy.of(file.name, mime, file.size)
         if verdict is Verdict.TOO_BIG or (verdict is Verdict.WRONG_KIND and file.name):
             return Missing(verdict, file.size)
@@ -207,9 +207,11 @@ class Carrier:
                     raise
         return Uploaded(await media.upload(self._homeserver, spool, mime), mime, spool.size)
 
-    async def _policy_in(self, room_id: str) -> Policy:
+    async def _policy_for(self, row: Mapping[str, Any]) -> Policy:
+        if "room" not in row:
+            return self._policies.general  # a ghost's picture, which is seen in every room
         async with self._db.read() as tx:
-            record = await rooms.by_room_id(tx, room_id)
+            record = await rooms.by_room_id(tx, row["room"])
         return self._policies.of_room(record.kind if record else personal.KIND)
 
     async def _most_bytes(self, policy: Policy) -> int:

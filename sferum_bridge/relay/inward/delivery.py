@@ -174,10 +174,12 @@ class Delivery:
         event_id = await self._event_of(row, row["origin"][2])
         async with self._db.read() as tx:
             before = await chats.pinned_event(tx, row["room"])
+            if await chats.is_pinned_over(tx, row["room"], event_id):
+                return
         if event_id != before:
             await marks.pin(self._homeserver, row["room"], event_id, before)
-            async with self._db.write() as tx:
-                await chats.set_pinned_event(tx, row["room"], event_id)
+        async with self._db.write() as tx:
+            await chats.set_pinned_event(tx, row["room"], event_id)
 
     async def _leave(self, item: Item) -> None:
         sender, room_id = Sender(**item.content["as"]), item.content["room"]

@@ -6,7 +6,7 @@ that is never given to another, and a digest of what it shows.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -44,6 +44,32 @@ def numbered(kinds: Sequence[str]) -> Sequence[int]:
     return [0 if kind == TEXT else next(others) for kind in kinds]
 
 
+def wanted_still(
+    wanted: Sequence[Part], live: Sequence[Part], gone: Sequence[Part]
+) -> Sequence[int]:
+    """Return which of what a message says is to be shown, by its place in `wanted`.
+
+    What was deleted here may still be in the message, for not all can be taken out of it, and the
+    news of one deletion may be older than the next: none of it comes back, one for one. The words
+    change, so theirs do not come back whatever they say.
+    """
+    here, deleted = Counter(map(_shows, live)), Counter(map(_shows, gone))
+    has_text = any(part.kind == TEXT for part in live)
+    has_text |= not any(part.kind == TEXT for part in gone)
+    places = []
+    for place, part in enumerate(wanted):
+        looks = _shows(part)
+        if here[looks]:
+            here[looks] -= 1
+        elif part.kind == TEXT and has_text:
+            pass
+        elif part.kind == TEXT or deleted[looks]:
+            deleted[looks] -= 1
+            continue
+        places.append(place)
+    return places
+
+
 def plan(shown: Sequence[Part], wanted: Sequence[Part], used: int) -> Plan:
     """Return how to get from what is shown to what should be.
 
@@ -70,6 +96,10 @@ def plan(shown: Sequence[Part], wanted: Sequence[Part], used: int) -> Plan:
         [(used + 1 + number, place) for number, place in enumerate(added)],
         [part.number for index, part in enumerate(shown) if index not in known],
     )
+
+
+def _shows(part: Part) -> tuple[str, str]:
+    return part.kind, part.digest
 
 
 def _by_kind(parts: Sequence[Part]) -> dict[str, list[int]]:

@@ -49,8 +49,8 @@ class Passing:
         self._homeserver = homeserver
         self._ghosts = ghosts
         self._tasks: set[asyncio.Task[None]] = set()
-        self._read: dict[tuple[str, str, str], str] = {}
-        """Login, chat, reader → the newest message they read: an older one needs not be shown."""
+        self._read: dict[tuple[str, str], str] = {}
+        """Room, reader → the newest message they read: an older one needs not be shown."""
         self._typing: set[tuple[str, str]] = set()
         """Who is shown as typing where, so that a message ends it."""
 
@@ -61,7 +61,7 @@ class Passing:
                 case RemoteTyping() if event.chat_id in linked:
                     self._start(self._show_typing(login, linked[event.chat_id], event))
                 case RemoteRead(reader_id=reader) if reader and event.chat_id in linked:
-                    self._read[login.id, event.chat_id, reader] = event.message_id
+                    self._read[linked[event.chat_id].room_id, reader] = event.message_id
                     self._start(self._show_read(login, linked[event.chat_id], event, reader))
                 case RemoteRead(reader_id=reader) if reader and reader == login.account_id:
                     self._start(self._show_own_read(login, event))
@@ -116,19 +116,19 @@ class Passing:
             return
         for pause in _LOOKS:
             await asyncio.sleep(pause)
-            if self._read.get((login.id, chat.chat_id, reader)) != event.message_id:
+            if self._read.get((chat.room_id, reader)) != event.message_id:
                 return  # they have read on
             if event_id := await self._last_event(chat, event.message_id):
                 await marks.mark_read(self._homeserver, chat.room_id, event_id, sender)
                 break
-        self._read.pop((login.id, chat.chat_id, reader), None)
+        self._read.pop((chat.room_id, reader), None)
 
     async def _show_own_read(self, login: Login, event: RemoteRead) -> None:
         """Show what somebody has read by themselves in a chat that another login linked."""
         async with self._db.read() as tx:
             linked = await voices.chats_of(tx, login.id, event.chat_id)
         for chat in linked:
-            self._read[login.id, chat.chat_id, event.reader_id] = event.message_id
+            self._read[chat.room_id, event.reader_id] = event.message_id
             await self._show_read(login, chat, event, event.reader_id)
 
     async def _last_event(self, chat: Chat, message_id: str) -> str:

@@ -1,9 +1,10 @@
 """Messages of the other network that say something else by now, or are gone.
 
 An edit is compared with what is shown, part by part: what differs is replaced, what is new is sent
-under a number no part had, what is gone is redacted. Each step is noted when it is done, and its
-transaction id is made of the part and of how often it was changed, so a kill repeats one step under
-the same id, and an edit that was heard twice finds nothing to do.
+under a number no part had, what is gone is redacted; what was deleted here does not come back. Each
+step is noted when it is done, and its transaction id is made of the part and of how often it was
+changed, so a kill repeats one step under the same id, and an edit that was heard twice finds
+nothing to do.
 """
 
 from __future__ import annotations
@@ -59,16 +60,20 @@ class Revising:
             return
         if not known:
             return  # written before the chat was linked
-        wanted = [parts.Part(one["kind"], one["digest"]) for one in row["parts"]]
+        said = [parts.Part(one["kind"], one["digest"]) for one in row["parts"]]
         shown = [parts.Part(one.kind, one.digest, one.part) for one in live]
-        plan = parts.plan(shown, wanted, max(one.part for one in known))
+        # What left the message over there has no digest any more: it may come back.
+        gone = [parts.Part(one.kind, one.digest) for one in known if one.is_gone and one.digest]
+        wanted = parts.wanted_still(said, shown, gone)
+        used = max(one.part for one in known)
+        plan = parts.plan(shown, [said[place] for place in wanted], used)
         by_number = {one.part: one for one in live}
         for number, place in plan.changed:
-            await self._replace(item, by_number[number], row["parts"][place])
+            await self._replace(item, by_number[number], row["parts"][wanted[place]])
         for number in plan.removed:
             await self._redact(row, by_number[number])
         for number, place in plan.added:
-            await self._add(item, number, row["parts"][place])
+            await self._add(item, number, row["parts"][wanted[place]])
 
     async def delete(self, item: Item) -> None:
         """Redact every part of a message."""
@@ -128,6 +133,7 @@ class Revising:
         if all(part.is_gone for part in others):
             await self._redact_event(row, one)
         async with self._db.write() as tx:
+            await chats.set_shown(tx, row["origin"][0], one, digest="")
             await chats.set_gone(tx, row["origin"][0], one)
 
     async def _redact_event(self, row: Mapping[str, Any], one: Mapped) -> None:

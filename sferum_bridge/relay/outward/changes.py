@@ -22,9 +22,10 @@ from sferum_bridge.network.content import Draft
 from sferum_bridge.relay import puppets
 from sferum_bridge.relay.outward import to_network
 from sferum_bridge.relay.outward.deleting import Deleting
-from sferum_bridge.relay.outward.errors import TooLate
+from sferum_bridge.relay.outward.errors import TakenBack, TooLate
 from sferum_bridge.relay.outward.posting import digest_of
 from sferum_bridge.relay.outward.retrying import event_of
+from sferum_bridge.relay.outward.waits import OnTakenBack
 from sferum_bridge.store import chats, queues, reactions, sending
 from sferum_bridge.store.reactions import Key, Reaction
 
@@ -67,7 +68,7 @@ class Changes:
         self._courier = courier
         self._posting = posting
         self._reports = reports
-        self._deleting = Deleting(db, posting)
+        self._deleting = Deleting(db, posting, reports)
 
     # --- edits ------------------------------------------------------------------------------
 
@@ -146,7 +147,8 @@ class Changes:
             await connector.delete(errand.known_as, ids)
 
         try:
-            await self._courier.ask(errand, delete)
+            # They are noted as gone: who deletes the rest would not find them.
+            await self._courier.ask(errand, delete, taken_back=OnTakenBack.GO_ON)
         except Refused as e:
             log.info("%s: parts too many stay: %s", errand.item.name, e.detail)
 
@@ -215,9 +217,11 @@ class Changes:
 
         try:
             await self._posting.change(errand, react, "sending-reaction-refused")
-        except NetworkError:
-            async with self._db.write() as tx:
-                await reactions.save(tx, key, before)
+        except NetworkError as e:
+            # What takes it back comes next; it finds what may be there by what is noted.
+            if e.certain or not isinstance(e, TakenBack):
+                async with self._db.write() as tx:
+                    await reactions.save(tx, key, before)
             raise
         if known is not None and emoji:
             await self._withdraw(errand)

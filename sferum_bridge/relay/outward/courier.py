@@ -23,8 +23,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.downloads import MediaAway, MediaGone, answers, opened
 from sferum_bridge.network.base import (
     FileNotTaken,
@@ -45,10 +47,9 @@ from sferum_bridge.relay.outward.errors import (
     TakenBack,
 )
 from sferum_bridge.relay.outward.meter import Meter
-from sferum_bridge.relay.outward.to_network import redacted_by
-from sferum_bridge.relay.outward.waits import Waits
+from sferum_bridge.relay.outward.waits import OnTakenBack, Waits, is_taken_back
 from sferum_bridge.school.attachments import Verdict
-from sferum_bridge.store import personal, queues, rooms
+from sferum_bridge.store import personal, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from sferum_bridge.relay.connections import Connections
     from sferum_bridge.relay.outward.errand import Errand
     from sferum_bridge.relay.outward.to_network import Attachment
-    from sferum_bridge.relay.outward.waits import Unless, Waiting
+    from sferum_bridge.relay.outward.waits import Waiting
     from sferum_bridge.school.attachments import Policies, Policy
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.sending import Tried
@@ -74,7 +75,6 @@ _REMEMBERED = 55 * 60 * 1000
 """For how long the network surely knows a random id again, in milliseconds."""
 _SECOND_THOUGHTS = 5_000
 """Milliseconds after which it is looked whether what waits is still wanted."""
-_LOOKED_AT = 100
 
 
 class _Look:
@@ -87,7 +87,10 @@ class _Look:
 
 
 class Courier:
-    """Carries requests to the network through the connector of a login."""
+    """Carries requests to the network through the connector of a login.
+
+    `may_pass_on` tells whether an account may have a file carried on (`OpenFiles.may_pass_on`).
+    """
 
     def __init__(
         self,
@@ -96,12 +99,14 @@ class Courier:
         homeserver: Homeserver,
         policies: Policies,
         patience: Patience,
+        may_pass_on: Callable[[str, str], Awaitable[bool]],
     ) -> None:
         self._db = db
         self._connections = connections
         self._homeserver = homeserver
         self._policies = policies
         self._patience = patience
+        self._may_pass_on = may_pass_on
         self._failing: set[str] = set()
         self._looks: dict[str, _Look] = defaultdict(_Look)
 
@@ -110,16 +115,19 @@ class Courier:
         errand: Errand,
         request: Callable[[Connector], Awaitable[T]],
         waiting: Waiting | None = None,
-        unless: Unless | None = None,
+        taken_back: OnTakenBack | None = None,
     ) -> T:
         """Make a request through an errand's login, waiting out what time mends.
 
-        A long wait ends early where `unless` turns true. Raises `NotTaken` where only this request
-        keeps failing, and else the `NetworkError` that remains.
+        A wait ends early where the event is taken back: then, if nothing else is said and no part
+        of it may be there by an earlier try, with `TakenBack`. Raises `NotTaken` where only this
+        request keeps failing, and else the `NetworkError` that remains.
         """
         this = object()
+        if taken_back is None:
+            taken_back = OnTakenBack.GO_ON if errand.may_be_there else OnTakenBack.END
         try:
-            return await self._ask(errand, request, Waits(waiting), unless, this)
+            return await self._ask(errand, request, Waits(waiting), taken_back, this)
         finally:
             self._patience.answered(this)
 
@@ -128,10 +136,11 @@ class Courier:
         errand: Errand,
         request: Callable[[Connector], Awaitable[T]],
         waits: Waits,
-        unless: Unless | None,
+        taken_back: OnTakenBack,
         this: object,
     ) -> T:
         login, clock = errand.login, asyncio.get_running_loop().time
+        unless, certain = partial(is_taken_back, self._db, errand), True
         while True:
             begun = clock()
             try:
@@ -145,7 +154,10 @@ class Courier:
                 works = await self._works(errand, e, begun)
                 if self._patience.is_over(this, e, works=works):
                     raise _final(e) from e
-                await waits.rest(e, unless)
+                certain = certain and e.certain
+                watched = None if taken_back is OnTakenBack.GO_ON else unless
+                if not await waits.rest(e, watched) and taken_back is OnTakenBack.END:
+                    raise TakenBack("taken back while it waited", certain=certain) from e
             else:
                 if login.id in self._failing:
                     self._failing.discard(login.id)
@@ -189,7 +201,7 @@ class Courier:
 
         async def once(connector: Connector) -> Sent:
             waited = self._db.clock() - tried.since
-            taken_back = waited > _SECOND_THOUGHTS and await self._is_taken_back(errand)
+            taken_back = waited > _SECOND_THOUGHTS and await is_taken_back(self._db, errand)
             if waited > _REMEMBERED or taken_back:
                 found = await searching.find(self._db, connector, errand, tried)
                 if found is not None:
@@ -201,19 +213,12 @@ class Courier:
             )
 
         try:
-            return await self.ask(errand, once, waiting, lambda: self._is_taken_back(errand))
+            return await self.ask(errand, once, waiting, OnTakenBack.ASK_ANEW)
         except NotTaken:
             found = await self.find(errand, tried)
             if found is None:
                 raise
             return Sent(found.chat_id, found.message_id)
-
-    async def _is_taken_back(self, errand: Errand) -> bool:
-        """Tell whether what takes an event back waits behind it."""
-        item = errand.item
-        async with self._db.read() as tx:
-            behind = await queues.waiting(tx, queues.INBOX, item.lane, _LOOKED_AT)
-        return any(redacted_by(one.content) == item.name for one in behind)
 
     async def find(self, errand: Errand, tried: Tried) -> RemoteMessage | None:
         """Return the message that a part became though nobody said so, `None` if it did not.
@@ -221,7 +226,9 @@ class Courier:
         The errand's login looks for it, also where it was to go out through another one.
         """
         return await self.ask(
-            errand, lambda connector: searching.find(self._db, connector, errand, tried)
+            errand,
+            lambda connector: searching.find(self._db, connector, errand, tried),
+            taken_back=OnTakenBack.GO_ON,
         )
 
     # --- files ------------------------------------------------------------------------------
@@ -230,14 +237,15 @@ class Courier:
         """Bring a file over; return the name a `Draft` attaches it by.
 
         What the network does not take for a picture, a film or a voice goes as a document. Raises
-        `FileGone`, `FileTooBig`, `FileKindRefused` and what the network says.
+        `FileGone`, `FileTooBig`, `FileKindRefused`, what the network says, and `TakenBack`, which
+        says nothing of whether the part it is for was sent before.
         """
         policy = await self._policy_in(errand.chat.room_id)
         _judge(file, policy)
         most = policy.most_bytes
         try:
             return await self._upload(errand, file, file.kind, most, waiting)
-        except (FileGone, FileTooBig, FileKindRefused):
+        except (FileGone, FileTooBig, FileKindRefused, TakenBack):
             raise
         except Refused as e:
             if file.kind is FileKind.DOCUMENT:
@@ -249,11 +257,15 @@ class Courier:
         self, errand: Errand, file: Attachment, kind: FileKind, most: int, waiting: Waiting | None
     ) -> str:
         tries = 0
+        named = f"mxc://{file.server}/{file.media_id}"
 
         async def once(connector: Connector) -> str:
             nonlocal tries
             meter = Meter(min(most, connector.abilities.file_bytes))
             try:
+                # The bot opens what whoever names it may not.
+                if not await self._may_pass_on(named, errand.sender):
+                    raise FileGone("no file that its sender may read")
                 async with opened(self._homeserver, file.server, file.media_id) as media:
                     meter.take(media.size)
                     pieces = meter.chunks(media)
@@ -262,7 +274,7 @@ class Courier:
                     )
             except MediaGone as e:
                 raise FileGone(f"the homeserver gives no file: {e}") from e
-            except MediaAway as e:
+            except (MediaAway, TryAgain) as e:
                 raise FileAway(f"the homeserver gives no file now: {e}") from e
             except NetworkError as e:
                 # The network's error for a body that we broke off ourselves says nothing.
@@ -274,7 +286,7 @@ class Courier:
                         raise Refused(e.detail) from e
                 raise
 
-        return await self.ask(errand, once, waiting)
+        return await self.ask(errand, once, waiting, OnTakenBack.END)
 
     async def _policy_in(self, room_id: str) -> Policy:
         async with self._db.read() as tx:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sferum_bridge.store.queues import Item
     from sferum_bridge.store.sending import Tried
 
+NOTED = "sferum_bridge.noted"
+"""In a row that was begun: the other event of which it has noted parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Errand:
@@ -23,7 +26,8 @@ class Errand:
     What is known of messages is kept under `chat`, as the linked login knows it. `ways` are the
     numbers of that chat by the logins that know it and work; `logins` all of the same network;
     `ghost` gives the remote id of a ghost's account. `begun` are the parts that were to be sent
-    before, and are not known to be on the other side.
+    before, and are not known to be on the other side. `repeats` is the event that is sent again by
+    the word of this one.
     """
 
     item: Item
@@ -33,6 +37,7 @@ class Errand:
     logins: Sequence[Login]
     ghost: Callable[[str], str]
     begun: Sequence[Tried] = ()
+    repeats: str = ""
 
     @property
     def known_as(self) -> str:
@@ -71,8 +76,22 @@ class Errand:
     def is_new(self) -> bool:
         """Tell whether it says something, rather than change what was said."""
         changes = {REDACTION, PINNED, "m.reaction"}
+        return self.item.content["type"] not in changes and not self._edits
+
+    @property
+    def stands_for(self) -> set[str]:
+        """Return the events of which it is enough that one is taken back: nothing is left to do."""
+        return {self.item.name, self._edits, self.repeats} - {""}
+
+    @property
+    def may_be_there(self) -> bool:
+        """Tell whether parts were noted before a kill, of which nobody knows if they arrived."""
+        return bool(self.begun) or NOTED in self.item.content
+
+    @property
+    def _edits(self) -> str:
         is_edit = _relation(self.content).get("rel_type") == "m.replace"
-        return self.item.content["type"] not in changes and not is_edit
+        return self.target if is_edit else ""
 
     @property
     def target(self) -> str:

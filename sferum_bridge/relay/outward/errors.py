@@ -4,8 +4,8 @@ Told to the sender by `text_key`; all but the last are `Refused`: final.
 
     Refused
     ├── NotTaken          the network works, and fails at this all the same
-    ├── TakenBack         its writer deleted it while it waited: nobody has to be told
-    ├── FileGone          the homeserver does not give the file
+    ├── TakenBack         it was deleted here while it waited: nobody has to be told
+    ├── FileGone          the homeserver does not give the file, or not to its sender
     ├── FileTooBig        larger than the school or the network lets through
     ├── FileKindRefused   of a kind the school does not let through (S-13)
     └── TooLate           the network lets nobody change or delete a message any more
@@ -30,11 +30,15 @@ class NotTaken(Refused):
 
 
 class TakenBack(Refused):
-    """Its writer has deleted it here, and it was not sent yet."""
+    """It was deleted here while it waited.
+
+    Of a part that is to be sent it is certain that it is not there. Another request may have had
+    its effect where this is not `certain`.
+    """
 
 
 class FileGone(Refused):
-    """The homeserver does not give the file: it was deleted, or lies on another server."""
+    """The homeserver does not give it: it was deleted, or its sender may not read it."""
 
     text_key = "sending-file-gone"
 

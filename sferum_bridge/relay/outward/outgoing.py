@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.network.base import LoginExpired, NeedsPerson, NetworkError, Refused
 from sferum_bridge.relay.outward import to_network
-from sferum_bridge.relay.outward.errand import Errand, target_of
+from sferum_bridge.relay.outward.errand import NOTED, Errand
 from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED, TakenBack
 from sferum_bridge.relay.outward.posting import message_id_of
 from sferum_bridge.relay.outward.routes import NoWay
@@ -100,8 +100,7 @@ class Outgoing:
 
     def _under_way(self, item: Item) -> set[str]:
         """Return the events a row may have noted parts of: itself, what it edits or repeats."""
-        content = item.content["content"]
-        return {item.name, target_of(content), self._retrying.asked(content) or ""} - {""}
+        return {item.name, item.content.get(NOTED, item.name)}
 
     def _quoted(self, item: Item) -> str:
         """Return by what the writer of an event will know it; nothing of what is private."""
@@ -120,7 +119,7 @@ class Outgoing:
         item = errand.item
         if isinstance(e, TakenBack):
             async with self._db.write() as tx:
-                # The history was looked at: nothing of it is there.
+                # Where anything may have been sent, the history was looked at: it is not there.
                 for event_id in self._under_way(item):
                     await voices.expect_no_more(tx, event_id)
                 await queues.done(tx, queues.INBOX, item.id)

@@ -6,7 +6,8 @@
 The last one of the list was pinned last, by clients and by the bridge alike. Which one is pinned
 there is noted first, in one transaction with how far the row has come: then the news of it changes
 nothing here, and what a kill cut off is done all the same. What the bridge pins itself is dropped
-at the door, so nothing goes round.
+at the door, so nothing goes round. The news of a pin that another one from here has taken the place
+of is of the past, until the news of that one comes.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Pinning:
                 # Also in the row at hand, which may be tried once more.
                 row[_BEFORE] = before
                 await queues.change(tx, queues.INBOX, errand.item.id, row)
-            await chats.set_pinned_event(tx, chat.room_id, event_id)
+            await chats.pin_over(tx, chat.room_id, event_id)
 
         async def pin(connector: Connector) -> None:
             # Its answer may have been lost, and everybody is told of each pin.

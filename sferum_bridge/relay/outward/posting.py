@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.network.base import Refused
 from sferum_bridge.network.content import Draft
 from sferum_bridge.relay.outward import splitting, to_network
+from sferum_bridge.relay.outward.errand import NOTED
 from sferum_bridge.relay.outward.errors import NotTaken, TakenBack
 from sferum_bridge.store import accounts, chats, queues, sending
 from sferum_bridge.store.chats import Mapped
@@ -104,6 +105,10 @@ class Posting:
                     heard_in="" if errand.is_linked else errand.chat.room_id,
                 )
                 noted.append(Part(number, said, random_id, digest))
+        if noted and event_id != errand.item.name:
+            row = errand.item.content
+            row[NOTED] = event_id
+            await queues.change(tx, queues.INBOX, errand.item.id, row)
         return noted
 
     async def post(
@@ -136,15 +141,22 @@ class Posting:
             place = message.place
             if message.file is not None:
                 waiting = partial(self.waits, errand)
-                attached = (await self._courier.upload(errand, message.file, waiting),)
+                try:
+                    attached = (await self._courier.upload(errand, message.file, waiting),)
+                except TakenBack:
+                    found = await self._courier.find(errand, _tried(errand, part))
+                    if found is None:
+                        raise
+                    through = errand.login.id
+                    where = (errand, event_id, part.number, found.message_id, part.digest)
+                    return became(*where, through)
         draft = Draft(part.said.text, part.said.spans, attached, place)
         sent = await self._send(errand, part, draft, reply_to if is_first else "")
         through = errand.login.id
         return became(errand, event_id, part.number, sent.message_id, part.digest, through)
 
     async def _send(self, errand: Errand, part: Part, draft: Draft, reply_to: str) -> Sent:
-        since, login = errand.item.since, errand.login
-        tried = Tried(part.number, part.random_id, since, login.id, login.account_id, part.digest)
+        tried = _tried(errand, part)
 
         async def send(answered: str) -> Sent:
             return await self._courier.send(
@@ -191,6 +203,11 @@ class Posting:
 def digest_of(tx: Tx, said: Styled, able: Abilities) -> str:
     """Return the digest of a text as the network will tell of it: some it writes otherwise."""
     return chats.digest_of(tx, able.echo(said.text, said.spans))
+
+
+def _tried(errand: Errand, part: Part) -> Tried:
+    since, login = errand.item.since, errand.login
+    return Tried(part.number, part.random_id, since, login.id, login.account_id, part.digest)
 
 
 def became(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sferum_bridge.matrix import outbox
 from sferum_bridge.network.base import LoginExpired, NeedsPerson, Refused
 from sferum_bridge.relay.outward.errors import NotTaken, TooLate
-from sferum_bridge.relay.outward.to_network import clean
+from sferum_bridge.relay.outward.to_network import PINNED, REDACTION, clean
 from sferum_bridge.store import accounts, queues
 
 if TYPE_CHECKING:
@@ -104,11 +104,12 @@ class Reports:
         await self._status(tx, item, login, Status.WAITS, "m.foreign_network_error")
 
     async def slowed(self, tx: Tx, item: Item, login: Login) -> None:
-        """Say that a message waits for long, because the network asks for it; and how to end that.
+        """Say that something waits for long, because the network asks for it; and how to end that.
 
-        Every kind of event, for what waits keeps its room waiting.
+        Every kind of event, for what waits keeps its room waiting; some nobody can take back.
         """
-        key = "sending-slowed"
+        lasts = item.content["type"] in {REDACTION, PINNED}
+        key = "sending-slowed-change" if lasts else "sending-slowed"
         await self.tell(tx, item, key, quoted=str(item.content["content"].get("body") or ""))
         await self._status(tx, item, login, Status.WAITS, "m.foreign_network_error", key)
 

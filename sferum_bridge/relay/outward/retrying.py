@@ -1,8 +1,8 @@
 """Sending again what did not arrive, because its writer answers it with `!повторить`.
 
-A failed message is not kept here: its words are read from the room again. It is sent under another
-random id, and only where the chat's history shows that it did not arrive after all; what is found
-there is merely noted.
+A failed message is not kept here: its words are read from the room again, as its writer's last edit
+left them. It is sent under another random id, and only where the chat's history shows that it did
+not arrive after all; what is found there is merely noted.
 """
 
 from __future__ import annotations
@@ -69,10 +69,13 @@ class Retrying:
         event = await event_of(self._homeserver, errand.chat.room_id, target) if target else {}
         content = event.get("content")
         content = content if isinstance(content, dict) else {}
-        if event.get("sender") != errand.sender or self._is_private(content):
+        latest = _latest(event, content)
+        is_private = self._is_private(content) or self._is_private(latest)
+        if event.get("sender") != errand.sender or is_private:
             await self._answer(errand, "sending-retry-what")
             return
-        message = to_network.from_matrix(str(event.get("type")), content, errand.mentioned)
+        errand = replace(errand, repeats=target)
+        message = to_network.from_matrix(str(event.get("type")), latest, errand.mentioned)
         if isinstance(message, NotCarried) or message.edits:
             await self._answer(errand, "sending-retry-what")
             return
@@ -145,6 +148,24 @@ class Retrying:
         async with self._db.write() as tx:
             await self._reports.tell(tx, errand.item, key)
             await queues.done(tx, queues.INBOX, errand.item.id)
+
+
+def _latest(event: Mapping[str, Any], content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an event says as its writer's last edit left it, as the answer it is.
+
+    The homeserver sends that edit along (`unsigned`).
+    """
+    edit: Any = event.get("unsigned")
+    for key in ("m.relations", "m.replace"):
+        edit = edit.get(key) if isinstance(edit, dict) else None
+    if not isinstance(edit, dict) or edit.get("sender") != event.get("sender"):
+        return content
+    new = edit.get("content")
+    new = new.get("m.new_content") if isinstance(new, dict) else None
+    if not isinstance(new, dict):
+        return content
+    relation = {"m.relates_to": content["m.relates_to"]} if "m.relates_to" in content else {}
+    return {**new, **relation}
 
 
 async def event_of(homeserver: Homeserver, room_id: str, event_id: str) -> Mapping[str, Any]:

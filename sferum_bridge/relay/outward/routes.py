@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import LoginExpired, NetworkError
 from sferum_bridge.relay.outward.errand import Errand
-from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED, UNLINKED
+from sferum_bridge.relay.outward.errors import OWN_LOGIN_EXPIRED, UNLINKED, TakenBack
 from sferum_bridge.relay.outward.to_network import (
     PINNED,
     POLL_ANSWERED,
@@ -84,7 +84,10 @@ class Routes:
         async with self._db.read() as tx:
             room = await self._room(tx, item, without)
         if room is not None and room.unsure and not await self._heard_already(room, item):
-            await self._look(room, item)
+            try:
+                await self._look(room, item)
+            except TakenBack:
+                return NoWay()
             async with self._db.read() as tx:
                 room = await self._room(tx, item, without)
         if room is None:
@@ -149,6 +152,8 @@ class Routes:
         for login in room.unsure:
             try:
                 await self._find(room, login, linked)
+            except TakenBack:
+                raise
             except NetworkError as e:
                 log.info("Login %s looks for a chat later: %s", login.id, e.detail)
 

@@ -1,17 +1,22 @@
-"""The waits between two tries of a request: how long, and who is told of them."""
+"""The waits between two tries of a request: how long, who is told, and what ends them early."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from enum import Enum, auto, unique
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import TooFast
+from sferum_bridge.relay.outward.to_network import redacted_by
+from sferum_bridge.store import queues
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sferum_bridge.network.base import NetworkError
+    from sferum_bridge.relay.outward.errand import Errand
+    from sferum_bridge.store.database import Database
 
     Waiting = Callable[[float], Awaitable[None]]
     """Called with 0 when the first wait begins, and once more where the network asks for long
@@ -20,10 +25,28 @@ if TYPE_CHECKING:
     """Tells whether what waits is wanted no more."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+_GROWS_FROM = 60.0
+"""From how long on a wait that the network asks for grows, in seconds.
+
+Less means too many requests at once, not too much of one kind.
+"""
 _LONGEST_ASKED = 1800.0
 """How far the waits grow that the network asks for, where it does not ask for more, in seconds."""
 _TOLD_AFTER = 300.0
 """Seconds of waits that the network asks for, after which a writer is told of them."""
+_PAGE = 100
+
+
+@unique
+class OnTakenBack(Enum):
+    """What becomes of a request whose event is taken back while it waits."""
+
+    END = auto()
+    """`TakenBack`."""
+    ASK_ANEW = auto()
+    """It is made once more, and says by itself how it ends."""
+    GO_ON = auto()
+    """It has to be known what comes of it."""
 
 
 class Waits:
@@ -35,16 +58,24 @@ class Waits:
         self._growth = 1
         self._asked = 0.0
         self._is_told = False
+        self._unlooked = 0.0
 
-    async def rest(self, error: NetworkError, unless: Unless | None = None) -> None:
-        """Wait after a failure; where that takes long, only while `unless` is not so."""
+    async def rest(self, error: NetworkError, unless: Unless | None = None) -> bool:
+        """Wait after a failure, while `unless` is not so; tell whether it never was.
+
+        It is asked now and then, over many short waits as over a long one.
+        """
         left = await self.after(error)
-        while left > _LONGEST_WAIT:
-            await asyncio.sleep(_LONGEST_WAIT)
-            left -= _LONGEST_WAIT
-            if unless is not None and await unless():
-                return
-        await asyncio.sleep(left)
+        while left > 0:
+            nap = min(left, _LONGEST_WAIT)
+            await asyncio.sleep(nap)
+            left -= nap
+            self._unlooked += nap
+            if unless is not None and self._unlooked >= _LONGEST_WAIT:
+                self._unlooked = 0.0
+                if await unless():
+                    return False
+        return True
 
     async def after(self, error: NetworkError) -> float:
         """Return how long to wait after a failure, in seconds."""
@@ -52,8 +83,10 @@ class Waits:
         before = self._asked
         if isinstance(error, TooFast):
             most = max(error.retry_after, _LONGEST_ASKED)
-            pause = min(error.retry_after * self._growth, most)
-            self._growth *= 2
+            pause = error.retry_after
+            if pause >= _GROWS_FROM:
+                pause = min(pause * self._growth, most)
+                self._growth *= 2 if pause < most else 1
             self._asked += pause
         if self._waiting is not None and not self._is_told:
             await self._waiting(0.0)
@@ -61,3 +94,16 @@ class Waits:
             await self._waiting(self._asked)
         self._is_told = True
         return pause * (0.75 + random.random() / 2)  # noqa: S311 - spreads
+
+
+async def is_taken_back(db: Database, errand: Errand) -> bool:
+    """Tell whether what takes an event back waits behind it, however far."""
+    lane, after = errand.item.lane, errand.item.id
+    while True:
+        async with db.read() as tx:
+            behind = await queues.waiting(tx, queues.INBOX, lane, _PAGE, after=after)
+        if any(redacted_by(one.content) in errand.stands_for for one in behind):
+            return True
+        if len(behind) < _PAGE:
+            return False
+        after = behind[-1].id

@@ -25,7 +25,7 @@ from sferum_bridge.relay.voices import Voices
 from sferum_bridge.school.attachments import MEGABYTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.ghosts import Ghosts
@@ -54,7 +54,8 @@ class OutwardSettings:
 class Outward:
     """Carries inbox rows of linked rooms out, and while it `run`s what is of the moment.
 
-    `notice` gives the content of a message by text key, language (may be empty) and values.
+    `notice` gives the content of a message by text key, language (may be empty) and values;
+    `may_pass_on` tells whether an account may have a file carried on (file, account).
     """
 
     def __init__(
@@ -65,8 +66,11 @@ class Outward:
         connections: Connections,
         settings: OutwardSettings,
         notice: Callable[..., Mapping[str, Any]],
+        may_pass_on: Callable[[str, str], Awaitable[bool]],
     ) -> None:
-        courier = Courier(db, connections, homeserver, settings.policies, settings.patience)
+        courier = Courier(
+            db, connections, homeserver, settings.policies, settings.patience, may_pass_on
+        )
         values: dict[str, str | int] = {
             "megabytes": settings.policies.general.most_bytes // MEGABYTE,
             "again": settings.prefix + Retrying.WORDS[0],

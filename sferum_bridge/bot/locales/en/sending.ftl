@@ -7,6 +7,7 @@ sending-vote = The poll goes to Sferum as text, and votes stay in Matrix: they a
 sending-broken = This did not reach Sferum: the bridge failed at it, and the server's log says where. Members in Matrix see everything. If it is important, write it differently or tell the school's administrator.
 sending-unlinked = This did not reach Sferum: it was waiting its turn, and meanwhile the chat was disconnected from Sferum. Members in Matrix see everything. If it matters to those in Sferum, write to them there, or send it again once the chat is connected again.
 sending-slowed = This has not reached Sferum yet: it asks to wait, for too much was sent at once. There is nothing to do: it will be sent by itself, and what was written in this chat after it follows. If it does not matter any more, delete it, so that the other messages need not wait.
+sending-slowed-change = This change (a deletion or a pin) has not reached Sferum yet: it asks to wait, for too much was sent at once. There is nothing to do: it will get there by itself, and what was written in this chat after it follows.
 
 sending-file-gone = The file did not go to Sferum: the Matrix server does not give it. Please send it again.
 sending-file-too-big = The file did not go to Sferum: it is larger than may pass (up to { $megabytes } MB). Members in Matrix see it. Make it smaller, or share a link to it.
