@@ -56,14 +56,14 @@ class LinkStanding:
             await asyncio.sleep(self._poll)
 
     async def once(self) -> None:
-        """Look at all links, if a school, its day or the owner of a login changed since."""
+        """Look at all links, if one, a school, its day or the owner of a login changed since."""
         async with self._db.read() as tx:
             days = [(one.id, one.wanted, one.day(tx.now)) for one in await schools.records(tx)]
             owners = [(login.id, login.mxid) for login in await chats.all_logins(tx)]
-            is_linked = bool(await chats.all_chats(tx))
-        if is_linked and self._seen != (days, owners):
+            linked = [(chat.login_id, chat.room_id) for chat in await chats.all_chats(tx)]
+        if linked and self._seen != (days, owners, linked):
             await self._bot.errand(f"standing.{schools.new_id()}", review)
-        self._seen = days, owners
+        self._seen = days, owners, linked
 
 
 async def review(talk: Talk) -> None:

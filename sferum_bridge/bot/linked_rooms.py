@@ -109,11 +109,14 @@ async def of_key(talk: Talk, key: str) -> Room | None:
 async def of_room(talk: Talk, room_id: str, known: dict[str, School] | None = None) -> Room | None:
     """Return a school's room, `None` when it is none that can be linked.
 
-    `known` keeps the schools that were loaded, for who asks about many rooms.
+    Nor is one that is being replaced: its chat is about to go on in the other one. `known` keeps
+    the schools that were loaded, for who asks about many rooms.
     """
     made = await rooms.by_room_id(talk.tx, room_id)
     record = await register.school(talk.tx, made.school_id) if made else None
-    if made is None or record is None or made.kind not in chat_guess.LINKABLE:
+    if made is None or record is None or made.is_replaced:
+        return None
+    if made.kind not in chat_guess.LINKABLE:
         return None
     known = {} if known is None else known
     if record.id not in known:

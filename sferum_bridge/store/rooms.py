@@ -35,6 +35,11 @@ class RoomRecord:
     room_id: str
     actual: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_replaced(self) -> bool:
+        """Tell whether another room takes, or took, its place."""
+        return self.key.startswith(_OLD)
+
 
 async def of_school(tx: Tx, school_id: str) -> dict[str, RoomRecord]:
     """Return key → room of a school."""

@@ -98,6 +98,25 @@ async def test_a_link_ends_with_the_office_and_is_told_of_once(world: World) -> 
     assert await world.heard() == []
 
 
+async def test_a_link_outlives_its_room_that_is_replaced(world: World) -> None:
+    standing, new = LinkStanding(world.db, world.bot), "!anew:school.example"
+    await standing.once()
+    async with world.db.write() as tx:
+        record = await rooms.by_room_id(tx, ROOM)
+        assert record is not None
+        await rooms.renew(tx, record)
+    # The new room is being made meanwhile.
+    await standing.once()
+    assert await linked_through(world) == [TEACHER]
+    async with world.db.write() as tx:
+        await rooms.created(tx, record.key, new)
+        await chats.move(tx, ROOM, new)
+        a = tables.assignments
+        await tx.run(update(a).where(a.c.kind == "leadership").values(until=BEFORE))
+    await standing.once()
+    assert await linked_through(world) == []
+
+
 async def test_whoever_holds_the_office_now_links_the_room_again(world: World) -> None:
     standing = LinkStanding(world.db, world.bot)
     await end_leadership(world)
