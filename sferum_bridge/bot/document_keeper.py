@@ -90,7 +90,7 @@ class DocumentKeeper:
     async def sweep(self) -> None:
         """Take away what a kill left on the disk; until then nothing is handled."""
         while not self._swept.is_set():
-            with outlasting(log, "the sweep of documents"):
+            with outlasting(log, "The sweep of documents"):
                 async with self._db.read() as tx:
                     known = await documents.ids(tx)
                 await self._sweep(known)

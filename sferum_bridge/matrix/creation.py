@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MARK = "io.github.sferum_bridge.room"
 """State event that carries the key of a room the bridge made. The key says nothing of anybody."""
+_BOT_ONLY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,37 @@ class RoomMaker:
                 if isinstance(mark, dict) and mark.get("key") == key:
                     return room_id
         return ""
+
+
+def private(
+    mxid: str, name: str, more: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return how a room of one account is made: only the bot lets people in and changes anything.
+
+    Not even encryption, with which the bot could read nothing any more. `more` is further state,
+    content by type.
+    """
+    state = {
+        "m.room.join_rules": {"join_rule": "invite"},
+        "m.room.history_visibility": {"history_visibility": "joined"},
+        "m.room.guest_access": {"guest_access": "forbidden"},
+        **(more or {}),
+    }
+    return {
+        "preset": "private_chat",
+        "name": name,
+        "invite": [mxid],
+        "creation_content": {"m.federate": False},
+        "initial_state": [
+            {"type": kind, "state_key": "", "content": content} for kind, content in state.items()
+        ],
+        "power_level_content_override": {
+            "users_default": 0,
+            "events_default": 0,
+            "state_default": _BOT_ONLY,
+            "invite": _BOT_ONLY,
+            "kick": _BOT_ONLY,
+            "ban": _BOT_ONLY,
+            "redact": _BOT_ONLY,
+        },
+    }

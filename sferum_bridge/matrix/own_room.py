@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import TryAgain
+from sferum_bridge.matrix.creation import private
 from sferum_bridge.store import dialogues, rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.creation import RoomMaker
     from sferum_bridge.store.database import Database
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KIND = "documents"
-_BOT_ONLY = 100
 
 
 async def make(db: Database, homeserver: Homeserver, maker: RoomMaker, mxid: str, name: str) -> str:
@@ -35,7 +33,7 @@ async def make(db: Database, homeserver: Homeserver, maker: RoomMaker, mxid: str
     `UnknownOutcome`; then ask again.
     """
     key = f"{KIND}/{mxid}"
-    made = await maker.make(key, "", KIND, _shape(mxid, name))
+    made = await maker.make(key, "", KIND, private(mxid, name))
     people = {mxid, homeserver.bot_mxid} if made.fresh else await homeserver.people_in(made.room_id)
     if people is None or not people <= {mxid, homeserver.bot_mxid}:
         # The bot is out of it, or a server administrator let somebody in: no place for documents.
@@ -44,7 +42,7 @@ async def make(db: Database, homeserver: Homeserver, maker: RoomMaker, mxid: str
         async with db.write() as tx:
             await rooms.forget(tx, key)
             await dialogues.drop_room(tx, made.room_id)
-        made = await maker.make(key, "", KIND, _shape(mxid, name))
+        made = await maker.make(key, "", KIND, private(mxid, name))
         people = {mxid, homeserver.bot_mxid}
     if mxid not in people:
         await homeserver.invite(made.room_id, mxid)
@@ -55,30 +53,3 @@ async def make(db: Database, homeserver: Homeserver, maker: RoomMaker, mxid: str
     except (MatrixRequestError, TryAgain) as e:
         log.info("The owner of a room for documents has to accept it: %s", e.http_status)
     return made.room_id
-
-
-def _shape(mxid: str, name: str) -> Mapping[str, Any]:
-    return {
-        "preset": "private_chat",
-        "name": name,
-        "invite": [mxid],
-        "creation_content": {"m.federate": False},
-        "initial_state": [
-            {"type": kind, "state_key": "", "content": content}
-            for kind, content in (
-                ("m.room.join_rules", {"join_rule": "invite"}),
-                ("m.room.history_visibility", {"history_visibility": "joined"}),
-                ("m.room.guest_access", {"guest_access": "forbidden"}),
-            )
-        ],
-        "power_level_content_override": {
-            "users_default": 0,
-            "events_default": 0,
-            # Not even encryption, with which the bot could read nothing any more.
-            "state_default": _BOT_ONLY,
-            "invite": _BOT_ONLY,
-            "kick": _BOT_ONLY,
-            "ban": _BOT_ONLY,
-            "redact": _BOT_ONLY,
-        },
-    }

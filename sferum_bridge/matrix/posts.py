@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
@@ -22,7 +23,7 @@ from sferum_bridge.matrix.ghosts import DEVICE, Sender
 from sferum_bridge.store import announcements, news, queues
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.store.announcements import Announcement
@@ -82,12 +83,9 @@ class Posts:
     async def handle(self, item: Item) -> None:
         """Carry one row out and mark it done."""
         row, room_id, at = item.content, item.lane, self._db.clock()
-        try:
-            event_id = await self._carry(item.name, room_id, row)
-        except MatrixRequestError as e:
-            code = getattr(e, "errcode", None) or e.http_status
-            log.warning("The homeserver refused %s: %s", item.name, code)
-            event_id = ""
+        event_id = await carry(
+            self._homeserver, item, partial(self._shown, item), partial(self._begin, item)
+        )
         async with self._db.write() as tx:
             is_new = not row.get("revises") and not row.get("withdraws")
             if is_new and await announcements.posted(tx, row[_POST], room_id, event_id, at):
@@ -95,24 +93,51 @@ class Posts:
                 await news.put(tx, announcements.DELIVERED, {"announcement": row[_POST]})
             await queues.done(tx, queues.OUTBOX, item.id)
 
-    async def _carry(self, txn_id: str, room_id: str, row: Mapping[str, Any]) -> str:
-        bot, content = self._homeserver.bot_mxid, row.get("content", {})
+    async def _shown(self, item: Item) -> str:
+        async with self._db.read() as tx:
+            post = await announcements.post_in(tx, item.content[_POST], item.lane)
+        return post.event_id if post else ""
+
+    async def _begin(self, item: Item) -> bool:
+        async with self._db.write() as tx:
+            return await announcements.begin_post(tx, item.content[_POST], item.lane)
+
+
+async def carry(
+    homeserver: Homeserver,
+    item: Item,
+    shown: Callable[[], Awaitable[str]],
+    begin: Callable[[], Awaitable[bool]],
+) -> str:
+    """Send, change or take away what the bot shows; return the id of what is new, empty for none.
+
+    `shown` gives the event that shows it, empty for none; `begin` tells whether what is new is
+    still to be sent. A refusal is logged.
+    """
+    room_id, row = item.lane, item.content
+    content = row.get("content", {})
+    try:
         if row.get("revises") or row.get("withdraws"):
-            async with self._db.read() as tx:
-                post = await announcements.post_in(tx, row[_POST], room_id)
-            if post is None or not post.event_id:
+            if not (event_id := await shown()):
                 return ""
             if row.get("withdraws"):
-                await take_away(self._homeserver, txn_id, room_id, post.event_id)
+                await take_away(homeserver, item.name, room_id, event_id)
                 return ""
-            content = edit_of(post.event_id, content)
-        else:
-            async with self._db.write() as tx:
-                if not await announcements.begin_post(tx, row[_POST], room_id):
-                    return ""
-        return await self._homeserver.send(
-            room_id, "m.room.message", txn_id, content, user=bot, device=DEVICE
+            content = edit_of(event_id, content)
+        elif not await begin():
+            return ""
+        return await homeserver.send(
+            room_id,
+            "m.room.message",
+            item.name,
+            content,
+            user=homeserver.bot_mxid,
+            device=DEVICE,
         )
+    except MatrixRequestError as e:
+        code = getattr(e, "errcode", None) or e.http_status
+        log.warning("The homeserver refused %s: %s", item.name, code)
+        return ""
 
 
 async def take_away(homeserver: Homeserver, txn_id: str, room_id: str, event_id: str) -> None:

@@ -8,12 +8,10 @@ waited is not sent at all.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mautrix.errors import MatrixRequestError
-
-from sferum_bridge.matrix.ghosts import DEVICE
-from sferum_bridge.matrix.posts import edit_of, take_away
+from sferum_bridge.matrix.posts import carry
 from sferum_bridge.store import materials, queues
 from sferum_bridge.store.materials import COPY
 
@@ -53,12 +51,9 @@ class Shelf:
     async def handle(self, item: Item) -> None:
         """Carry one row out and mark it done."""
         row = item.content
-        try:
-            event_id = await self._carry(item.name, item.lane, row)
-        except MatrixRequestError as e:
-            code = getattr(e, "errcode", None) or e.http_status
-            log.warning("The homeserver refused %s: %s", item.name, code)
-            event_id = ""
+        event_id = await carry(
+            self._homeserver, item, partial(self._shown, item), partial(self._begin, item)
+        )
         async with self._db.write() as tx:
             if row.get("withdraws"):
                 one = await materials.by_id(tx, row[COPY])
@@ -68,22 +63,11 @@ class Shelf:
                 await materials.shown(tx, row[COPY], event_id)
             await queues.done(tx, queues.OUTBOX, item.id)
 
-    async def _carry(self, txn_id: str, room_id: str, row: Mapping[str, Any]) -> str:
-        content: Mapping[str, Any] = row.get("content", {})
-        if row.get("revises") or row.get("withdraws"):
-            async with self._db.write() as tx:
-                one = await materials.by_id(tx, row[COPY])
-            if one is None or not one.event_id:
-                return ""
-            if row.get("withdraws"):
-                await take_away(self._homeserver, txn_id, room_id, one.event_id)
-                return ""
-            content = edit_of(one.event_id, content)
-        else:
-            async with self._db.write() as tx:
-                if not await materials.begin(tx, row[COPY]):
-                    return ""
-        bot = self._homeserver.bot_mxid
-        return await self._homeserver.send(
-            room_id, "m.room.message", txn_id, content, user=bot, device=DEVICE
-        )
+    async def _shown(self, item: Item) -> str:
+        async with self._db.write() as tx:
+            one = await materials.by_id(tx, item.content[COPY])
+        return one.event_id if one else ""
+
+    async def _begin(self, item: Item) -> bool:
+        async with self._db.write() as tx:
+            return await materials.begin(tx, item.content[COPY])

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from sferum_bridge.network import same_chat
 from sferum_bridge.network.base import NetworkError
 from sferum_bridge.store import chats, failures, voices
-from sferum_bridge.store.away import is_away
+from sferum_bridge.store.away import is_away, outlasting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sferum_bridge.network.same_chat import Portrait
     from sferum_bridge.relay.connections import Connections
@@ -64,14 +64,10 @@ class Voices:
         """Look for ever, whenever somebody logged in or a chat was linked, and now and then."""
         bell = self._db.bell(chats.VOICES_BELL)
         while True:
-            try:
+            wanted: Sequence[tuple[Chat, Login]] = ()
+            with outlasting(log, "Looking for voices"):
                 async with self._db.read() as tx:
                     wanted = await voices.wanted(tx, tx.now - _AGAIN)
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("Looking for voices waits for the database: %s", type(e).__name__)
-                wanted = ()
             for chat, pairs in groupby(wanted, key=lambda pair: pair[0]):
                 await self._tried(chat, [login for _, login in pairs])
             await bell.wait(self._every)

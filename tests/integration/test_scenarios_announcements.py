@@ -6,7 +6,7 @@ Parents are at matrix-nio, everybody else at the plain client.
 from __future__ import annotations
 
 import secrets
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 
 from sferum_bridge.store import tables
 from tests.support import guide
+from tests.support.at_nio import at_nio
 from tests.support.bridge import BOT, BridgedSchool, until
 from tests.support.scenario import Town
 
@@ -49,17 +50,6 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         town = await Town.open(school, stack)
         await set_clock(town, DAY)
         yield town
-
-
-@asynccontextmanager
-async def at_nio(who: Who) -> AsyncIterator[nio.AsyncClient]:
-    """Sign somebody in with matrix-nio."""
-    client = nio.AsyncClient(who.town.bridged.synapse.url, who.mxid)
-    assert isinstance(await client.login(who.password), nio.LoginResponse)
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 async def seen_at_nio(client: nio.AsyncClient, room_id: str) -> dict[str, str]:
@@ -100,7 +90,7 @@ async def test_a_class_hears_what_its_teacher_wrote_once(town: Town) -> None:
     pupils, parents = [await town.bridged.room(kind, "5А") for kind in ("pupils", "parents")]
     shown = guide.Transcript()
 
-    async with at_nio(parent) as client:
+    async with at_nio(parent.town.bridged, parent) as client:
         text = "объявление 5А: Завтра урока музыки нет"
         original = await teacher.client.say(teacher.chat, text)
         await town.worked_off(original)

@@ -7,7 +7,7 @@ private windows of a browser without scripts.
 from __future__ import annotations
 
 import re
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import nio
 import pytest
 import pytest_asyncio
 
+from tests.support.at_nio import at_nio
 from tests.support.bridge import BOT, BridgedSchool, until
 from tests.support.browser import Browser
 from tests.support.scenario import Town
@@ -75,17 +76,6 @@ async def cast(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cast]:
         yield Cast(town, teacher, child, mate, parent, other, stranger)
 
 
-@asynccontextmanager
-async def at_nio(town: Town, who: Who | Member) -> AsyncIterator[nio.AsyncClient]:
-    """Sign somebody in with matrix-nio."""
-    client = nio.AsyncClient(town.bridged.synapse.url, who.mxid)
-    assert isinstance(await client.login(who.password), nio.LoginResponse)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
 async def seen_at_nio(client: nio.AsyncClient, room_id: str) -> dict[str, str]:
     """Return event id → what the bot's messages in a room say by now, as nio shows them."""
     answer = await client.room_messages(room_id, limit=100)
@@ -139,7 +129,7 @@ async def test_28_a_group_call_for_a_hybrid_lesson(cast: Cast) -> None:
     assert await seen(pupil, room) == [], "who may not starts none"
 
     await town.worked_off(await teacher.client.say(room, "!звонок"))
-    async with at_nio(town, mate) as client:
+    async with at_nio(town.bridged, mate) as client:
         [post] = (await seen_at_nio(client, room)).values()
         assert post == (await seen(pupil, room))[0]
         [link] = _LINK.findall(post)
@@ -213,7 +203,7 @@ async def test_27_a_broadcast(cast: Cast) -> None:
     preview = await head.ask(f"трансляция классы 1-5: День знаний {STREAM}")
     # Not held back, should the tests run at night.
     [sent] = [r for r in await head.tap(preview, "❗") if "Отправляю" in r.body]
-    async with at_nio(town, parent) as client:
+    async with at_nio(town.bridged, parent) as client:
 
         async def posts() -> list[str]:
             shown = (await seen_at_nio(client, parents)).values()

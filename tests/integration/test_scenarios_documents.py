@@ -27,6 +27,7 @@ from sferum_bridge.store import documents, erasing, queues, tables
 from sferum_bridge.store.blobs import Blobs
 from sferum_bridge.store.database import Database
 from tests.support import guide
+from tests.support.at_nio import at_nio
 from tests.support.bridge import BOT, BridgedSchool, Client, until
 from tests.support.scenario import Reply, Town, Who
 
@@ -52,17 +53,6 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         await school.stop_bridge()
         await school.start_bridge()
         yield await Town.open(school, stack)
-
-
-@asynccontextmanager
-async def at_nio(who: Who) -> AsyncIterator[nio.AsyncClient]:
-    """Sign somebody in with matrix-nio."""
-    client = nio.AsyncClient(who.town.bridged.synapse.url, who.mxid)
-    assert isinstance(await client.login(who.password), nio.LoginResponse)
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 async def upload(client: nio.AsyncClient, data: bytes, name: str, mime: str) -> dict[str, Any]:
@@ -162,7 +152,7 @@ async def test_30_my_documents(town: Town, family: Family) -> None:
     shown.say("Помощник", told.body)
     assert "1 МБ" in told.body
     assert "5 МБ" in told.body
-    async with at_nio(olga) as phone:
+    async with at_nio(olga.town.bridged, olga) as phone:
         sent = []
         for name, (mime, data) in contents.items():
             content = await upload(phone, data, name, mime)
@@ -210,7 +200,7 @@ async def test_30_my_documents(town: Town, family: Family) -> None:
 
 async def what_does_not_fit_is_refused(town: Town, olga: Who) -> None:
     """See that a limit is named, and that what was refused does not stay either."""
-    async with at_nio(olga) as phone:
+    async with at_nio(olga.town.bridged, olga) as phone:
         large = await upload(phone, MARK + bytes(2_000_000), "фильм.mp4", "video/mp4")
         await town.worked_off(await send(phone, olga.chat, large))
         assert "один файл — до 1 МБ" in (await olga.hears("фильм.mp4", "не сохранён")).body

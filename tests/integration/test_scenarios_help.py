@@ -6,7 +6,7 @@ Families are at matrix-nio, the school at the plain client.
 from __future__ import annotations
 
 import secrets
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import nio
@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support import guide
+from tests.support.at_nio import at_nio
 from tests.support.bridge import BOT, BridgedSchool, until
 from tests.support.scenario import Town
 
@@ -33,17 +34,6 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(school.stop)
         yield await Town.open(school, stack)
-
-
-@asynccontextmanager
-async def at_nio(who: Who) -> AsyncIterator[nio.AsyncClient]:
-    """Sign somebody in with matrix-nio."""
-    client = nio.AsyncClient(who.town.bridged.synapse.url, who.mxid)
-    assert isinstance(await client.login(who.password), nio.LoginResponse)
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 async def events_at_nio(client: nio.AsyncClient, room_id: str) -> list[Any]:
@@ -86,7 +76,7 @@ async def hears_at_nio(client: nio.AsyncClient, room_id: str, *words: str) -> st
 async def test_a_request_is_seen_through_by_both_sides_and_a_kill(town: Town) -> None:
     administrator, pupil = await town.administrator(), await town.pupil("Ася", "Выдумкина")
     shown = guide.Transcript()
-    async with at_nio(pupil) as client:
+    async with at_nio(pupil.town.bridged, pupil) as client:
         text = "обращение Не вижу чат 5А, мой пароль: Qwerty12"
         await say(client, town, pupil.chat, text)
         told = await hears_at_nio(client, pupil.chat, "Обращение передано")
@@ -130,7 +120,7 @@ async def test_a_flag_reaches_the_school_and_nobody_else(town: Town) -> None:
     room = await town.bridged.room("pupils", "5А")
     bad = await rude.client.say(room, BAD)
     shown = guide.Transcript()
-    async with at_nio(pupil) as client:
+    async with at_nio(pupil.town.bridged, pupil) as client:
         reaction = await flag(client, town, room, bad)
         told = await hears_at_nio(client, pupil.chat, "Жалоба передана")
         asked = await teacher.hears("Жалоба на сообщение", BAD, "Вася Грубов")
@@ -171,7 +161,7 @@ async def test_a_report_is_no_window_into_another_room(town: Town) -> None:
     before = await pupil.client.texts(room)
     mate = await town.pupil("Оля", "Другова")
     link = f"https://matrix.to/#/{room}/{secret}?via=school.example"
-    async with at_nio(mate) as client:
+    async with at_nio(mate.town.bridged, mate) as client:
         await say(client, town, mate.chat, f"пожаловаться {link} так нельзя")
         assert await hears_at_nio(client, mate.chat, "Жалоба передана")
     assert await pupil.client.texts(room) == before

@@ -9,7 +9,7 @@ import io
 import re
 import secrets
 import zipfile
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support import guide
+from tests.support.at_nio import at_nio
 from tests.support.bridge import BOT, BridgedSchool, until
 from tests.support.clamd import EICAR, FakeClamd
 from tests.support.scenario import Town
@@ -181,17 +182,6 @@ async def test_while_the_scanner_is_away_files_wait(place: Place) -> None:
 # --- materials ------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def at_nio(who: Who) -> AsyncIterator[nio.AsyncClient]:
-    """Sign somebody in with matrix-nio."""
-    client = nio.AsyncClient(who.town.bridged.synapse.url, who.mxid)
-    assert isinstance(await client.login(who.password), nio.LoginResponse)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
 async def read_at_nio(client: nio.AsyncClient, room_id: str) -> dict[str, nio.RoomMessageFile]:
     """Return name → file of what matrix-nio shows of a room's past."""
     answer = await client.room_messages(room_id, limit=100)
@@ -228,7 +218,7 @@ async def test_a_newcomer_reads_what_was_posted_in_september(town: Town) -> None
     await parent.say("подтвердить")
     for who in (new, parent):
         await who.gets_into("materials", "5А")
-        async with at_nio(who) as client:
+        async with at_nio(who.town.bridged, who) as client:
             files = await read_at_nio(client, room)
             assert await opened(client, files["з.pdf"].url) == PDF
             sent = await client.room_send(
@@ -255,7 +245,7 @@ async def test_a_teacher_files_a_pupils_report(town: Town) -> None:
     shown.say("Учитель", "📚 (под этим сообщением)")
     shown.chat("чат учителя с помощником")
     shown.say("Помощник", (await teacher.hears("Положил в")).body)
-    async with at_nio(mate) as client:
+    async with at_nio(mate.town.bridged, mate) as client:
         files = await read_at_nio(client, room)
         assert await opened(client, files["доклад.pdf"].url) == PDF + b"1"
     shown.chat("5Б · материалы")
@@ -296,7 +286,7 @@ async def test_widgets_bots_and_bridges_are_refused_and_explained(town: Town) ->
     bot = await town.outsider("Погодный бот")
     bridged = await town.outsider("Вася (другой мессенджер)")
     class_room = await town.bridged.room("pupils", "5А")
-    async with at_nio(teacher) as client:
+    async with at_nio(teacher.town.bridged, teacher) as client:
         own = await client.room_create(invite=[pupil.mxid], name="Кружок")
         assert isinstance(own, nio.RoomCreateResponse), own
         for room in (class_room, own.room_id):

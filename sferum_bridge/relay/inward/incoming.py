@@ -35,7 +35,7 @@ from sferum_bridge.relay.inward.pace import Pace, asked_wait
 from sferum_bridge.relay.inward.turn import begin
 from sferum_bridge.store import chats, failures
 from sferum_bridge.store import logins as stored_logins
-from sferum_bridge.store.away import is_away
+from sferum_bridge.store.away import is_away, outlasting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -109,15 +109,11 @@ class Incoming:
         rung = True
         async with asyncio.TaskGroup() as tasks:
             while True:
-                try:
+                with outlasting(log, "Listening"):
                     await self._look(tasks, listening, beginning)
                     if rung:
                         async with self._db.write() as tx:
                             await describing.withdraw(tx)
-                except Exception as e:
-                    if not is_away(e):
-                        raise
-                    log.warning("Listening waits for the database: %s", type(e).__name__)
                 rung = bool(await bell.wait(self._poll))
 
     async def _look(

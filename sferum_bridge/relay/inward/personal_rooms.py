@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.client import TryAgain, path
+from sferum_bridge.matrix.creation import private
 from sferum_bridge.store import chats, personal, rooms
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BOT_ONLY, _DIRECT = 100, "m.direct"
+_DIRECT = "m.direct"
 
 
 class PersonalRooms:
@@ -124,30 +125,6 @@ def is_personal(chat: RemoteChat, account_id: str) -> bool:
 
 def shape(mxid: str, name: str, bot: str) -> Mapping[str, Any]:
     """Return how the room of a personal chat is made: closed to all but its two, for ever."""
-    functional = {"service_members": [bot]}
-    return {
-        "preset": "private_chat",
-        "is_direct": True,
-        "name": name,
-        "invite": [mxid],
-        "creation_content": {"m.federate": False},
-        "initial_state": [
-            {"type": kind, "state_key": "", "content": content}
-            for kind, content in (
-                ("m.room.join_rules", {"join_rule": "invite"}),
-                ("m.room.history_visibility", {"history_visibility": "joined"}),
-                ("m.room.guest_access", {"guest_access": "forbidden"}),
-                # So that clients call the room by the other person, and not by the bot (MSC4171).
-                ("io.element.functional_members", functional),
-            )
-        ],
-        "power_level_content_override": {
-            "users_default": 0,
-            "events_default": 0,
-            "state_default": _BOT_ONLY,
-            "invite": _BOT_ONLY,
-            "kick": _BOT_ONLY,
-            "ban": _BOT_ONLY,
-            "redact": _BOT_ONLY,
-        },
-    }
+    # So that clients call the room by the other person, and not by the bot (MSC4171).
+    functional = {"io.element.functional_members": {"service_members": [bot]}}
+    return {**private(mxid, name, functional), "is_direct": True}
