@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.store import failures, queues
-from sferum_bridge.store.away import is_away
+from sferum_bridge.store.away import is_away, outlasting
 from sferum_bridge.store.sealing import SealBrokenError
 
 if TYPE_CHECKING:
@@ -108,14 +108,10 @@ class Lanes:
 
     async def _waiting(self) -> set[str]:
         """Return every lane with work, none while the database is away: the next look finds it."""
-        try:
+        with outlasting(log, self._queue.bell):
             async with self._db.read() as tx:
                 return set(await queues.lanes(tx, self._queue))
-        except Exception as e:
-            if not is_away(e):
-                raise
-            log.warning("%s waits for the database: %s", self._queue.bell, type(e).__name__)
-            return set()
+        return set()
 
     async def _run_lane(self, lane: str) -> None:
         while True:
@@ -197,19 +193,14 @@ class Lanes:
     async def _pass_by(self, item: Item) -> None:
         wait = _FIRST_WAIT
         while True:
-            try:
+            with outlasting(log, self._queue.bell):
                 if self._give_up is not None:
                     await self._tell(item, self._give_up)
                 async with self._db.write() as tx:
                     await queues.pass_by(tx, self._queue, item.id)
-            except Exception as e:
-                if not is_away(e):
-                    raise
-                log.warning("%s waits for the database: %s", self._queue.bell, type(e).__name__)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, _LONGEST_WAIT)
-            else:
                 return
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
 
     async def _tell(self, item: Item, give_up: Callable[[Item], Awaitable[None]]) -> None:
         try:

@@ -180,17 +180,13 @@ class Incoming:
         """
         log.warning("Login %s needs its owner: %s", login.id, error.detail)
         await self._connections.drop(login)
-        try:
+        with outlasting(log, f"Login {login.id}"):
             async with self._db.write() as tx:
                 if not await chats.set_expired(tx, login.id, seal):
                     return False
                 await self._login_lost(tx, login, error)
-        except Exception as e:
-            if not is_away(e):
-                raise
-            log.warning("Login %s waits for the database: %s", login.id, type(e).__name__)
-            return False
-        return True
+            return True
+        return False
 
     async def _begin_all(self, login: Login) -> None:
         """Take in the end of every chat that was linked; what fails is tried at the next look."""
