@@ -177,6 +177,7 @@ NEEDS: tuple[Need, ...] = (
     ),
     Need("auto_accept_invites.enabled", "auto-accept", want=False, default=False),
     Need("auto_join_rooms", "auto-join", want=[], default=[]),
+    Need("limit_remote_rooms.enabled", "remote-rooms", want=False, default=False),
     Need("max_event_delay_duration", "delayed-events", want=None, default=None),
     Need(
         "encryption_enabled_by_default_for_room_type",

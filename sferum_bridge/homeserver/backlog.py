@@ -94,6 +94,7 @@ class Backlog:
         if self._through is None:
             return  # there may be no tables
         await self._run("sferum_forget", _forget, self._useless)
+        await self._run("sferum_forget_unseen", _forget_unseen)
         page = await self._run("sferum_tidy", _page, self._tidied)
         self._useless = [note for note, is_useless in page if is_useless]
         self._tidied = page[-1][0] if len(page) == PAGE else ("", "")
@@ -157,4 +158,12 @@ def _forget(txn: LoggingTransaction, notes: Iterable[Note]) -> None:
         " OR NOT EXISTS (SELECT 1 FROM local_media_repository AS m"
         " WHERE m.media_id = sferum_shown.media_id))",
         notes,
+    )
+
+
+def _forget_unseen(txn: LoggingTransaction) -> None:
+    """Delete notes of files that are deleted: a file is there before it is noted."""
+    txn.execute(
+        "DELETE FROM sferum_unseen WHERE NOT EXISTS (SELECT 1 FROM local_media_repository AS m"
+        " WHERE m.media_id = sferum_unseen.media_id)"
     )

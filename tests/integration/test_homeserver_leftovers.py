@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from synapse.storage.database import LoggingTransaction
 from synapse.storage.engines.sqlite import Sqlite3Engine
 
-from sferum_bridge.homeserver import backlog, files, sweep, withdrawing
+from sferum_bridge.homeserver import backlog, files, sweep, tables, withdrawing
 from tests.support.synapse import SERVER_NAME
 
 if TYPE_CHECKING:
@@ -171,3 +171,17 @@ async def test_only_rows_of_the_people_concerned_are_read(homeserver: Homeserver
     for text, plan in plans.items():
         if "appservice_room_list" not in text:
             assert all(step.startswith("SEARCH") for step in plan), (text, plan)
+
+
+def test_a_note_goes_with_its_file() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE local_media_repository (media_id TEXT PRIMARY KEY)")
+        engine = Sqlite3Engine({"name": "sqlite3", "args": {}})
+        transaction = LoggingTransaction(
+            txn=connection.cursor(), name="test", server_name=SERVER_NAME, database_engine=engine
+        )
+        tables.create(transaction)
+        connection.execute("INSERT INTO local_media_repository VALUES ('kept')")
+        connection.execute("INSERT INTO sferum_unseen VALUES ('kept'), ('deleted')")
+        backlog._forget_unseen(transaction)
+        assert list(connection.execute("SELECT media_id FROM sferum_unseen")) == [("kept",)]

@@ -105,6 +105,7 @@ def test_the_defaults_are_those_of_the_synapse_installed() -> None:
         "experimental_features.msc4263_limit_key_queries_to_users_who_share_rooms": limit,
         "auto_accept_invites.enabled": vanilla.auto_accept_invites.enabled,
         "auto_join_rooms": registration.auto_join_rooms,
+        "limit_remote_rooms.enabled": server.limit_remote_rooms.enabled,
         "max_event_delay_duration": server.max_event_delay_duration.as_millis() or None,
         "encryption_enabled_by_default_for_room_type": (
             "all" if vanilla.room.encryption_enabled_by_default_for_room_presets else "off"

@@ -64,6 +64,7 @@ doctor-directory = Else the search for people shows everybody who has an account
 doctor-push = What people write would go to push servers outside the school.
 doctor-key-queries = Else every account learns whether a pupil exists, and on which devices.
 doctor-auto-accept = People accept an invite themselves: else they are brought into a room unasked.
+doctor-remote-rooms = Else a join asks the servers it names how big the room is, and tells them its id.
 doctor-auto-join = One room for all acquaints outsiders with pupils and shows them to each other.
 doctor-delayed-events = A delayed event has its effect after somebody's rights were taken.
 doctor-encryption = In an encrypted chat the bot cannot read a word.
