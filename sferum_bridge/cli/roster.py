@@ -1,15 +1,18 @@
-"""`sferum-bridge roster`: look at a roster, apply it, see the rooms it makes."""
+"""`sferum-bridge roster`: look at a roster, apply it, undo it, see the rooms it makes."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from sferum_bridge.cli import roster_files, roster_undo
 from sferum_bridge.cli.common import (
     carry_out,
     config_option,
@@ -20,14 +23,67 @@ from sferum_bridge.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from sferum_bridge.config import Config
-    from sferum_bridge.roster import Plan, Reading
-    from sferum_bridge.roster.plan import Corrected
-    from sferum_bridge.store.database import Tx
+    from collections.abc import Callable, Mapping
 
-_file = click.argument("file", type=click.Path(path_type=Path, exists=True))
+    from sferum_bridge.config import Config
+    from sferum_bridge.roster import Reading
+    from sferum_bridge.roster.guards import Limits
+    from sferum_bridge.store.database import Tx
+    from sferum_bridge.store.imports import Applied, Choices, Prepared
+
+_CONSOLE = "console"
 _language = click.option("--lang", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
-_school = click.option("--school", default="", help="The school, if the file does not name it.")
+_school = click.option("--school", default="", help="The school, where there are several.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the options say."""
+
+    file: Path
+    config_path: Path
+    school: str = ""
+    form: str = ""
+    year: str = ""
+    decide: Path | None = None
+    delta: bool = False
+    end_missing: bool = False
+    opening: bool = False
+    confirm: str = ""
+
+
+def _import_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Take the options by which both `check` and `apply` are told what to do."""
+    options = [
+        click.argument("file", type=click.Path(path_type=Path, exists=True)),
+        config_option,
+        _school,
+        click.option(
+            "--form",
+            type=click.Choice(["template", "wide", "oneroster"]),
+            default=None,
+            help="What the file is; told by its contents, if left out.",
+        ),
+        click.option("--year", default="", help="The school year, as 2026/2027, if it is unsaid."),
+        click.option(
+            "--decide",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help='JSON: key of a person of the file → id of who it is, or "new".',
+        ),
+        click.option("--delta", is_flag=True, help="A list of changes: the absent are unchanged."),
+        click.option("--end-missing", is_flag=True, help="Who is not in the file leaves."),
+        click.option("--opening", is_flag=True, help="The school year is being opened."),
+    ]
+
+    @wraps(command)
+    def taken(file: Path, config_path: Path, *, form: str | None, **more: Any) -> None:
+        names = ("school", "year", "decide", "delta", "end_missing", "opening", "confirm")
+        mine = {name: more.pop(name) for name in names if name in more}
+        command(_Asked(file, config_path, form=form or "", **mine), **more)
+
+    for option in reversed(options):
+        taken = option(taken)
+    return taken
 
 
 @click.group()
@@ -35,42 +91,74 @@ def roster() -> None:
     """Read the school's lists."""
 
 
-@roster.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-def template(folder: Path) -> None:
-    """Write the empty template, as XLSX and as CSV files, into a folder."""
-    from sferum_bridge.roster import write_template
-
-    write_template(folder)
-    click.echo(f"Wrote {folder / 'roster-template.xlsx'} and the same as CSV files beside it.")
+roster.add_command(roster_undo.batches)
+roster.add_command(roster_undo.undo)
+roster.add_command(roster_files.template)
+roster.add_command(roster_files.export)
 
 
 @roster.command()
-@_file
-@config_option
-@_school
+@_import_options
+@click.option(
+    "--marked",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the file as .xlsx with what is wrong marked.",
+)
+@click.option("--details", is_flag=True, help="Who changes, and who is in which room.")
 @_language
 @json_option
-def check(file: Path, config_path: Path, school: str, lang: str, *, as_json: bool) -> None:
+def check(asked: _Asked, marked: Path | None, lang: str, *, details: bool, as_json: bool) -> None:
     """Say everything that is wrong with a roster and what it would change; change nothing."""
-    reading, plan = carry_out(_plan(file, config_path, school))
-    _report(reading, plan, lang, as_json=as_json)
-    if reading.fatal:
+    from sferum_bridge.cli import roster_shown
+
+    work = carry_out(_work(asked, apply=False))
+    if marked is not None:
+        _write_marked(asked.file, marked, work.reading, lang)
+    if as_json:
+        show_json(_json(work))
+    elif work.prepared is None:
+        roster_shown.show_problems(work.reading, lang)
+    else:
+        roster_shown.show_import(work.prepared, lang, details=details)
+    if work.prepared is None:
         raise click.exceptions.Exit(1)
 
 
 @roster.command("apply")
-@_file
-@config_option
-@_school
+@_import_options
+@click.option("--confirm", default="", help="The school's name, for what was held back.")
+@click.option(
+    "--rejected",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the rows that were left out as .xlsx, to be corrected and imported.",
+)
+@click.option("--details", is_flag=True, help="Who changed, and who is in which room.")
 @_language
 @json_option
-def apply_(file: Path, config_path: Path, school: str, lang: str, *, as_json: bool) -> None:
+def apply_(
+    asked: _Asked, rejected: Path | None, lang: str, *, details: bool, as_json: bool
+) -> None:
     """Apply the good rows of a roster; the running bridge then makes the rooms."""
-    reading, plan = carry_out(_plan(file, config_path, school, apply=True))
-    _report(reading, plan, lang, as_json=as_json)
-    if reading.fatal:
+    from sferum_bridge.cli import roster_shown
+
+    work = carry_out(_work(asked, apply=True))
+    if rejected is not None and work.has_rejected:
+        _write_marked(asked.file, rejected, work.reading, lang, rejected=True)
+    if as_json:
+        show_json(_json(work))
+    elif work.prepared is None:
+        roster_shown.show_problems(work.reading, lang)
+    else:
+        roster_shown.show_import(work.prepared, lang, details=details)
+    if work.prepared is None:
         raise click.ClickException("Nothing was imported: correct the file and try again.")
+    if work.is_held:
+        raise click.ClickException(
+            "Nothing was imported. If all of what is held back is meant, repeat this with "
+            f'--confirm "{work.school}"'
+        )
+    if work.batch_id and not as_json:
+        click.echo(f"Applied. To take it back: sferum-bridge roster undo {work.batch_id}")
 
 
 @roster.command()
@@ -97,179 +185,186 @@ async def _rooms(config_path: Path) -> list[tuple[str, str, str, str]]:
         ]
 
 
-async def _plan(
-    file: Path, config_path: Path, school: str, *, apply: bool = False
-) -> tuple[Reading, Plan]:
-    from sferum_bridge.roster import Plan, make_plan, read
-    from sferum_bridge.store import enrol
+# --- importing ------------------------------------------------------------------------------
 
-    reading = read(file)
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What came of a file; without `prepared` it was refused as a whole."""
+
+    reading: Reading
+    school: str = ""
+    prepared: Prepared | None = None
+    is_held: bool = False
+    batch_id: str = ""
+
+    @property
+    def has_rejected(self) -> bool:
+        """Tell whether rows were left out."""
+        return self.prepared is not None and self.prepared.left_out and not self.is_held
+
+
+async def _work(asked: _Asked, *, apply: bool) -> _Work:
+    from sferum_bridge.roster.model import Form
+    from sferum_bridge.roster.reader import read
+    from sferum_bridge.store import class_ids, imports
+
+    form = Form(asked.form) if asked.form else None
+    reading = read(asked.file, form=form, year=asked.year, school=asked.school)
+    if any(each.code == "oneroster_class_unknown" for each in reading.problems):
+        # A list of changes: an earlier list may have said which classes these are.
+        async with database(asked.config_path) as (_, db), db.read() as tx:
+            known = await class_ids.of(tx)
+        reading = read(asked.file, form=form, year=asked.year, school=asked.school, class_ids=known)
     if reading.fatal:
-        return reading, Plan()
-    async with database(config_path) as (config, db), db.write() as tx:
-        school_id, timezone = await _school_of(tx, config, reading, school, create=apply)
-        day = datetime.fromtimestamp(tx.now / 1000, UTC).astimezone(ZoneInfo(timezone)).date()
-        plan = make_plan(reading.roster, await enrol.known(tx, school_id), day)
-        if apply and not plan.empty:
-            await enrol.carry_out(tx, school_id, plan, "console")
-        return reading, plan
+        return _Work(reading)
+    choices = _choices(asked, reading)
+    async with database(asked.config_path) as (config, db):
+        limits = _limits(config)
+        async with db.write() if apply else db.read() as tx:
+            place = await _place(tx, config, reading, asked, apply=apply)
+            if not apply:
+                day = _day(tx, place.timezone)
+                prepared = await imports.prepare(
+                    tx, place.id, day, reading, choices, limits, place.name
+                )
+                return _Work(reading, place.name, prepared)
+            done = await _apply(tx, place, reading, choices, limits, asked.file.name)
+    return _Work(reading, place.name, done.prepared, done.is_held, done.batch_id)
 
 
-async def _school_of(
-    tx: Tx, config: Config, reading: Reading, name: str, *, create: bool
-) -> tuple[str, str]:
+async def _apply(
+    tx: Tx, place: _Place, reading: Reading, choices: Choices, limits: Limits, label: str
+) -> Applied:
+    from sferum_bridge.store import imports, schools
+
+    try:
+        async with tx.attempt():
+            name, zone = place.name, place.timezone
+            school_id = place.id or await schools.add(tx, name, zone, place.language)
+            done = await imports.apply(
+                tx, school_id, reading, choices, limits, actor=_CONSOLE, label=label
+            )
+            if done.is_held:
+                raise _HeldError  # noqa: TRY301 - to have what was done taken back
+    except _HeldError:
+        # A school that was made for it goes again.
+        return done
+    return done
+
+
+class _HeldError(Exception):
+    """An import is held back."""
+
+
+def _choices(asked: _Asked, reading: Reading) -> Choices:
+    from sferum_bridge.roster.model import Severity
+    from sferum_bridge.store.imports import Choices
+
+    if asked.end_missing and asked.delta:
+        raise click.UsageError("A list of changes names nobody missing: leave out --end-missing.")
+    bad = [each for each in reading.problems if each.severity is Severity.ERROR]
+    if asked.end_missing and bad:
+        raise click.ClickException(
+            f"{len(bad)} rows of the file are left out, and whoever stands in them is not missing. "
+            "Correct them first (`check --marked OUT.xlsx` shows them), or leave out --end-missing."
+        )
+    decisions = _decisions(asked.decide, reading) if asked.decide else {}
+    return Choices(decisions, asked.end_missing, asked.opening, asked.delta, asked.confirm)
+
+
+def _decisions(path: Path, reading: Reading) -> Mapping[str, str]:
+    from sferum_bridge.roster.matching import label
+
+    try:
+        said = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as e:
+        raise click.ClickException(f"{path} is not JSON: {e}") from e
+    if not isinstance(said, dict) or not all(isinstance(each, str) for each in said.values()):
+        raise click.ClickException(
+            f'{path} is to be an object like {{"id:007": "new"}}: key → id of a person, or "new".'
+        )
+    unknown = sorted(set(said) - {label(person.key) for person in reading.roster.people})
+    if unknown:
+        raise click.ClickException(
+            f"{path} decides about people whom the file does not have: {', '.join(unknown)}. "
+            "The keys are in `sferum-bridge roster check FILE --json`, under conflicts."
+        )
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The school of a file; without an id it is still to be made."""
+
+    id: str
+    name: str
+    timezone: str
+    language: str = field(default="")
+
+
+async def _place(tx: Tx, config: Config, reading: Reading, asked: _Asked, *, apply: bool) -> _Place:
+    """Find the school a file is for: the one named, the file's, or the only one there is."""
+    from sferum_bridge.roster.guards import confirms
     from sferum_bridge.store import schools
 
     info = reading.roster.school
-    name = name or (info.name if info else "")
+    name = asked.school or (info.name if info else "")
+    records = await schools.records(tx)
+    found = [one for one in records if one.id == name or confirms(name, one.name)]
+    if not found and not name and len(records) == 1:
+        found = list(records)
+    if found:
+        # The zone in a file is for a new school; an existing one keeps its own.
+        return _Place(found[0].id, found[0].name, found[0].timezone)
     if not name:
         raise click.ClickException("The file does not name its school. Name it with --school.")
+    if records and not confirms(asked.confirm, name):
+        known = ", ".join(f"«{one.name}»" for one in records)
+        said = (
+            f"There is no school called «{name}» here, only {known}. Name the right one with "
+            f'--school; to make a new one, use `apply` with --confirm "{name}".'
+        )
+        if apply:
+            raise click.ClickException(said)
+        click.echo(said, err=True)
     timezone = (info.timezone if info else "") or config.school.timezone
     language = (info.language if info else "") or config.school.language
-    known = {record.name: record for record in await schools.records(tx)}
-    if name in known:
-        # The zone in a file is for a new school; an existing one keeps its own.
-        return known[name].id, known[name].timezone
-    school_id = await schools.add(tx, name, timezone, language) if create else ""
-    return school_id, timezone
+    return _Place("", name, timezone, language)
 
 
-def _report(reading: Reading, plan: Plan, lang: str, *, as_json: bool) -> None:
-    from sferum_bridge.roster import problems_json, problems_table
+def _day(tx: Tx, timezone: str) -> Any:
+    return datetime.fromtimestamp(tx.now / 1000, UTC).astimezone(ZoneInfo(timezone)).date()
 
-    if as_json:
-        show_json(
-            {
-                "problems": problems_json(reading),
-                "plan": _counts(plan),
-                "corrected": [asdict(each) for each in plan.corrected],
-                "conflicts": [asdict(each) for each in plan.conflicts],
-            }
-        )
+
+def _limits(config: Config) -> Limits:
+    from sferum_bridge.roster.guards import Limits
+
+    return Limits(*config.imports.percents)
+
+
+def _json(work: _Work) -> dict[str, Any]:
+    from sferum_bridge.cli import roster_shown
+
+    if work.prepared is None:
+        nothing: dict[str, Any] = {"plan": {}, "corrected": [], "conflicts": [], "holds": []}
+        return {**roster_shown.reading_json(work.reading), **nothing, "held": False, "batch": ""}
+    said = roster_shown.as_json(work.prepared)
+    return {"school": work.school, **said, "held": work.is_held, "batch": work.batch_id}
+
+
+def _write_marked(
+    file: Path, out: Path, reading: Reading, lang: str, *, rejected: bool = False
+) -> None:
+    from sferum_bridge.roster.errors import FileError
+    from sferum_bridge.roster.marked import marked
+
+    try:
+        written = marked(file, reading, lang, rejected=rejected)
+    except FileError:
+        click.echo(f"{out} is not written: the file itself cannot be read.", err=True)
         return
-    rows = [
-        row._replace(severity=_GRAVE[lang][row.severity]) for row in problems_table(reading, lang)
-    ]
-    if rows:
-        show(*_FINDINGS[lang], rows)
-    if reading.fatal:
-        return
-    words = _RUSSIAN if lang == "ru" else _ENGLISH
-    counted = [(words[key], count) for key, count in _counts(plan).items() if count]
-    if counted:
-        show("Что изменится" if lang == "ru" else "What changes", ("", ""), counted)
-    else:
-        click.echo("Изменений нет." if lang == "ru" else "Nothing changes.")
-    if plan.conflicts:
-        names = {p.key: f"{p.family_name} {p.given_name}" for p in reading.roster.people}
-        doubts = [
-            (names[each.key], _DOUBTS[lang][each.doubt], ", ".join(each.candidates))
-            for each in plan.conflicts
-        ]
-        show(*_CONFLICTS[lang], doubts)
-    if plan.corrected:
-        show(*_CORRECTED[lang], [_corrected_row(each, lang) for each in plan.corrected])
-
-
-def _corrected_row(each: Corrected, lang: str) -> tuple[str, str, str]:
-    from sferum_bridge.school.corrections import Field, written
-
-    listed, profile = (written(Field(each.field), v) or "—" for v in (each.listed, each.profile))
-    told = _OUTCOMES[lang][each.outcome].format(listed=listed, profile=profile)
-    return each.name, _FIELDS[lang][each.field], told
-
-
-def _counts(plan: Plan) -> dict[str, Any]:
-    return {key: len(getattr(plan, key)) for key in _ENGLISH}
-
-
-_GRAVE = {
-    "ru": {"fatal": "файл не принят", "error": "строка пропущена", "warning": "к сведению"},
-    "en": {"fatal": "file refused", "error": "row left out", "warning": "note"},
-}
-_FINDINGS = {
-    "ru": ("Замечания", ("", "Лист", "Строка", "Столбец", "Значение", "Что не так", "Что сделать")),
-    "en": ("Findings", ("", "Sheet", "Row", "Column", "Value", "What is wrong", "What to do")),
-}
-_CONFLICTS = {
-    "ru": ("Требуют решения", ("Кто", "Почему", "Номер в системе")),
-    "en": ("To decide about", ("Who", "Why", "Id in the system")),
-}
-_DOUBTS = {
-    "ru": {
-        "id_reused": "номер из списка принадлежит другому человеку; оставлено как есть",
-        "ambiguous": "подходят несколько человек; оставлено как есть",
-        "namesake": "есть полный тёзка; вносится как новый человек",
-        "erased": "данные уничтожены; чтобы снова внести: sferum-bridge privacy readmit",
-        "last_administrator": "школа осталась бы без администратора; оставлен администратором",
-    },
-    "en": {
-        "id_reused": "the id in the list is somebody else's; left as is",
-        "ambiguous": "several people fit; left as is",
-        "namesake": "somebody has the same name; added as somebody new",
-        "erased": "the data were erased; to add again: sferum-bridge privacy readmit",
-        "last_administrator": "the school would have no administrator; stays one",
-    },
-}
-_CORRECTED = {
-    "ru": ("Исправленное родителями", ("Кто", "Что", "Список и профиль")),
-    "en": ("Corrected by parents", ("Who", "What", "List and profile")),
-}
-_FIELDS = {
-    "ru": {
-        "family_name": "фамилия",
-        "given_name": "имя",
-        "middle_name": "отчество",
-        "birth_date": "дата рождения",
-        "email": "почта",
-        "phone": "телефон",
-    },
-    "en": {
-        "family_name": "family name",
-        "given_name": "given name",
-        "middle_name": "patronymic",
-        "birth_date": "date of birth",
-        "email": "e-mail",
-        "phone": "phone",
-    },
-}
-_OUTCOMES = {
-    "ru": {
-        "kept": "список: {listed}, профиль: {profile} (исправил родитель)",
-        "overruled": "список: {listed}, профиль: {profile} (исправил родитель); "
-        "в списке новое, берётся оно",
-        "agreed": "список: {listed}, профиль: {profile} (исправил родитель); совпало",
-    },
-    "en": {
-        "kept": "list: {listed}, profile: {profile} (corrected by a parent)",
-        "overruled": "list: {listed}, profile: {profile} (corrected by a parent); "
-        "the list says something new and wins",
-        "agreed": "list: {listed}, profile: {profile} (corrected by a parent); they agree",
-    },
-}
-_ENGLISH = {
-    "classes_to_add": "new classes",
-    "people_to_add": "new people",
-    "people_to_change": "people changed",
-    "enrolments_to_add": "pupils into classes",
-    "appointments_to_add": "appointments",
-    "leaderships_to_add": "class teachers",
-    "teachings_to_add": "subjects taught",
-    "expected_parents_to_add": "guardians to expect",
-    "to_end": "assignments ended",
-    "missing": "people not in the file (nothing is done about them)",
-    "conflicts": "people to decide about (left as they are)",
-}
-_RUSSIAN = {
-    "classes_to_add": "новые классы",
-    "people_to_add": "новые люди",
-    "people_to_change": "изменённые люди",
-    "enrolments_to_add": "зачисления в классы",
-    "appointments_to_add": "должности",
-    "leaderships_to_add": "классные руководители",
-    "teachings_to_add": "преподавание предметов",
-    "expected_parents_to_add": "ожидаемые родители",
-    "to_end": "окончания",
-    "missing": "нет в файле (с ними ничего не делается)",
-    "conflicts": "требуют решения (оставлены как есть)",
-}
+    try:
+        out.write_bytes(written)
+    except OSError as e:
+        raise click.ClickException(f"{out} cannot be written: {e.strerror}") from e

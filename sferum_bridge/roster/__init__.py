@@ -1,20 +1,21 @@
 """Reads a school's roster, says everything that is wrong with it, and plans what it changes.
 
-The way of a file: `sheets` (file → grids, with `xlsx_worker` as a process of its own) → `reader`
-(grids → rows, one cell at a time by `columns` and `values`) → `assemble` and `guardians` (rows held
-against each other → a `Roster`) → `planner` with
-`matching` (a roster against what is stored → a `Plan`; pure).
-`template` and `sample` write what `reader` reads, and are imported when they are asked for: what
-writes workbooks takes ten MiB, and a running bridge writes none. Whoever brings another format
-makes it a `Roster` and has the rest. Called by the command line, the demo and the bot; touches
-files, never the store.
+The way of a file: `sheets` (file → grids, with `csv_files`, and `xlsx_worker` as a process of its
+own) → `reader`, which tells the forms apart: `template_reader` and `wide` (grids → rows, by
+`table`, `columns`, `titles` and `values`) → `assemble` and `guardians` (rows held against each
+other → a `Roster`), or `oneroster` (files → a `Roster`, with `oneroster_files` and
+`oneroster_people`) → `planner` with `matching` (a roster against what is stored → a `Plan`; pure).
+`export`, `template` and `sample` write what `reader` reads, and are imported when they are asked
+for: what writes workbooks takes ten MiB, and a running bridge writes none. Whoever brings another
+format makes it a `Roster` and has the rest. Called by the command line, the demo and the bot;
+touches files, never the store.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.roster.matching import Contacts, Known
-from sferum_bridge.roster.model import Problem, Reading, Roster, RosterKey, Severity
+from sferum_bridge.roster.model import Form, Problem, Reading, Roster, RosterKey, Severity
 from sferum_bridge.roster.plan import Plan
 from sferum_bridge.roster.planner import make_plan
 from sferum_bridge.roster.reader import read
@@ -29,6 +30,7 @@ _WRITERS = {"write_sample": ("sample", "write"), "write_template": ("template", 
 
 __all__ = [
     "Contacts",
+    "Form",
     "Known",
     "Limits",
     "Plan",

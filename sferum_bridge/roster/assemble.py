@@ -7,10 +7,13 @@ id that binds a parent to the wrong child is worse than a child that waits for a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import date
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from sferum_bridge.roster import columns, guardians, values
+from sferum_bridge.roster import guardians, values
 from sferum_bridge.roster.model import (
     Roster,
     RosterAppointment,
@@ -27,55 +30,59 @@ from sferum_bridge.roster.rows import PupilRow, StaffRow
 from sferum_bridge.school import classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sferum_bridge.roster.findings import Findings
-    from sferum_bridge.roster.rows import ClassRow, Rows
+    from sferum_bridge.roster.rows import ClassRow, Row, Rows
 
 Human = TypeVar("Human", PupilRow, StaffRow)
 _Where = tuple[str, int]
+_PLACES_SHOWN = 3
+"""Other rows that a problem names."""
+_HINTS = 200
+"""Unknown classes for which the closest known one is looked for."""
+_OF_PERSON = ("family_name", "given_name", "middle_name", "birth_date", "email", "phone")
 
 
 def assemble(rows: Rows, findings: Findings) -> Roster:
     """Return the roster that the rows make; what contradicts is in `findings`."""
     known = _classes(rows.classes, findings)
-    names = list(known)
-    pupils = _dated(columns.PUPILS.name, rows.pupils, findings)
-    staff = _dated(columns.STAFF.name, rows.staff, findings)
-    pupils = [row for row in pupils if _in_class(row, names, findings)]
+    names = _Names(known)
+    pupils = _dated(rows.pupils, findings)
+    staff = _dated(rows.staff, findings)
+    pupils = [row for row in pupils if names.has(row.class_name, row, "Класс", findings)]
     staff = [row for row in staff if _classes_exist(row, names, findings)]
     pupils, staff = _without_shared_ids(pupils, staff, findings)
-    pupils = _without_namesakes(columns.PUPILS.name, pupils, _pupil_places, findings)
-    staff = _without_namesakes(columns.STAFF.name, staff, _staff_places, findings)
-    kept = {row.external_id for row in pupils}
-    rows.skipped_pupils |= {row.external_id for row in rows.pupils if row.external_id} - kept
-    children = {row.external_id: _key(columns.PUPILS.name, row) for row in pupils}
-    people = _people(pupils, staff)
-    employees = people[len(pupils) :]
+    pupils = _without_namesakes(pupils, _pupil_places, findings)
+    staff = _without_namesakes(staff, _staff_places, findings)
+    kept = {row.ref for row in pupils}
+    rows.skipped_pupils |= {row.ref for row in rows.pupils} - kept
+    children = {row.ref: _key(row) for row in pupils}
+    learners = _people(pupils)
+    employees = _people(staff)
     expected = guardians.join(rows, children, employees, findings)
     guardians.warn_of_shared_contacts(pupils, rows.parents, staff, findings)
     return Roster(
         school=_school(rows),
         classes=tuple(_roster_class(row) for row in known.values()),
-        people=(*people, *expected.people),
+        people=(*learners, *employees, *expected.people),
         enrolments=tuple(
-            RosterEnrolment(
-                _key(columns.PUPILS.name, row), row.class_name, row.status, row.since, row.until
-            )
+            RosterEnrolment(_key(row), row.class_name, row.status, row.since, row.until)
             for row in pupils
         ),
         appointments=tuple(
-            RosterAppointment(_key(columns.STAFF.name, row), post, row.since, row.until)
+            RosterAppointment(_key(row), post, row.since, row.until)
             for row in staff
             for post in row.posts
         ),
-        leaderships=_leaderships(staff, known, findings),
+        leaderships=_leaderships(staff, known, findings) if "staff" in rows.tells_of else (),
         teachings=tuple(
-            RosterTeaching(_key(columns.STAFF.name, row), name, subject, row.since, row.until)
+            RosterTeaching(_key(row), name, subject, row.since, row.until)
             for row in staff
             for subject, name in row.teaches
         ),
         guardians=expected.ties,
+        tells_of=rows.tells_of if rows.parents else rows.tells_of - {"guardian"},
     )
 
 
@@ -96,96 +103,112 @@ def _classes(rows: Iterable[ClassRow], findings: Findings) -> Mapping[str, Class
         first = known.setdefault(row.name, row)
         if first is not row:
             _say(
-                findings, "class_twice", columns.CLASSES.name, row.row, "Класс", row.name,
+                findings, "class_twice", row, "Класс", row.name,
                 other=str(first.row),
             )  # fmt: skip
     return known
 
 
-def _dated(sheet: str, rows: Iterable[Human], findings: Findings) -> list[Human]:
+def _dated(rows: Iterable[Human], findings: Findings) -> list[Human]:
     kept = []
     for row in rows:
         if row.since and row.until and row.until < row.since:
-            _say(findings, "date_order", sheet, row.row, "Дата по", row.until.strftime("%d.%m.%Y"))
+            _say(findings, "date_order", row, "Дата по", row.until.strftime("%d.%m.%Y"))
         else:
             kept.append(row)
     return kept
 
 
-def _in_class(row: PupilRow, names: list[str], findings: Findings) -> bool:
-    return _class_exists(row.class_name, names, findings, (columns.PUPILS.name, row.row), "Класс")
+class _Names:
+    """Knows the classes there are, and which one was meant where there is no such class."""
+
+    def __init__(self, known: Mapping[str, ClassRow]) -> None:
+        self._known = known
+        self._hints: dict[str, str] = {}
+
+    def has(self, name: str, row: Row, title: str, findings: Findings) -> bool:
+        """Tell whether there is a class; say so if there is none."""
+        if name in self._known:
+            return True
+        hint = self._hints.get(name, "")
+        if not hint:
+            # To compare with every class takes a moment, which thousands of names do not get.
+            close = len(self._hints) < _HINTS and values.closest(name, list(self._known))
+            hint = close or ", ".join(list(self._known)[:10]) or "—"
+            self._hints[name] = hint
+        _say(findings, "class_unknown", row, title, name, name=name, hint=hint)
+        return False
 
 
-def _classes_exist(row: StaffRow, names: list[str], findings: Findings) -> bool:
-    where = (columns.STAFF.name, row.row)
+def _classes_exist(row: StaffRow, names: _Names, findings: Findings) -> bool:
     taught = dict.fromkeys(name for _, name in row.teaches)
     missing = [
-        not _class_exists(name, names, findings, where, title)
+        not names.has(name, row, title, findings)
         for title, asked in (("Классное руководство", row.leads), ("Преподаёт", taught))
         for name in asked
     ]
     return not any(missing)
 
 
-def _class_exists(
-    name: str, names: list[str], findings: Findings, where: _Where, title: str
-) -> bool:
-    if name in names:
-        return True
-    hint = values.closest(name, names) or ", ".join(names[:10]) or "—"
-    _say(findings, "class_unknown", *where, title, name, name=name, hint=hint)
-    return False
-
-
 def _without_shared_ids(
     pupils: list[PupilRow], staff: list[StaffRow], findings: Findings
 ) -> tuple[list[PupilRow], list[StaffRow]]:
-    """Leave out every row whose id another row has too; an id is one person's in the school."""
-    owners: dict[str, list[_Where]] = defaultdict(list)
-    pupils = _without_repeated(columns.PUPILS.name, pupils, findings)
-    staff = _without_repeated(columns.STAFF.name, staff, findings)
-    for sheet, row in _both(pupils, staff):
+    """Leave out every row whose id another row has too; an id is one person's in the school.
+
+    Rows of one pupil whose terms do not meet are no doubt: the pupil changes class in between.
+    """
+    pupils = _without_repeated(pupils, findings)
+    staff = _without_repeated(staff, findings)
+    owners: dict[str, list[PupilRow | StaffRow]] = defaultdict(list)
+    everybody: list[PupilRow | StaffRow] = [*pupils, *staff]
+    for row in everybody:
         if row.external_id:
-            owners[row.external_id].append((sheet, row.row))
+            owners[row.external_id].append(row)
     doubtful: set[_Where] = set()
-    for sheet, row in _both(pupils, staff):
-        others = [place for place in owners.get(row.external_id, ()) if place != (sheet, row.row)]
-        if others:
-            doubtful.add((sheet, row.row))
-            _say(findings, "id_twice", sheet, row.row, "Ид", row.external_id, where=_list(others))
+    for id_, sharing in owners.items():
+        if len(sharing) == 1 or _changes_class(sharing):
+            continue
+        for row in sharing:
+            doubtful.add(_where(row))
+            others = [_where(other) for other in sharing[: _PLACES_SHOWN + 1] if other is not row]
+            _say(findings, "id_twice", row, "Ид", id_, where=_list(others))
     return (
-        [row for row in pupils if (columns.PUPILS.name, row.row) not in doubtful],
-        [row for row in staff if (columns.STAFF.name, row.row) not in doubtful],
+        [row for row in pupils if _where(row) not in doubtful],
+        [row for row in staff if _where(row) not in doubtful],
     )
 
 
-def _both(
-    pupils: list[PupilRow], staff: list[StaffRow]
-) -> Iterable[tuple[str, PupilRow | StaffRow]]:
-    yield from ((columns.PUPILS.name, row) for row in pupils)
-    yield from ((columns.STAFF.name, row) for row in staff)
+def _changes_class(rows: Sequence[PupilRow | StaffRow]) -> bool:
+    """Tell whether rows are one pupil's, in one class after the other."""
+    first = rows[0]
+    if not all(
+        isinstance(row, PupilRow)
+        and all(getattr(row, name) == getattr(first, name) for name in _OF_PERSON)
+        for row in rows
+    ):
+        return False
+    terms = sorted((row.since or date.min, row.until or date.max) for row in rows)
+    return all(one[1] < next_[0] for one, next_ in pairwise(terms))
 
 
-def _without_repeated(sheet: str, rows: list[Human], findings: Findings) -> list[Human]:
+def _without_repeated(rows: list[Human], findings: Findings) -> list[Human]:
     """Keep one of rows that are the same in every cell and have an id: a copy too many."""
-    seen: dict[tuple[object, ...], Human] = {}
+    seen: dict[Human, Human] = {}
     kept = []
+    ids = Counter(row.external_id for row in rows)
     for row in rows:
-        cells = tuple(getattr(row, name) for name in _fields(row))
-        first = seen.setdefault(cells, row) if row.external_id else row
+        if not row.external_id or ids[row.external_id] == 1:
+            kept.append(row)
+            continue
+        first = seen.setdefault(replace(row, row=0), row)
         if first is row:
             kept.append(row)
         else:
             _say(
-                findings, "row_twice", sheet, row.row, "Ид", row.external_id,
-                severity=Severity.WARNING, other=str(first.row),
+                findings, "row_twice", row, "Ид", row.external_id, severity=Severity.WARNING,
+                other=str(first.row),
             )  # fmt: skip
     return kept
-
-
-def _fields(row: PupilRow | StaffRow) -> list[str]:
-    sheet = columns.PUPILS if isinstance(row, PupilRow) else columns.STAFF
-    return [column.field for column in sheet.columns]
 
 
 def _pupil_places(row: PupilRow) -> list[object]:
@@ -198,29 +221,35 @@ def _staff_places(_row: StaffRow) -> list[object]:
 
 
 def _without_namesakes(
-    sheet: str,
-    rows: list[Human],
-    places: Callable[[Human], list[object]],
-    findings: Findings,
+    rows: list[Human], places: Callable[[Human], list[object]], findings: Findings
 ) -> list[Human]:
     """Leave out people without an id who have a namesake in the same place (scenario 22)."""
-    met: dict[tuple[str, object], list[int]] = defaultdict(list)
+    if all(row.external_id for row in rows):
+        return rows
+    met: dict[tuple[str, object], list[Human]] = defaultdict(list)
     for row in rows:
         for place in places(row):
-            met[full_key(row), place].append(row.row)
+            met[full_key(row), place].append(row)
     kept = []
     for row in rows:
-        others = {n for place in places(row) for n in met[full_key(row), place]} - {row.row}
-        if others and not row.external_id:
-            where = _list([(sheet, other) for other in sorted(others)])
-            _say(findings, "namesakes", sheet, row.row, "Фамилия", row.family_name, where=where)
-        else:
+        alike = [] if row.external_id else [met[full_key(row), place] for place in places(row)]
+        if all(len(each) == 1 for each in alike):
             kept.append(row)
+            continue
+        others = dict.fromkeys(
+            _where(other) for each in alike for other in each[: _PLACES_SHOWN + 1]
+        )
+        others.pop(_where(row), None)
+        _say(findings, "namesakes", row, "Фамилия", row.family_name, where=_list(others))
     return kept
 
 
+def _where(row: Row) -> _Where:
+    return row.sheet, row.row
+
+
 def _list(places: Iterable[_Where]) -> str:
-    return ", ".join(f"{sheet}: {row}" for sheet, row in places)
+    return ", ".join(f"{sheet}: {row}" for sheet, row in islice(places, _PLACES_SHOWN))
 
 
 def full_key(row: PupilRow | StaffRow) -> str:
@@ -228,18 +257,20 @@ def full_key(row: PupilRow | StaffRow) -> str:
     return classes.key(f"{row.family_name} {row.given_name} {row.middle_name}")
 
 
-def _key(sheet: str, row: PupilRow | StaffRow) -> RosterKey:
+def _key(row: PupilRow | StaffRow) -> RosterKey:
     if row.external_id:
         return RosterKey(external_id=row.external_id)
     birth = row.birth_date if isinstance(row, PupilRow) else None
     written = birth.isoformat() if birth else ""
-    return RosterKey(name=full_key(row), birth=written, line=f"{sheet}:{row.row}")
+    return RosterKey(name=full_key(row), birth=written, line=f"{row.sheet}:{row.row}")
 
 
-def _people(pupils: list[PupilRow], staff: list[StaffRow]) -> tuple[RosterPerson, ...]:
-    return tuple(
-        RosterPerson(
-            key=_key(sheet, row),
+def _people(rows: Iterable[PupilRow | StaffRow]) -> tuple[RosterPerson, ...]:
+    found: dict[RosterKey, RosterPerson] = {}
+    for row in rows:
+        key = _key(row)
+        found[key] = RosterPerson(
+            key=key,
             external_id=row.external_id,
             family_name=row.family_name,
             given_name=row.given_name,
@@ -248,8 +279,7 @@ def _people(pupils: list[PupilRow], staff: list[StaffRow]) -> tuple[RosterPerson
             email=row.email,
             phone=row.phone,
         )
-        for sheet, row in _both(pupils, staff)
-    )
+    return tuple(found.values())
 
 
 def _leaderships(
@@ -259,53 +289,58 @@ def _leaderships(
     led: dict[tuple[RosterKey, str], RosterLeadership] = {}
 
     def lead(row: StaffRow, name: str) -> None:
-        person = _key(columns.STAFF.name, row)
+        person = _key(row)
         led[person, name] = RosterLeadership(person, name, row.since, row.until)
 
     for row in staff:
         for name in row.leads:
             lead(row, name)
+    named = _Staff(staff)
     for taught in known.values():
         if taught.leader:
-            found = _staff_named(taught.leader, staff)
+            found = named.find(taught.leader)
             if found is not None:
                 lead(found, taught.name)
             else:
                 _say(
-                    findings, "teacher_unknown", columns.CLASSES.name, taught.row,
+                    findings, "teacher_unknown", taught,
                     "Классный руководитель", taught.leader, severity=Severity.WARNING,
                 )  # fmt: skip
+    having = {name for _, name in led}
     for taught in known.values():
-        if not any(name == taught.name for _, name in led):
+        if taught.name not in having:
             _say(
-                findings, "class_without_teacher", columns.CLASSES.name, taught.row,
+                findings, "class_without_teacher", taught,
                 "Классный руководитель", severity=Severity.WARNING,
             )  # fmt: skip
     return tuple(led.values())
 
 
-def _staff_named(leader: str, staff: list[StaffRow]) -> StaffRow | None:
-    """Find staff by id, else by the full name with or without patronymic, if only one has it."""
-    by_id = [row for row in staff if row.external_id == leader]
-    wanted = classes.key(leader)
-    by_name = [
-        row
-        for row in staff
-        if wanted in (full_key(row), classes.key(f"{row.family_name} {row.given_name}"))
-    ]
-    found = by_id or by_name
-    return found[0] if len(found) == 1 else None
+class _Staff:
+    """Finds staff by id, else by the full name with or without patronymic, if only one has it."""
+
+    def __init__(self, staff: Iterable[StaffRow]) -> None:
+        self._by_id: dict[str, list[StaffRow]] = defaultdict(list)
+        self._by_name: dict[str, list[StaffRow]] = defaultdict(list)
+        for row in staff:
+            self._by_id[row.external_id].append(row)
+            for name in {full_key(row), classes.key(f"{row.family_name} {row.given_name}")}:
+                self._by_name[name].append(row)
+
+    def find(self, leader: str) -> StaffRow | None:
+        """Return the one person a cell names."""
+        found = self._by_id.get(leader) or self._by_name.get(classes.key(leader), [])
+        return found[0] if len(found) == 1 else None
 
 
 def _say(
     findings: Findings,
     code: str,
-    sheet: str,
-    at: int,
+    row: Row,
     column: str,
     value: str = "",
     *,
     severity: Severity = Severity.ERROR,
     **params: str,
 ) -> None:
-    findings.add(code, severity, sheet=sheet, row=at, column=column, value=value, **params)
+    findings.add(code, severity, sheet=row.sheet, row=row.row, column=column, value=value, **params)

@@ -193,6 +193,7 @@ _PERSONAL = (
     "снилс", "паспорт", "адрес", "прописк", "местожит", "полис", "омс", "здоров", "диагноз",
     "инвалид", "овз", "национальн", "граждан", "инн", "свидетельств", "документ", "личногодела",
     "вероисповед", "медицин", "прививк", "зарплат", "доход", "фото",
+    "лицевойсчет", "группакрови", "льгот", "пенси",
 )  # fmt: skip
 
 
@@ -215,7 +216,10 @@ def is_personal(title: str) -> bool:
 
 _KNOWN_TITLES = {title_key(column.title) for sheet in SHEETS for column in sheet.columns}
 
+LONGEST_TITLE = 80
+"""Characters; what is longer is no header."""
 
-def count_titles(cells: list[str]) -> int:
-    """Count the cells that are titles of the template: how much a line looks like a header."""
-    return sum(title_key(cell) in _KNOWN_TITLES for cell in cells)
+
+def is_title(cell: str) -> bool:
+    """Tell whether a cell is a title of the template."""
+    return title_key(cell) in _KNOWN_TITLES

@@ -7,11 +7,10 @@ alone never does.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sferum_bridge.roster import columns
 from sferum_bridge.roster.model import RosterGuardian, RosterKey, RosterPerson, Severity
 from sferum_bridge.school import classes
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from sferum_bridge.roster.rows import HumanRow, ParentRow, PupilRow, Rows, StaffRow
 
 _MOST_PARENTS = 2
+_MOST_GUARDIANS = 12
+"""Guardians of one child, those without access too; no family has more."""
+_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def _usable(
     row: ParentRow, rows: Rows, children: Mapping[str, RosterKey], findings: Findings
 ) -> bool:
     if row.child_id not in children:
+        if row.slot:
+            return False  # the child stands in the same line, of which is said what is wrong
         code = "child_skipped" if row.child_id in rows.skipped_pupils else "child_unknown"
         _say(findings, code, row, "Ид ребёнка", row.child_id)
         return False
@@ -70,21 +74,31 @@ def _usable(
 
 def _at_most_two(rows: Iterable[ParentRow], findings: Findings) -> list[ParentRow]:
     """Leave out repetitions, and whoever would be a third parent with access (S-53, I-2)."""
-    by_child: dict[str, list[ParentRow]] = defaultdict(list)
+    met: dict[tuple[str, tuple[str, ...]], ParentRow] = {}
+    holders: dict[str, list[ParentRow]] = defaultdict(list)
+    guardians: Counter[str] = Counter()
     kept = []
     for row in rows:
-        siblings = by_child[row.child_id]
-        twice = next((other for other in siblings if _full(other) == _full(row)), None)
-        holders = [other for other in siblings if other.access]
-        if twice is not None:
+        twice = met.setdefault((row.child_id, _full(row)), row)
+        having = holders[row.child_id]
+        if twice is not row:
             _say(findings, "parent_twice", row, "Фамилия", row.family_name, other=str(twice.row))
-        elif row.access and len(holders) >= _MOST_PARENTS:
-            places = ", ".join(str(other.row) for other in holders)
-            _say(findings, "parent_third", row, "Ид ребёнка", row.child_id, rows=places)
+        elif row.access and len(having) >= _MOST_PARENTS:
+            del met[row.child_id, _full(row)]
+            places = ", ".join(str(other.row) for other in having)
+            _say(findings, "parent_third", row, "Ид ребёнка", _child(row), rows=places)
+        elif guardians[row.child_id] >= _MOST_GUARDIANS:
+            _say(findings, "guardians_many", row, "Ид ребёнка", limit=str(_MOST_GUARDIANS))
         else:
-            siblings.append(row)
+            guardians[row.child_id] += 1
+            if row.access:
+                having.append(row)
             kept.append(row)
     return kept
+
+
+def _child(row: ParentRow) -> str:
+    return "" if row.slot else row.child_id
 
 
 class _Register:
@@ -98,7 +112,7 @@ class _Register:
 
     def key_of(self, row: ParentRow) -> RosterKey:
         """Return the key of the person a line speaks of, a new one if nobody fits."""
-        line = f"{columns.PARENTS.name}:{row.row}"
+        line = f"{row.sheet}:{row.row}{row.slot and f':{row.slot}'}"
         written = RosterPerson(
             key=RosterKey(name=classes.key(" ".join(_full(row))), line=line),
             external_id="",
@@ -156,32 +170,37 @@ def warn_of_shared_contacts(
     findings: Findings,
 ) -> None:
     """Warn where a child has somebody else's phone or e-mail (S-31, S-58)."""
-    owners: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    sheets: list[tuple[str, Sequence[HumanRow]]] = [
-        (columns.PUPILS.name, pupils),
-        (columns.PARENTS.name, parents),
-        (columns.STAFF.name, staff),
-    ]
-    for sheet, rows in sheets:
-        for row in rows:
-            for contact in filter(None, (row.email, row.phone)):
-                owners[contact].append((sheet, row.row))
+    owners: dict[str, list[HumanRow]] = defaultdict(list)
+    for row in (*pupils, *parents, *staff):
+        for contact in (row.email, row.phone):
+            if contact:
+                owners[contact].append(row)
     for pupil in pupils:
         for title, contact in (("Эл. почта", pupil.email), ("Телефон", pupil.phone)):
-            mine = (columns.PUPILS.name, pupil.row)
-            others = [place for place in owners[contact] if place != mine] if contact else []
+            if not contact or len(owners[contact]) == 1:
+                continue
+            others = [
+                each
+                for each in owners[contact][:_SHOWN]
+                if each is not pupil and not _same_pupil(each, pupil)
+            ]
             if others:
-                where = ", ".join(f"{sheet}: {number}" for sheet, number in others[:3])
+                where = ", ".join(f"{each.sheet}: {each.row}" for each in others[: _SHOWN - 1])
                 findings.add(
-                    "contact_shared", Severity.WARNING, sheet=columns.PUPILS.name, row=pupil.row,
+                    "contact_shared", Severity.WARNING, sheet=pupil.sheet, row=pupil.row,
                     column=title, value=contact, where=where,
                 )  # fmt: skip
+
+
+def _same_pupil(one: HumanRow, pupil: PupilRow) -> bool:
+    """Tell whether a row is another of the same pupil, who changes class."""
+    return bool(pupil.external_id) and getattr(one, "external_id", "") == pupil.external_id
 
 
 def _say(
     findings: Findings, code: str, row: ParentRow, column: str, value: str = "", **params: str
 ) -> None:
     findings.add(
-        code, Severity.ERROR, sheet=columns.PARENTS.name, row=row.row, column=column, value=value,
-        **params,
+        code, Severity.ERROR, sheet=row.sheet, row=row.row, column=column, value=value,
+        slot=row.slot, **params,
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """Who of a roster is who in the store; pure (§4.3, scenarios 22 and 23).
 
-Three ways, in this order: the school's own id; full name and date of birth; full name and place in
-the school, where a place is a class of one year, the staff, or a child. Two people of whom anything
-known differs are never the same, and if two fit, none is taken. Who was corrected by a parent is
-recognised by what the roster said before, too: it may not have heard of it.
+Four ways, in this order: the school's own id; full name and date of birth; full name and contact;
+full name and place in the school, where a place is a class of one year, the staff, or a child. Two
+people of whom anything known differs are never the same, and if two fit, none is taken. A name
+alone makes nobody anybody: such a row waits until somebody decides (`Decisions`). Who was corrected
+by a parent is recognised by what the roster said before, too: it may not have heard of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sferum_bridge.school import classes
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
     from sferum_bridge.roster.model import Roster, RosterKey, RosterPerson
     from sferum_bridge.school.people import Person, School
+
+
+NEW = "new"
+"""Decided: somebody the store does not know."""
+
+Decisions: TypeAlias = "Mapping[RosterKey, str]"
+"""Whom somebody decided a person of the roster to be: the id of a stored one, or `NEW`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,12 @@ class Doubt(StrEnum):
     AMBIGUOUS = "ambiguous"
     """Several stored people fit: nothing is planned for this person."""
     NAMESAKE = "namesake"
-    """A new person is planned, and somebody stored has the same name."""
+    """Somebody stored has the same name, and nothing tells whether it is them: nothing is planned
+    for this person."""
     ERASED = "erased"
     """Somebody like this was erased: nothing is planned, lest they come back unseen (§3)."""
+    UNKNOWN_ID = "unknown_id"
+    """A list of changes names somebody by an id alone that nobody has."""
     LAST_ADMINISTRATOR = "last_administrator"
     """The list would leave the school without any administrator: this one is kept."""
 
@@ -85,12 +96,19 @@ class Matching:
     @property
     def held(self) -> frozenset[RosterKey]:
         """Return the people for whom nothing may be planned before somebody decided."""
-        return frozenset(d.key for d in self.doubts if d.doubt is not Doubt.NAMESAKE)
+        return frozenset(d.key for d in self.doubts)
 
 
-def matching(roster: Roster, known: Known) -> Matching:
-    """Recognise the people of a roster."""
-    return _Matcher(roster, known).match()
+def label(key: RosterKey) -> str:
+    """Return what a person of a file is called where somebody decides about them."""
+    if key.external_id:
+        return f"id:{key.external_id}"
+    return f"{key.name}|{key.birth}|{key.line}"
+
+
+def matching(roster: Roster, known: Known, decisions: Decisions | None = None) -> Matching:
+    """Recognise the people of a roster; a decision that does not fit any more is none."""
+    return _Matcher(roster, known).match(decisions or {})
 
 
 class _Matcher:
@@ -107,39 +125,74 @@ class _Matcher:
         self._found: dict[RosterKey, str] = {}
         self._taken: set[str] = set()
         self._doubts: dict[RosterKey, Namesake] = {}
+        self._new: set[RosterKey] = set()
 
-    def match(self) -> Matching:
+    def match(self, decisions: Decisions) -> Matching:
         """Run every way over everybody not recognised yet, the surest way first."""
         for person in self._roster.people:
+            self._as_decided(person, decisions.get(person.key, ""))
+        for person in self._open():
             self._by_id(person)
         for person in self._open():
             if person.birth_date is not None:
                 day = str(person.birth_date)
                 same_day = [k for k in self._alike(person) if day in self._days(k)]
                 self._settle(person, same_day)
+        for person in self._open():
+            self._settle(person, [k for k in self._alike(person) if self._contact(person, k) > 0])
         self._by_place(self._places_of_pupils_and_staff(), _stored_places(self._known.school))
         # Guardians last: their place is a child, who has to be recognised before them.
         self._by_place(self._places_of_guardians(), _stored_guardians(self._known.school))
+        self._doubt_the_rest()
+        return Matching(self._found, tuple(self._doubts.values()))
+
+    def _doubt_the_rest(self) -> None:
         for person in self._open():
             if erased := self._known.erased(person):
                 self._doubts[person.key] = Namesake(person.key, Doubt.ERASED, (erased,))
+        guardians = self._only_guardians()
         for person in self._open():
             namesakes = self._alike(person)
+            if person.key in guardians:
+                # A pupil's phone may be new; two parents of one name with two phones are two.
+                namesakes = [k for k in namesakes if self._contact(person, k) == 0]
             if namesakes:
                 self._doubt(person, Doubt.NAMESAKE, namesakes)
-        return Matching(self._found, tuple(self._doubts.values()))
+
+    def _as_decided(self, person: RosterPerson, decision: str) -> None:
+        stored = self._known.school.people.get(decision)
+        if stored is not None and stored.id not in self._taken:
+            self._settle(person, [stored])
+        elif decision == NEW and not self._known.erased(person):
+            self._new.add(person.key)
+
+    def _only_guardians(self) -> set[RosterKey]:
+        others = {tie.person for tie in self._roster.enrolments}
+        others |= {tie.person for tie in self._roster.appointments}
+        return {tie.parent for tie in self._roster.guardians} - others
+
+    def _contact(self, person: RosterPerson, stored: Person) -> int:
+        """Return 1 if a contact is the same, -1 if those known differ, 0 if none can tell."""
+        theirs = (self._known.contacts or {}).get(stored.id, Contacts())
+        pairs = ((person.email, theirs.email), (person.phone, theirs.phone))
+        told = [one == other for one, other in pairs if one and other]
+        return (1 if any(told) else -1) if told else 0
 
     def _open(self) -> list[RosterPerson]:
         return [
             person
             for person in self._roster.people
-            if person.key not in self._found and person.key not in self._doubts
+            if person.key not in self._found
+            and person.key not in self._doubts
+            and person.key not in self._new
         ]
 
     def _by_id(self, person: RosterPerson) -> None:
         stored_id = self._known.external_ids.get(person.external_id)
         stored = self._known.school.people.get(stored_id or "")
         if not person.external_id or stored is None:
+            if not person.family_name:
+                self._doubt(person, Doubt.UNKNOWN_ID, [])
             return
         if self._quite_another(person, stored):
             self._doubt(person, Doubt.ID_REUSED, [stored])
@@ -184,6 +237,9 @@ class _Matcher:
         A corrected name is known by what the roster called it, too.
         """
         if person.birth_date is not None and str(person.birth_date) in self._days(stored):
+            return False
+        if not person.family_name:
+            # A list of changes may name people by id alone.
             return False
         family = classes.key(person.family_name) in self._keys(stored, "family_name")
         return not family and classes.key(person.given_name) not in self._keys(stored, "given_name")

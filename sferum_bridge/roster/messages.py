@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sferum_bridge.roster import messages_oneroster
+
 LANGUAGES = ("ru", "en")
 
 
@@ -45,11 +47,28 @@ CATALOGUE: dict[str, tuple[Text, Text]] = {
         Text("Книги с макросами и двоичные книги не принимаются.", _RESAVE),
         Text("Workbooks with macros and binary workbooks are refused.", _RESAVE_EN),
     ),
-    "file_old": (
-        Text("Это старый формат, ODS или книга под паролем.", "Снимите пароль. " + _RESAVE),
+    "file_password": (
+        Text("Файл под паролем.", "Снимите пароль. " + _RESAVE),
+        Text("The file has a password.", "Take the password off. " + _RESAVE_EN),
+    ),
+    "file_heavy": (
         Text(
-            "This is an old format, ODS, or a workbook with a password.",
-            "Take the password off. " + _RESAVE_EN,
+            "Чтение файла требует слишком много памяти или времени.",
+            "Удалите рисунки, оформление и пустые строки и столбцы за таблицей. " + _RESAVE,
+        ),
+        Text(
+            "Reading the file takes too much memory or time.",
+            "Remove pictures, formats, and empty rows and columns behind the table. " + _RESAVE_EN,
+        ),
+    ),
+    "file_not_oneroster": (
+        Text(
+            "Это не файл OneRoster: в нём нет manifest.csv.",
+            "Нужен zip с файлами CSV по стандарту OneRoster 1.1 или 1.2, или другой формат.",
+        ),
+        Text(
+            "This is no OneRoster file: there is no manifest.csv in it.",
+            "A zip of CSV files after OneRoster 1.1 or 1.2 is needed, or another format.",
         ),
     ),
     "file_damaged": (
@@ -60,8 +79,14 @@ CATALOGUE: dict[str, tuple[Text, Text]] = {
         ),
     ),
     "file_no_sheet": (
-        Text("Это не таблица.", "Нужна книга .xlsx, либо папка или zip с файлами CSV."),
-        Text("This is no table.", "An .xlsx is needed, or a folder or zip of CSV files."),
+        Text(
+            "Это не таблица.",
+            "Нужна книга .xlsx, .xls или .ods, файл CSV, либо папка или zip с файлами CSV.",
+        ),
+        Text(
+            "This is no table.",
+            "An .xlsx, .xls or .ods is needed, a CSV, or a folder or zip of CSV files.",
+        ),
     ),
     "file_lone_csv": (
         Text("Одного файла CSV мало.", "Положите все файлы CSV шаблона в одну папку или в zip."),
@@ -93,6 +118,39 @@ CATALOGUE: dict[str, tuple[Text, Text]] = {
     "sheet_twice": (
         Text("Лист «{name}» встречается дважды.", "Оставьте один."),
         Text("The sheet “{name}” is there twice.", "Keep one of them."),
+    ),
+    "sheet_hidden": (
+        Text(
+            "Лист «{name}» скрыт и не прочитан.",
+            "Удалите его или, если он нужен, сделайте видимым.",
+        ),
+        Text("The sheet “{name}” is hidden and was not read.", "Delete it, or show it if needed."),
+    ),
+    "sheet_unread": (
+        Text("На листе «{name}» нет таблицы с учениками; он не прочитан.", "Так можно."),
+        Text(
+            "There is no table of pupils on the sheet “{name}”; it was not read.", "That is fine."
+        ),
+    ),
+    "year_unsaid": (
+        Text(
+            "Неизвестно, за какой учебный год список.",
+            "Добавьте над таблицей строку «2026/2027 учебный год» или столбец «Учебный год».",
+        ),
+        Text(
+            "Which school year the list is of is not known.",
+            "Put a line “2026/2027 учебный год” above the table, or a column “Учебный год”.",
+        ),
+    ),
+    "year_differs": (
+        Text(
+            "Учебный год {year} уже указан для этого класса, а здесь другой.",
+            "Загружайте каждый учебный год отдельным файлом.",
+        ),
+        Text(
+            "The class is of the school year {year} already, and here it is another.",
+            "Load a file for each school year.",
+        ),
     ),
     "header_missing": (
         Text("Строка с названиями столбцов не найдена.", _TEMPLATE),
@@ -168,6 +226,30 @@ CATALOGUE: dict[str, tuple[Text, Text]] = {
     "name_bad": (
         Text("Это не похоже на имя.", "Имя состоит из букв и не содержит цифр."),
         Text("This does not look like a name.", "A name has letters and no digits."),
+    ),
+    "name_initials": (
+        Text(
+            "Имя или отчество сокращены до инициалов.", "Запишите полностью: Иванов Иван Иванович."
+        ),
+        Text("A name is cut short to initials.", "Write it in full: Иванов Иван Иванович."),
+    ),
+    "name_parts": (
+        Text("В имени только одно слово.", "Запишите фамилию и имя, отчество — если есть."),
+        Text("The name is a single word.", "Write family and given name, and a patronymic if any."),
+    ),
+    "name_split": (
+        Text(
+            "Больше трёх слов: понято как фамилия «{family}», имя «{given}», отчество «{middle}».",
+            "Если это не так, запишите фамилию, имя и отчество в отдельных столбцах.",
+        ),
+        Text(
+            "More than three words: family name “{family}”, given “{given}”, middle “{middle}”.",
+            "If that is wrong, write family, given and middle name in columns of their own.",
+        ),
+    ),
+    "parent_unnamed": (
+        Text("У родителя нет имени; он пропущен.", "Впишите фамилию и имя или очистите контакты."),
+        Text("The parent has no name and is left out.", "Write the name, or clear the contacts."),
     ),
     "class_empty": (
         Text("Это не название класса.", "Запишите класс, например, так: {hint}."),
@@ -274,6 +356,10 @@ CATALOGUE: dict[str, tuple[Text, Text]] = {
             "Keep two; give the others «Доступ: нет» and its ground.",
         ),
     ),
+    "guardians_many": (
+        Text("У ребёнка больше {limit} представителей.", "Проверьте «Ид ребёнка» в этих строках."),
+        Text("The child has more than {limit} guardians.", "Check the child's id in these rows."),
+    ),
     "parent_twice": (
         Text("Этот родитель этого ребёнка уже есть в строке {other}.", "Оставьте одну строку."),
         Text("This parent of this child is in row {other} already.", "Keep one of the rows."),
@@ -292,6 +378,11 @@ CATALOGUE: dict[str, tuple[Text, Text]] = {
             "Everybody needs their own: do not give a child the contact of a parent.",
         ),
     ),
+}
+
+CATALOGUE |= {
+    code: (Text(*russian), Text(*english))
+    for code, (russian, english) in messages_oneroster.TEXTS.items()
 }
 
 

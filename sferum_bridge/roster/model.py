@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sferum_bridge.roster import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from sferum_bridge.school.people import Post
@@ -54,6 +54,17 @@ class Relation(StrEnum):
     GUARDIAN = "guardian"
     TRUSTEE = "trustee"
     OTHER = "other"
+
+
+class Form(StrEnum):
+    """What a roster comes as."""
+
+    TEMPLATE = "template"
+    """The «Школьный шаблон»: a sheet for each kind of people (§4.3)."""
+    WIDE = "wide"
+    """A line a pupil with up to two parents, as school journals give it."""
+    ONEROSTER = "oneroster"
+    """A zip of CSV files after OneRoster 1.1 or 1.2 (§4.1)."""
 
 
 class ClassKind(StrEnum):
@@ -183,6 +194,10 @@ class RosterTeaching:
     until: date | None = None
 
 
+RosterTie: TypeAlias = RosterEnrolment | RosterAppointment | RosterLeadership | RosterTeaching
+RosterClassTie: TypeAlias = RosterEnrolment | RosterLeadership | RosterTeaching
+
+
 @dataclass(frozen=True, slots=True)
 class RosterGuardian:
     """A guardian to expect: no parent before they confirm (S-38).
@@ -198,8 +213,31 @@ class RosterGuardian:
 
 
 @dataclass(frozen=True, slots=True)
+class Endings:
+    """What a list of changes says is over; ties as they are named there, without days of their own.
+
+    A person's end is the end of every tie; a class's end is that of every tie to it, while the
+    class itself stays.
+    """
+
+    people: Sequence[RosterKey] = ()
+    classes: Sequence[RosterClass] = ()
+    enrolments: Sequence[RosterEnrolment] = ()
+    appointments: Sequence[RosterAppointment] = ()
+    leaderships: Sequence[RosterLeadership] = ()
+    teachings: Sequence[RosterTeaching] = ()
+    guardians: Sequence[RosterGuardian] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Roster:
-    """Everything one file says, in the order of the file."""
+    """Everything one file says, in the order of the file.
+
+    `full` tells whether the file names everybody of those it `tells_of`: then the absent may be
+    told as missing, and who is named loses the ties that are not. A list of changes (`full` false)
+    leaves everything else as it is; what it ends is in `endings`. A person without names in one is
+    somebody known by id alone.
+    """
 
     school: SchoolInfo | None = None
     classes: Sequence[RosterClass] = ()
@@ -209,6 +247,10 @@ class Roster:
     leaderships: Sequence[RosterLeadership] = ()
     teachings: Sequence[RosterTeaching] = ()
     guardians: Sequence[RosterGuardian] = ()
+    full: bool = True
+    tells_of: frozenset[str] = frozenset(("pupil", "staff", "guardian"))
+    """The roles the file speaks of at all; a sheet of pupils says nothing of the staff."""
+    endings: Endings = field(default_factory=Endings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +270,10 @@ class Reading:
     roster: Roster = field(default_factory=Roster)
     problems: Sequence[Problem] = ()
     dropped_columns: Sequence[DroppedColumn] = ()
+    form: Form = Form.TEMPLATE
+    class_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What a OneRoster file says of its classes, by their ids; whoever keeps it can read a later
+    list of changes that names classes by their ids alone (see `reader.read`)."""
 
     @property
     def fatal(self) -> bool:

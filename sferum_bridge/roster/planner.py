@@ -13,10 +13,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from sferum_bridge.roster.matching import Contacts, Doubt, Namesake, matching
+from sferum_bridge.roster import leaving
+from sferum_bridge.roster.changes import changes
+from sferum_bridge.roster.matching import Doubt, Namesake, matching
 from sferum_bridge.roster.plan import (
     ClassKey,
-    Corrected,
     Ended,
     Missing,
     NewAppointment,
@@ -24,8 +25,6 @@ from sferum_bridge.roster.plan import (
     NewExpectedParent,
     NewLeadership,
     NewTeaching,
-    Outcome,
-    PersonChange,
     Plan,
     Recognised,
 )
@@ -33,47 +32,61 @@ from sferum_bridge.school import classes, staffing
 from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Post, Teaching, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
     from datetime import date
 
-    from sferum_bridge.roster.matching import Known
+    from sferum_bridge.roster.matching import Decisions, Known
     from sferum_bridge.roster.model import Roster, RosterGuardian, RosterKey, RosterPerson
     from sferum_bridge.roster.plan import NewAssignment, StoredAssignment
-    from sferum_bridge.school.people import ExpectedParent, Person
+    from sferum_bridge.school.people import ExpectedParent
 
 New = TypeVar("New", NewEnrolment, NewAppointment, NewLeadership, NewTeaching)
 
 
-def make_plan(roster: Roster, known: Known, today: date, *, full: bool = True) -> Plan:
+def make_plan(
+    roster: Roster,
+    known: Known,
+    today: date,
+    *,
+    full: bool | None = None,
+    decisions: Decisions | None = None,
+    end_missing: bool = False,
+) -> Plan:
     """Compare a roster with what is stored.
 
     Args:
         roster: what a file says, see `reader.read`.
         known: what is stored of this one school.
         today: the day in the school's zone; what ends without a date ends the day before.
-        full: whether the file names everybody, so that the absent can be told as missing.
+        full: whether the file names everybody, so that the absent can be told as missing; what the
+            roster itself says where it is not given.
+        decisions: who those are whom nothing but a name tells, see `matching`.
+        end_missing: whether the missing end, as if the file said that they left.
     """
-    return _Planner(roster, known, today).plan(full=full)
+    if full is not None:
+        roster = replace(roster, full=full)
+    return _Planner(roster, known, today, decisions).plan(end_missing=end_missing)
 
 
 class _Planner:
     """Compares one roster with one school."""
 
-    def __init__(self, roster: Roster, known: Known, today: date) -> None:
+    def __init__(
+        self, roster: Roster, known: Known, today: date, decisions: Decisions | None
+    ) -> None:
         self._roster = roster
         self._known = known
         self._school = known.school
         self._today = today
-        self._matching = matching(roster, known)
+        self._matching = matching(roster, known, decisions)
         self._ids = self._matching.person_ids
         self._years = {each.name: each.year for each in roster.classes}
         self._class_keys = {
             id_: ClassKey(each.name, each.year) for id_, each in known.school.classes.items()
         }
         self._to_end: list[Ended] = []
-        self._corrected: list[Corrected] = []
 
-    def plan(self, *, full: bool) -> Plan:
+    def plan(self, *, end_missing: bool) -> Plan:
         """Return the whole plan."""
         enrolments = self._enrolments()
         appointments = self._appointments()
@@ -85,9 +98,13 @@ class _Planner:
         guardians = self._present_guardians(present)
         fresh = self._new_people(live | {tie.parent for tie in guardians})
         pupils = self._stored_ids(tie.person for tie in enrolments)
-        staff = self._stored_ids(tie.person for tie in appointments)
+        # A list of changes takes nothing from anybody by its silence; but a pupil is in one class.
+        staff = self._stored_ids(tie.person for tie in appointments if self._roster.full)
         stored_classes = set(self._class_keys.values())
         posts_to_add = self._compare(appointments, self._school.appointments, staff)
+        missing = self._missing() if self._roster.full else ()
+        gone = self._leaving(missing if end_missing else ())
+        changed, corrected = changes(self._roster, self._known, self._ids)
         kept_in_office = self._keep_administrators(posts_to_add)
         return Plan(
             recognised=tuple(Recognised(key, id_) for key, id_ in self._ids.items()),
@@ -97,17 +114,17 @@ class _Planner:
                 if ClassKey(each.name, each.year) not in stored_classes
             ),
             people_to_add=fresh,
-            people_to_change=self._changes(),
+            people_to_change=changed,
             enrolments_to_add=self._compare(enrolments, self._school.enrolments, pupils),
             appointments_to_add=posts_to_add,
             leaderships_to_add=self._compare(leaderships, self._school.leaderships, staff),
             teachings_to_add=self._compare(teachings, self._school.teachings, staff),
             expected_parents_to_add=self._expected_to_add(guardians),
-            expected_parents_to_end=self._expected_to_end(guardians),
-            to_end=tuple(self._to_end),
-            missing=self._missing() if full else (),
+            expected_parents_to_end=self._expected_to_end(guardians, gone),
+            to_end=tuple({ended.assignment: ended for ended in self._to_end}.values()),
+            missing=missing,
             conflicts=(*self._matching.doubts, *kept_in_office),
-            corrected=tuple(self._corrected),
+            corrected=corrected,
         )
 
     # --- people -----------------------------------------------------------------------------
@@ -120,73 +137,22 @@ class _Planner:
             if person.key in needed and person.key not in self._ids
         )
 
-    def _changes(self) -> tuple[PersonChange, ...]:
-        found = []
-        for person in self._roster.people:
-            stored = self._school.people.get(self._ids.get(person.key, ""))
-            if stored is not None:
-                change = self._change(person, stored)
-                if change.changed:
-                    found.append(change)
-        return tuple(found)
-
-    def _change(self, person: RosterPerson, stored: Person) -> PersonChange:
-        """Compare one person. What the file is silent about stays; so does mere spelling.
-
-        What a parent corrected stays while the file says what it said then (scenario 17).
-        """
-        ids = {person_id: id_ for id_, person_id in self._known.external_ids.items()}
-        contacts = (self._known.contacts or {}).get(stored.id, Contacts())
-        old: dict[str, object] = {
-            "external_id": ids.get(stored.id, ""),
-            "family_name": stored.family_name,
-            "given_name": stored.given_name,
-            "middle_name": stored.middle_name,
-            "birth_date": stored.birth_date,
-            "email": contacts.email,
-            "phone": contacts.phone,
-        }
-        told = set(old) if self._known.contacts is not None else set(old) - {"email", "phone"}
-        told -= self._kept_as_corrected(person, stored, {name: old[name] for name in told})
-        new = {name: getattr(person, name) or value for name, value in old.items()}
-        changed = frozenset(name for name in told if not _same(new[name], old[name]))
-        kept = {name: new[name] if name in changed else value for name, value in old.items()}
-        return PersonChange(person_id=stored.id, changed=changed, **kept)  # type: ignore[arg-type]  # each field has the type of its namesake above
-
-    def _kept_as_corrected(
-        self, person: RosterPerson, stored: Person, profile: Mapping[str, object]
-    ) -> set[str]:
-        """Return the corrected fields the file may not change; what comes of each is noted."""
-        kept = set()
-        for name, before in self._known.corrections.get(stored.id, {}).items():
-            if name not in profile:
-                continue
-            listed, now = str(getattr(person, name) or ""), str(profile[name] or "")
-            if listed == now:
-                outcome = Outcome.AGREED
-            elif not listed or _same(listed, before):
-                outcome = Outcome.KEPT
-                kept.add(name)
-            else:
-                outcome = Outcome.AGREED if _same(listed, now) else Outcome.OVERRULED
-            full_name = stored.full_name
-            self._corrected.append(Corrected(stored.id, full_name, name, listed, now, outcome))
-        return kept
-
     def _missing(self) -> tuple[Missing, ...]:
-        roles: dict[str, set[str]] = defaultdict(set)
-        for role, ties in (
-            ("pupil", self._school.enrolments),
-            ("staff", self._school.appointments),
-        ):
-            for tie in ties:
-                if not self._is_over(tie.term.until):
-                    roles[tie.person_id].add(role)
-        for expected in self._school.expected_parents:
-            roles[expected.parent_id].add("guardian")
         doubtful = {id_ for doubt in self._matching.doubts for id_ in doubt.candidates}
-        absent = set(roles) - set(self._ids.values()) - doubtful
-        return tuple(Missing(id_, tuple(sorted(roles[id_]))) for id_ in sorted(absent))
+        present = {*self._ids.values(), *doubtful}
+        return leaving.missing(self._school, present, self._roster.tells_of, self._today)
+
+    def _leaving(self, absent: Sequence[Missing]) -> set[ExpectedParent]:
+        """Note which assignments end for who leaves; return who is not expected any more."""
+        ids = dict(self._ids)
+        for key in self._roster.endings.people:
+            stored = self._known.external_ids.get(key.external_id)
+            if stored is not None:
+                ids.setdefault(key, stored)
+        named = leaving.of_endings(self._roster, self._school, ids, self._today)
+        unnamed = leaving.of_missing(self._school, absent, self._today)
+        self._to_end += [*named[0], *unnamed[0]]
+        return named[1] | unnamed[1]
 
     # --- assignments ------------------------------------------------------------------------
 
@@ -292,17 +258,22 @@ class _Planner:
             is not tie.access
         )
 
-    def _expected_to_end(self, ties: Iterable[RosterGuardian]) -> tuple[ExpectedParent, ...]:
-        """Return stored ties the file no longer has although it names both people."""
-        named = set(self._ids.values())
+    def _expected_to_end(
+        self, ties: Iterable[RosterGuardian], gone: set[ExpectedParent]
+    ) -> tuple[ExpectedParent, ...]:
+        """Return the `gone`, and the ties a file that names both people no longer has."""
+        named = set(self._ids.values()) if self._roster.full else set()
         wanted = {(self._ids.get(tie.child), self._ids.get(tie.parent)) for tie in ties}
         guardians = {parent for _, parent in wanted}
         return tuple(
             tie
             for tie in self._school.expected_parents
-            if tie.child_id in named
-            and tie.parent_id in guardians
-            and (tie.child_id, tie.parent_id) not in wanted
+            if (
+                tie.child_id in named
+                and tie.parent_id in guardians
+                and (tie.child_id, tie.parent_id) not in wanted
+            )
+            or (tie in gone and (tie.child_id, tie.parent_id) not in wanted)
         )
 
     # --- small things -----------------------------------------------------------------------
@@ -330,9 +301,3 @@ def _object(tie: NewAssignment) -> Hashable:
     if isinstance(tie, NewTeaching):
         return tie.school_class, classes.key(tie.subject)
     return tie.post if isinstance(tie, NewAppointment) else tie.school_class
-
-
-def _same(one: object, other: object) -> bool:
-    if isinstance(one, str) and isinstance(other, str):
-        return classes.key(one) == classes.key(other)
-    return one == other

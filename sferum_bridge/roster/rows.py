@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from sferum_bridge.school.people import Post
 
 
+MADE_UP = "x-sferum-bridge-"
+"""How an id begins that an export made up, to tie lines together; nobody has it as their own."""
+UNNAMED = "—"
+"""What an export calls a school whose name is not known, where a name has to be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A row and where it stands; `row` counts from 1 as a spreadsheet shows it."""
 
     row: int
+    sheet: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +47,24 @@ class PupilRow(HumanRow):
 
     class_name: str
     external_id: str = ""
+    made_up: str = ""
     birth_date: date | None = None
     status: Status = Status.STUDIES
     since: date | None = None
     until: date | None = None
 
+    @property
+    def ref(self) -> str:
+        """Return what rows of parents name the pupil by: an id, else the place of the row."""
+        return self.external_id or self.made_up or f"\0{self.sheet}:{self.row}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentRow(HumanRow):
-    """A row of «Родители»."""
+    """A row of «Родители», or the parent of one `slot` of a wide row; `child_id` is a `ref`."""
 
     child_id: str
+    slot: str = ""
     relation: Relation = Relation.UNSAID
     access: bool = True
     ground: str = ""
@@ -90,7 +104,7 @@ class SchoolRow(Row):
 
 @dataclass(slots=True)
 class Rows:
-    """Everything that could be read, and the ids of pupils whose rows could not."""
+    """Everything that could be read, and the refs of pupils whose rows could not."""
 
     pupils: list[PupilRow] = field(default_factory=list)
     parents: list[ParentRow] = field(default_factory=list)
@@ -98,3 +112,5 @@ class Rows:
     classes: list[ClassRow] = field(default_factory=list)
     school: list[SchoolRow] = field(default_factory=list)
     skipped_pupils: set[str] = field(default_factory=set)
+    tells_of: frozenset[str] = frozenset(("pupil", "staff", "guardian"))
+    """See `model.Roster`."""

@@ -1,30 +1,30 @@
-"""Files to grids of cells: an XLSX, a folder of CSV files, or a zip of them.
+"""Files to what they hold: a workbook, a CSV, a folder or a zip of CSV files.
 
 What a file is is told by its content, never by its name alone. Everything is bounded: the size as
-it comes, the size unpacked, the rows, and (for XLSX, see `xlsx_worker`) memory and time.
+it comes, the size unpacked, the rows, and (for workbooks, see `xlsx_worker`) memory and time.
 """
 
 from __future__ import annotations
 
-import csv
 import io
-import itertools
 import json
 import lzma
+import signal
 import subprocess
 import sys
 import unicodedata
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.roster import columns
+from sferum_bridge.roster import columns, csv_files
+from sferum_bridge.roster.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sferum_bridge.roster.values import Cell
 
@@ -33,8 +33,16 @@ _MIB = 1024 * 1024
 _BROKEN = (EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0"
-_TITLES_ENOUGH = 2
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MEMBER = b"PK\x01\x02"
+_MOST_MEMBERS = 5_000
+"""Files in a zip. A workbook has dozens; each costs memory before anything is unpacked."""
+_MACROS = "_VBA_PROJECT".encode("utf-16-le")
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_REFUSED = (".xlsm", ".xltm", ".xlsb", ".xlam", ".xla")
+_TEXTS = (".csv", ".tsv", ".txt")
+_PASSWORD, _MUCH = 3, 4
+_PATIENCE = 4
+_KILLED = (-signal.SIGABRT, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGSEGV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,12 @@ class Limits:
     """Bytes of the file as it comes; of each file of a folder."""
     unpacked_bytes: int = 128 * _MIB
     """Bytes of everything in a zip or workbook, unpacked."""
-    rows: int = 50_000
+    rows: int = 100_000
     """Rows of one sheet."""
     memory_bytes: int = 1024 * _MIB
     """Address space of the process that reads a workbook."""
     seconds: int = 30
-    """Processor time of that process; it gets twice as long on the clock."""
+    """Processor time of that process; it gets four times as long on the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +68,21 @@ class Grid:
     name: str
     rows: Sequence[Sequence[Cell]]
     formulas: frozenset[tuple[int, int]] = frozenset()
+    hidden: bool = False
+    merged: Sequence[tuple[int, int, int]] = ()
+    """Cells near the top merged side by side: row, first and last column, from 0."""
 
 
-class FileError(Exception):
-    """A file is nothing that can be read. `code` names the text, `params` fill it."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file holds: sheets, or the files of a OneRoster zip, by name."""
 
-    def __init__(self, code: str, sheet: str = "", **params: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.sheet = sheet
-        self.params = params
+    grids: Sequence[Grid] = ()
+    oneroster: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def load(path: Path, limits: Limits) -> list[Grid]:
-    """Return the sheets of a workbook, a folder of CSV files or a zip of them.
+def load(path: Path, limits: Limits) -> Loaded:
+    """Return what a workbook, a CSV, or a folder or zip of CSV files holds.
 
     Blocks for up to `limits.seconds`: call it in a thread.
 
@@ -82,19 +91,25 @@ def load(path: Path, limits: Limits) -> list[Grid]:
     """
     try:
         if path.is_dir():
-            return _csv_grids(_folder(path, limits), limits)
+            return _csv_files(_folder(path, limits), limits)
         data = _bounded(path, limits)
     except OSError as error:
         raise FileError("file_missing", error=error.strerror or "") from None
-    if path.suffix.lower() in (".xlsm", ".xltm", ".xlsb", ".xlam"):
+    if path.suffix.lower() in _REFUSED:
         raise FileError("file_macros")
     if not data:
         raise FileError("file_empty")
     if data.startswith(_OLE):
-        raise FileError("file_old")
+        return Loaded(_old_workbook(data, limits))
     if data.startswith(_ZIP):
         return _archive(data, limits)
-    raise FileError("file_lone_csv" if path.suffix.lower() == ".csv" else "file_no_sheet")
+    if data.startswith((b"PK", b"%PDF")) or not csv_files.looks_like_text(data):
+        raise FileError("file_no_sheet")
+    if data.lstrip()[:5].lower() in (b"<?xml", b"<html", b"<!doc") or data.startswith(b"{\\rtf"):
+        raise FileError("file_no_sheet")
+    if path.suffix.lower() not in _TEXTS and not csv_files.has_titles(data):
+        raise FileError("file_no_sheet")
+    return _csv_files([(path.name, data)], limits)
 
 
 def _bounded(path: Path, limits: Limits) -> bytes:
@@ -106,27 +121,34 @@ def _bounded(path: Path, limits: Limits) -> bytes:
 
 
 def _folder(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
+    left = limits.unpacked_bytes
     for file in sorted(path.iterdir()):
         if file.suffix.lower() == ".csv" and file.is_file():
-            yield file.name, _bounded(file, limits)
+            data = _bounded(file, limits)
+            left -= len(data)
+            if left < 0:
+                raise FileError("file_big", limit=str(limits.unpacked_bytes // _MIB))
+            yield file.name, data
 
 
-def _archive(data: bytes, limits: Limits) -> list[Grid]:
+def _archive(data: bytes, limits: Limits) -> Loaded:
+    if data.count(_MEMBER) > _MOST_MEMBERS:
+        raise FileError("file_big", limit=str(limits.unpacked_bytes // _MIB))
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             if sum(member.file_size for member in members) > limits.unpacked_bytes:
                 raise FileError("file_big", limit=str(limits.unpacked_bytes // _MIB))
             names = {member.filename.lower() for member in members}
-            if any(name.endswith("vbaproject.bin") for name in names):
+            if any(name.endswith("vbaproject.bin") for name in names) or any(
+                name.startswith(("basic/", "scripts/")) for name in names
+            ):
                 raise FileError("file_macros")
             if "xl/workbook.bin" in names:
                 raise FileError("file_macros")
-            if "xl/workbook.xml" in names:
-                return _workbook(data, limits)
-            if "content.xml" in names:
-                raise FileError("file_old")
-            return _csv_grids(_zipped(archive, members), limits)
+            if "xl/workbook.xml" in names or "content.xml" in names:
+                return Loaded(_workbook(data, limits))
+            return _csv_files(_zipped(archive, members), limits)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_BROKEN):
         # RuntimeError: a member is encrypted; NotImplementedError: packed in an unknown way.
         raise FileError("file_damaged") from None
@@ -135,6 +157,7 @@ def _archive(data: bytes, limits: Limits) -> list[Grid]:
 def _zipped(
     archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]
 ) -> Iterator[tuple[str, bytes]]:
+    """Give the CSV files of a zip. Nothing is ever written to a disk, so no path leads anywhere."""
     for member in members:
         name = member.filename
         if not member.flag_bits & 0x800:  # Windows packs Cyrillic names in its old code page
@@ -142,94 +165,87 @@ def _zipped(
         inner = PurePosixPath(name)
         if inner.suffix.lower() == ".csv" and not inner.parts[0].startswith(("__MACOSX", ".")):
             # A member never gives more than the size it declares, and those were summed up.
-            yield inner.name, archive.read(member)
+            yield name, archive.read(member)
 
 
-def _workbook(data: bytes, limits: Limits) -> list[Grid]:
+def _old_workbook(data: bytes, limits: Limits) -> Sequence[Grid]:
+    if _ENCRYPTED in data:
+        raise FileError("file_password")
+    if _MACROS in data:
+        raise FileError("file_macros")
+    return _workbook(data, limits)
+
+
+def _workbook(data: bytes, limits: Limits) -> Sequence[Grid]:
     arguments = [str(limits.memory_bytes), str(limits.seconds), str(limits.rows + 1)]
     try:
         done = subprocess.run(  # noqa: S603 - our own program, and arguments that are numbers
             [sys.executable, "-I", str(_WORKER), *arguments],
             input=data,
             capture_output=True,
-            timeout=limits.seconds * 2,
-            check=True,
+            timeout=limits.seconds * _PATIENCE,
+            check=False,
         )
-        found = json.loads(done.stdout)
-    except (subprocess.SubprocessError, ValueError):
+    except subprocess.TimeoutExpired:
+        raise FileError("file_heavy") from None
+    if done.returncode:
+        raise FileError(_why(done.returncode, done.stderr))
+    try:
+        return [_checked(grid, limits) for grid in _grids(done.stdout)]
+    except (ValueError, KeyError, TypeError):
         raise FileError("file_damaged") from None
-    grids = [
-        Grid(
-            name=sheet["name"],
-            rows=[[_cell(cell) for cell in line] for line in sheet["rows"]],
-            formulas=frozenset((row, column) for row, column in sheet["formulas"]),
-        )
-        for sheet in found
-    ]
-    return [_checked(grid, limits) for grid in grids]
 
 
-def _cell(plain: str | float | dict[str, str]) -> Cell:
+def _why(returncode: int, said: bytes) -> str:
+    if returncode == _PASSWORD:
+        return "file_password"
+    if returncode in (_MUCH, *_KILLED) or b"MemoryError" in said:
+        return "file_heavy"
+    return "file_damaged"
+
+
+def _grids(written: bytes) -> list[Grid]:
+    """Understand what the worker writes. Equal texts are one, since most of a sheet repeats."""
+    grids: list[Grid] = []
+    rows: list[list[Any]] = []
+    known: dict[str, str] = {}
+    for line in io.BytesIO(written):
+        value = json.loads(line.decode("utf-8", "surrogatepass"))
+        if isinstance(value, dict):
+            rows = []
+            formulas = frozenset((row, column) for row, column in value["formulas"])
+            merged = [(row, first, last) for row, first, last in value["merged"]]
+            grids.append(Grid(value["name"], rows, formulas, value["hidden"], merged))
+        else:
+            rows.append([_cell(cell, known) for cell in value])
+    return grids
+
+
+def _cell(plain: str | float | dict[str, str], known: dict[str, str]) -> Cell:
+    if isinstance(plain, str):
+        return known.setdefault(plain, plain)
     return date.fromisoformat(plain["date"]) if isinstance(plain, dict) else plain
 
 
 def _checked(grid: Grid, limits: Limits) -> Grid:
-    if len(grid.rows) > limits.rows and columns.sheet_named(grid.name) is not None:
+    if len(grid.rows) > limits.rows and not grid.hidden:
         raise FileError("rows_many", limit=str(limits.rows), sheet=grid.name)
     return grid
 
 
-def _csv_grids(files: Iterator[tuple[str, bytes]], limits: Limits) -> list[Grid]:
+def _csv_files(files: Iterable[tuple[str, bytes]], limits: Limits) -> Loaded:
+    found = dict(files)
+    if any(PurePosixPath(name).name in _ONEROSTER for name in found):
+        return Loaded(oneroster=found)
     grids = []
-    for name, data in files:
+    for name, data in found.items():
         stem = unicodedata.normalize("NFC", PurePosixPath(name).stem)
-        grids.append(_checked(Grid(stem, _csv_rows(data, stem, limits.rows)), limits))
+        grids.append(_checked(Grid(stem, csv_files.rows(data, stem, limits.rows)), limits))
     if not grids:
         raise FileError("file_no_sheet")
-    return grids
+    if len(grids) == 1 and columns.sheet_named(grids[0].name) is not None:
+        raise FileError("file_lone_csv")
+    return Loaded(grids)
 
 
-def _csv_rows(data: bytes, sheet: str, most_rows: int) -> list[list[str]]:
-    """Read one row more than is allowed at most.
-
-    Try what the encoding may be and the delimiters, and take what shows the most titles.
-    """
-    best: list[list[str]] | None = None
-    most = -1
-    broken: FileError | None = None
-    for encoding in _encodings(data):
-        try:
-            written = data.decode(encoding)
-        except UnicodeError:
-            continue
-        for delimiter in ";,\t":
-            reader = csv.reader(io.StringIO(written, newline=""), delimiter=delimiter, strict=True)
-            try:
-                rows = list(itertools.islice(reader, most_rows + 1))
-            except csv.Error:
-                # An open quotation mark would swallow the rows behind it.
-                broken = FileError("csv_broken", sheet=sheet, line=str(reader.line_num))
-                continue
-            titles = max((columns.count_titles(row) for row in rows[:20]), default=0)
-            if titles > most:
-                best, most = rows, titles
-        if most >= _TITLES_ENOUGH:
-            break
-    if broken is not None and most < _TITLES_ENOUGH:
-        raise broken
-    if best is None:
-        raise FileError("encoding_unknown", sheet=sheet)
-    return best
-
-
-def _encodings(data: bytes) -> Iterator[str]:
-    if data.startswith(_UTF16):
-        yield "utf-16"
-    yield "utf-8-sig"
-    # Not before: it takes five MiB, and a running bridge may never need it.
-    import charset_normalizer  # noqa: PLC0415 - see above
-
-    guess = charset_normalizer.from_bytes(data[:_MIB]).best()
-    if guess is not None:
-        yield guess.encoding
-    yield "cp1251"
+_ONEROSTER = frozenset(("manifest.csv", "orgs.csv", "users.csv", "enrollments.csv"))

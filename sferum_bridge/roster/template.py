@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from openpyxl import Workbook
 from openpyxl.comments import Comment  # type: ignore[import-not-found]  # not in the stubs
@@ -33,6 +33,7 @@ Value: TypeAlias = str | date | None
 WORKBOOK = "roster-template.xlsx"
 FOLDER = "roster-template"
 
+BOLD = Font(bold=True)
 _TEXT, _DATE = "@", "DD.MM.YYYY"
 _ROWS_WITH_CHOICES = 5000
 _WIDTH = 18
@@ -79,31 +80,47 @@ def write_workbook(path: Path, rows: Mapping[str, Sequence[Mapping[str, Value]]]
 def write_csv(path: Path, sheet: Sheet, rows: Sequence[Mapping[str, Value]]) -> None:
     """Write one sheet as CSV the way Russian Excel opens it: UTF-8 with BOM, semicolons."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
-        writer.writerow(_title(column) for column in sheet.columns)
-        for row in rows:
-            writer.writerow(_written(row.get(column.field)) for column in sheet.columns)
+        write_csv_to(file, sheet, rows)
+
+
+def write_csv_to(file: TextIO, sheet: Sheet, rows: Sequence[Mapping[str, Value]]) -> None:
+    """Write one sheet into a text file that is open, without translation of line ends."""
+    writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
+    writer.writerow(_title(column) for column in sheet.columns)
+    for row in rows:
+        writer.writerow(written(row.get(column.field)) for column in sheet.columns)
 
 
 def escape(text: str) -> str:
-    """Disarm text that a spreadsheet would take for a formula; the reader takes the mark off."""
-    return f"'{text}" if _is_formula(text) else text
+    """Disarm text that a spreadsheet would take for a formula; the reader takes the mark off.
+
+    So does a text get one that looks disarmed already.
+    """
+    return f"'{text}" if text.lstrip("'")[:1] in _FORMULA else text
 
 
-def _is_formula(text: str) -> bool:
-    return text.startswith(("=", "+", "-", "@"))
+_FORMULA = ("=", "+", "-", "@")
 
 
-def _fill(cell: Any, value: Value, column: Column) -> None:
-    cell.value = value
-    cell.number_format = _format(column)
-    if isinstance(value, str) and _is_formula(value):
+def fill(cell: Any, value: Value) -> None:
+    """Put a value into a cell of a workbook: a day, or a text whatever it looks like."""
+    if isinstance(value, str) and value.startswith("'"):
+        value = escape(value)
+    cell.value = value or None
+    cell.number_format = _DATE if isinstance(value, date) else _TEXT
+    if isinstance(value, str) and value.startswith(_FORMULA):
         # What a workbook has for an apostrophe typed before the text.
         cell.data_type = "s"
         cell.quotePrefix = True
 
 
-def _written(value: Value) -> str:
+def _fill(cell: Any, value: Value, column: Column) -> None:
+    fill(cell, value)
+    cell.number_format = _format(column)
+
+
+def written(value: Value) -> str:
+    """Return what stands in a cell of a CSV."""
     if isinstance(value, date):
         return value.strftime("%d.%m.%Y")
     return escape(value or "")
@@ -121,7 +138,7 @@ def _format(column: Column) -> str:
 def _write_header(page: Any, sheet: Sheet) -> None:
     for place, column in enumerate(sheet.columns, start=1):
         cell = page.cell(row=1, column=place, value=_title(column))
-        cell.font = Font(bold=True)
+        cell.font = BOLD
         shade = "FFF2CC" if column.required else "DDEBF7"
         cell.fill = PatternFill("solid", fgColor=shade)
         example = f"\nПример: {column.example}" if column.example else ""

@@ -31,7 +31,9 @@ _EXCEL_EPOCH = date(1899, 12, 30)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:\s*г\.?)?")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ][\d:.]*)?")
-_DISARMED = re.compile(r"'[=+\-@]")
+_DISARMED = re.compile(r"'+[=+\-@]")
+_STORED_PHONE = re.compile(r"\+7\d{10}", re.ASCII)
+_INITIAL = re.compile(r"(?<!\w)[^\W\d_]\.")
 
 STATUSES = {
     "учится": Status.STUDIES,
@@ -81,6 +83,8 @@ def text(cell: Cell) -> str:
     Raises:
         CellError: the cell became a date (class «1-3» does), or is beyond all measure.
     """
+    if isinstance(cell, str) and cell.isascii() and cell.isalnum() and len(cell) <= MAX_TEXT:
+        return cell
     if isinstance(cell, bool):
         return "да" if cell else "нет"
     if isinstance(cell, date):
@@ -89,11 +93,16 @@ def text(cell: Cell) -> str:
         whole = math.isfinite(cell) and cell.is_integer()
         return str(int(cell)) if whole else f"{cell:.15g}"
     written = classes.clean(str(cell))
-    if _DISARMED.match(written):
-        written = written[1:]
+    if written[:1] == "'":
+        written = disarmed(written)
     if len(written) > MAX_TEXT:
         raise CellError("text_long", limit=str(MAX_TEXT))
     return written
+
+
+def disarmed(written: str) -> str:
+    """Take off the mark that keeps a text from being a formula (see `template.escape`)."""
+    return written[1:] if _DISARMED.match(written) else written
 
 
 def parse(kind: Kind, cell: Cell) -> object:
@@ -105,6 +114,17 @@ def parse(kind: Kind, cell: Cell) -> object:
     if kind is Kind.DATE:
         return _date(cell)
     return _PARSERS[kind](text(cell))
+
+
+def parse_text(kind: Kind, written: str) -> object:
+    """Return what `parse` does, of a text that `text` gave already.
+
+    Raises:
+        CellError: the text cannot be understood.
+    """
+    if kind is Kind.DATE:
+        return _bounded(_written_date(written))
+    return _PARSERS[kind](written)
 
 
 def closest(word: str, known: list[str]) -> str:
@@ -121,6 +141,10 @@ def _date(cell: Cell) -> date:
         found = _serial_date(cell)
     else:
         found = _written_date(text(cell))
+    return _bounded(found)
+
+
+def _bounded(found: date) -> date:
     if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         raise CellError("date_bad")
     return found
@@ -147,7 +171,14 @@ def _written_date(written: str) -> date:
         raise CellError("date_none") from None
 
 
-def _name(written: str) -> str:
+def check_name(written: str) -> str:
+    """Return a name, or a part of one, as it is.
+
+    Raises:
+        CellError: `name_bad` for digits or no letters, `name_initials` for «И.» or «И.И.».
+    """
+    if _INITIAL.search(written):
+        raise CellError("name_initials")
     if not any(char.isalpha() for char in written) or any(char.isdigit() for char in written):
         raise CellError("name_bad")
     return written
@@ -194,6 +225,8 @@ def _email(written: str) -> str:
 
 
 def _phone(written: str) -> str:
+    if _STORED_PHONE.fullmatch(written):
+        return written
     if found := contacts.phone(written):
         return found
     raise CellError("phone_bad", Severity.WARNING)
@@ -231,7 +264,7 @@ def _same(written: str) -> str:
 
 _PARSERS: Mapping[Kind, Callable[[str], object]] = {
     Kind.TEXT: _same,
-    Kind.NAME: _name,
+    Kind.NAME: check_name,
     Kind.ID: _same,
     Kind.CLASS: _class,
     Kind.CLASSES: _class_list,

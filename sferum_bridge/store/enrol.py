@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 
+_CHUNK = 500
+
+
 async def school_named(tx: Tx, name: str) -> str:
     """Return the id of the school of that name, empty when there is none."""
     query = select(schools_table.c.id).where(schools_table.c.name == name)
@@ -101,15 +104,7 @@ async def _tell_of_moves(
 
 
 async def _people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str]) -> None:
-    for new in plan.people_to_add:
-        person_id = await accounts.add_person(tx, new.family_name, new.given_name, new.middle_name)
-        ids[new.key] = person_id
-        if new.birth_date:
-            await tx.run(
-                update(people).where(people.c.id == person_id).values(birth_date=new.birth_date)
-            )
-        await _identify(tx, school_id, person_id, new.external_id)
-        await _contact(tx, person_id, new.email, new.phone)
+    await _add_people(tx, school_id, plan, ids)
     for change in plan.people_to_change:
         await tx.run(
             update(people)
@@ -124,6 +119,45 @@ async def _people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str])
         await _identify(tx, school_id, change.person_id, change.external_id)
         await tx.run(delete(contacts).where(contacts.c.person_id == change.person_id))
         await _contact(tx, change.person_id, change.email, change.phone)
+
+
+async def _add_people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str]) -> None:
+    """Add everybody new, table by table: a school is a thousand people, and comes at once."""
+    rows: list[dict[str, Any]] = []
+    numbers: dict[str, str] = {}
+    reached: list[dict[str, Any]] = []
+    for new in plan.people_to_add:
+        person_id = ids[new.key] = schools.new_id()
+        rows.append(
+            {
+                "id": person_id,
+                "family_name": new.family_name,
+                "given_name": new.given_name,
+                "middle_name": new.middle_name,
+                "birth_date": new.birth_date,
+                "created_at": tx.now,
+            }
+        )
+        if new.external_id:
+            numbers[new.external_id] = person_id
+        for kind, value in (("email", new.email), ("phone", new.phone)):
+            if value:
+                reached.append(accounts.contact_row(tx, person_id, kind, value))
+    if rows:
+        await tx.run(insert(people), rows)
+    r = roster_ids.c
+    for start in range(0, len(numbers), _CHUNK):
+        piece = list(numbers)[start : start + _CHUNK]
+        # An id that the school gave to somebody else is no longer whose it was.
+        await tx.run(delete(roster_ids).where(r.school_id == school_id, r.roster_id.in_(piece)))
+    if numbers:
+        given = [
+            {"school_id": school_id, "roster_id": number, "person_id": person_id}
+            for number, person_id in numbers.items()
+        ]
+        await tx.run(insert(roster_ids), given)
+    if reached:
+        await tx.run(insert(contacts), reached)
 
 
 async def _identify(tx: Tx, school_id: str, person_id: str, roster_id: str) -> None:
@@ -212,8 +246,11 @@ async def _end(tx: Tx, school_id: str, ended: Ended) -> None:
 
 
 async def _expect(tx: Tx, school_id: str, plan: Plan, ids: Mapping[RosterKey, str]) -> None:
+    known_ids = {each.person_id for each in plan.recognised}
     pairs = [(e.child_id, e.parent_id) for e in plan.expected_parents_to_end]
-    pairs += [(ids[e.child], ids[e.parent]) for e in plan.expected_parents_to_add]
+    new = [(ids[e.child], ids[e.parent]) for e in plan.expected_parents_to_add]
+    # The same pair may be there with other access; of new people nothing is.
+    pairs += [pair for pair in new if known_ids.issuperset(pair)]
     c = expected_parents.c
     for child_id, parent_id in pairs:
         await tx.run(
@@ -221,17 +258,19 @@ async def _expect(tx: Tx, school_id: str, plan: Plan, ids: Mapping[RosterKey, st
                 c.school_id == school_id, c.child_id == child_id, c.parent_id == parent_id
             )
         )
-    for new in plan.expected_parents_to_add:
-        await tx.run(
-            insert(expected_parents).values(
-                school_id=school_id,
-                child_id=ids[new.child],
-                parent_id=ids[new.parent],
-                relation=new.relation.value,
-                access=new.access,
-                ground=new.ground,
-            )
-        )
+    rows = [
+        {
+            "school_id": school_id,
+            "child_id": ids[each.child],
+            "parent_id": ids[each.parent],
+            "relation": each.relation.value,
+            "access": each.access,
+            "ground": each.ground,
+        }
+        for each in plan.expected_parents_to_add
+    ]
+    if rows:
+        await tx.run(insert(expected_parents), rows)
 
 
 def _touched(plan: Plan, ids: Mapping[RosterKey, str]) -> set[str]:

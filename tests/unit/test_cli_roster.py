@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sferum_bridge.cli.roster import _report
-from sferum_bridge.roster import Plan, Reading, Roster
+from sferum_bridge.cli import roster_shown, roster_words
+from sferum_bridge.cli.common import show_json
+from sferum_bridge.roster import Known, Plan, Reading, Roster
+from sferum_bridge.roster.diff import Diff
+from sferum_bridge.roster.guards import Guard, Hold
 from sferum_bridge.roster.matching import Doubt, Namesake
-from sferum_bridge.roster.model import RosterPerson
+from sferum_bridge.roster.model import RosterKey, RosterPerson
 from sferum_bridge.roster.plan import Corrected, Outcome
 from sferum_bridge.school.corrections import SCHOOLS_OWN, Field
+from sferum_bridge.school.layout import Kind
+from sferum_bridge.school.people import School
+from sferum_bridge.store import batches, snapshots
+from sferum_bridge.store.imports import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +28,13 @@ if TYPE_CHECKING:
 NOTHING_WRONG = Reading(Roster(), ())
 
 
+def prepared(plan: Plan, reading: Reading = NOTHING_WRONG, *holds: Hold) -> Prepared:
+    school = School("s", "Школа", {}, {})
+    return Prepared(reading, Known(school), plan, Diff(date(2026, 9, 1), (), (), ()), holds)
+
+
 def report(capsys: pytest.CaptureFixture[str], lang: str, corrected: Sequence[Corrected]) -> str:
-    _report(NOTHING_WRONG, Plan(corrected=corrected), lang, as_json=False)
+    roster_shown.show_import(prepared(Plan(corrected=corrected)), lang)
     return capsys.readouterr().out
 
 
@@ -54,15 +67,32 @@ def test_every_field_and_outcome_has_words(
 @pytest.mark.parametrize("lang", ["ru", "en"])
 @pytest.mark.parametrize("doubt", Doubt)
 def test_every_doubt_has_words(capsys: pytest.CaptureFixture[str], lang: str, doubt: Doubt) -> None:
-    person = RosterPerson("key", "", "Парусов", "Илья")  # type: ignore[arg-type]  # any key will do
+    person = RosterPerson(RosterKey("1"), "", "Парусов", "Илья")
     reading = Reading(Roster(people=(person,)), ())
-    _report(reading, Plan(conflicts=[Namesake(person.key, doubt, ("p",))]), lang, as_json=False)
+    plan = Plan(conflicts=[Namesake(person.key, doubt, ("p",))])
+    roster_shown.show_import(prepared(plan, reading), lang)
     assert "Парусов Илья" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lang", ["ru", "en"])
+@pytest.mark.parametrize("guard", Guard)
+def test_every_hold_has_words(capsys: pytest.CaptureFixture[str], lang: str, guard: Guard) -> None:
+    hold = Hold(guard, "pupil", 3, 20)
+    roster_shown.show_import(prepared(Plan(), NOTHING_WRONG, hold), lang)
+    assert "--confirm" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lang", ["ru", "en"])
+def test_every_row_and_reason_of_an_undo_has_words(lang: str) -> None:
+    assert {kept.table.name for kept in snapshots.KEPT} == set(roster_words.TABLES[lang])
+    final = {batches.Kind.UNKNOWN, batches.Kind.EXPIRED, batches.Kind.UNDONE}
+    assert set(batches.Kind) - final == set(roster_words.LEFT[lang])
+    assert set(Kind) - {Kind.GATE} == set(roster_words.KINDS[lang])
 
 
 def test_programs_get_ids_and_values(capsys: pytest.CaptureFixture[str]) -> None:
     agreed = Corrected("p", "Алёна Ёлкина", "given_name", "Алёна", "Алёна", Outcome.AGREED)
-    _report(NOTHING_WRONG, Plan(corrected=[agreed]), "ru", as_json=True)
+    show_json(roster_shown.as_json(prepared(Plan(corrected=[agreed]))))
     assert json.loads(capsys.readouterr().out)["corrected"] == [
         {
             "person_id": "p",

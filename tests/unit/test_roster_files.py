@@ -101,8 +101,11 @@ def test_an_open_quotation_mark_does_not_swallow_rows(tmp_path: Path) -> None:
         ("a.xlsx", b"", "file_empty"),
         ("a.xlsx", b"just a text", "file_no_sheet"),
         ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "file_no_sheet"),
-        ("a.csv", "Ид;Фамилия\n".encode(), "file_lone_csv"),
-        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "file_old"),
+        ("Классы.csv", "Класс;Учебный год\n".encode(), "file_lone_csv"),
+        ("a.csv", "Ид;Фамилия\n".encode(), "column_missing"),
+        ("a.csv", b"just a text", "sheet_missing"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "file_damaged"),
+        ("a.xls", b"<html><table><tr><td>1</td></tr></table></html>", "file_no_sheet"),
         ("a.xlsx", b"PK\x03\x04" + bytes(50), "file_damaged"),
         ("a.xlsm", b"PK\x03\x04" + bytes(50), "file_macros"),
     ],
@@ -160,7 +163,7 @@ def test_a_few_bytes_that_claim_billions_of_cells_kill_only_their_reader(tmp_pat
         b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData></worksheet>'
     )
     path = replaced(workbook(tmp_path / "a.xlsx"), "xl/worksheets/sheet1.xml", bomb)
-    assert fatal(read(path)) == "file_damaged"
+    assert fatal(read(path)) == "file_heavy"
 
 
 def test_xml_entities_are_not_followed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from sferum_bridge.roster import Contacts, Known, Plan, make_plan
-from sferum_bridge.roster.matching import Doubt
+from sferum_bridge.roster.matching import NEW, Doubt
 from sferum_bridge.roster.plan import ClassKey, Outcome
 from sferum_bridge.roster.reader import read_grids
 from sferum_bridge.school.people import (
@@ -297,7 +297,7 @@ def test_an_id_given_to_somebody_else_is_left_for_a_person_to_decide(stored: Kno
     assert not plan.missing
 
 
-def test_a_namesake_elsewhere_is_a_new_person_and_told(stored: Known) -> None:
+def test_a_namesake_elsewhere_waits_for_a_decision(stored: Known) -> None:
     plan = planned(with_row("Ученики", "", "Лучиков", "Лев", "", "", "6Б"), stored)
     assert [person.family_name for person in plan.people_to_add] == ["Лучиков"]
     assert not plan.conflicts, "the other one is in the file too, and has an id"
@@ -306,10 +306,16 @@ def test_a_namesake_elsewhere_is_a_new_person_and_told(stored: Known) -> None:
         Ученики=[*without, ["", "Лучиков", "Лев", "", "", "6Б"]], Родители=GOOD["Родители"][:1]
     )
     plan = planned(sheets, stored)
-    assert [person.family_name for person in plan.people_to_add] == ["Лучиков"]
-    assert [(c.doubt, c.candidates) for c in plan.conflicts] == [
-        (Doubt.NAMESAKE, (id_of(stored, "02"),))
-    ]
+    assert not plan.people_to_add
+    [conflict] = plan.conflicts
+    assert (conflict.doubt, conflict.candidates) == (Doubt.NAMESAKE, (id_of(stored, "02"),))
+    roster = read_grids(sheets).roster
+    decided = make_plan(roster, stored, TODAY, decisions={conflict.key: NEW})
+    assert [person.family_name for person in decided.people_to_add] == ["Лучиков"]
+    assert not decided.conflicts
+    decided = make_plan(roster, stored, TODAY, decisions={conflict.key: id_of(stored, "02")})
+    assert not decided.people_to_add
+    assert [new.school_class.name for new in decided.enrolments_to_add] == ["6Б"]
 
 
 def test_equal_names_with_another_birthday_are_never_the_same(stored: Known) -> None:

@@ -1,0 +1,389 @@
+"""Reads the people of OneRoster: users, roles, enrolments, and agents as guardians (§4.1)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sferum_bridge.roster import values
+from sferum_bridge.roster.columns import Kind
+from sferum_bridge.roster.model import (
+    Endings,
+    Relation,
+    Roster,
+    RosterAppointment,
+    RosterEnrolment,
+    RosterGuardian,
+    RosterKey,
+    RosterLeadership,
+    RosterPerson,
+    RosterTeaching,
+    RosterTie,
+    Severity,
+)
+from sferum_bridge.roster.oneroster_columns import V11
+from sferum_bridge.roster.rows import MADE_UP
+from sferum_bridge.school import classes, contacts
+from sferum_bridge.school.people import Post
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+
+    from sferum_bridge.roster.findings import Findings
+    from sferum_bridge.roster.oneroster import Group, Taught
+    from sferum_bridge.roster.oneroster_files import Files, Line
+
+POSTS: Mapping[str, Post] = {
+    "administrator": Post.ADMINISTRATOR,
+    "siteAdministrator": Post.ADMINISTRATOR,
+    "principal": Post.ADMINISTRATOR,
+    "teacher": Post.TEACHER,
+    "aide": Post.STAFF,
+    "proctor": Post.STAFF,
+    "counselor": Post.STAFF,
+    # They administer more than a school, and nothing in this one.
+    "districtAdministrator": Post.STAFF,
+    "systemAdministrator": Post.STAFF,
+}
+STUDENT, TEACHER = "student", "teacher"
+RELATIONS: Mapping[str, Relation] = {
+    "parent": Relation.UNSAID,
+    "guardian": Relation.GUARDIAN,
+    "relative": Relation.OTHER,
+}
+_ENROLMENT_ROLES = ("administrator", "proctor", STUDENT, TEACHER)
+_MOST_PARENTS = 2
+Term = tuple["date | None", "date | None"]
+
+
+def read(files: Files, taught: Taught, findings: Findings) -> Roster:
+    """Return the people and ties of a school, without the school and its classes."""
+    return _Reader(files, taught, findings).read()
+
+
+class _Reader:
+    """Reads one file; what is deleted goes to the endings."""
+
+    def __init__(self, files: Files, taught: Taught, findings: Findings) -> None:
+        self._files = files
+        self._taught = taught
+        self._findings = findings
+        self._delta = bool(files.delta)
+        self._users = {line.id: line for line in files.of("users") if self._is_here(line)}
+        self._everybody = {line.id for line in files.of("users")}
+        self._roles: dict[str, dict[str, Term]] = defaultdict(dict)
+        self._said_roles: set[str] = set()
+        self._gone_roles: list[tuple[str, str]] = []
+        self._enrolments: dict[tuple[str, str], RosterEnrolment] = {}
+        self._leaderships: list[RosterLeadership] = []
+        self._teachings: dict[tuple[RosterKey, str, str], RosterTeaching] = {}
+        self._ended_enrolments: list[RosterEnrolment] = []
+        self._ended_leaderships: list[RosterLeadership] = []
+        self._ended_teachings: list[RosterTeaching] = []
+
+    def read(self) -> Roster:
+        """Read roles, enrolments, agents, and then whoever has any of them."""
+        self._read_roles()
+        self._read_enrolments()
+        guardians = self._guardians()
+        appointments = [
+            RosterAppointment(self._key(id_), post, since, until)
+            for id_, roles in self._roles.items()
+            for post, (since, until) in self._posts(roles).items()
+        ]
+        ties: list[RosterTie] = [*self._enrolments.values(), *appointments]
+        ties += [*self._leaderships, *self._teachings.values()]
+        tied = {tie.person for tie in ties}
+        tied |= {key for tie in guardians for key in (tie.child, tie.parent)}
+        gone = tuple(self._key(id_) for id_, line in self._users.items() if line.deleted)
+        return Roster(
+            people=tuple(self._people(tied)),
+            enrolments=tuple(self._enrolments.values()),
+            appointments=tuple(appointments),
+            leaderships=tuple(self._leaderships),
+            teachings=tuple(self._teachings.values()),
+            guardians=guardians,
+            endings=Endings(
+                people=gone,
+                enrolments=tuple(self._ended_enrolments),
+                appointments=tuple(
+                    RosterAppointment(self._key(id_), POSTS[role])
+                    for id_, role in self._gone_roles
+                    if role in POSTS
+                ),
+                leaderships=tuple(self._ended_leaderships),
+                teachings=tuple(self._ended_teachings),
+            ),
+            tells_of=frozenset(("pupil", "staff", *(("guardian",) if guardians else ()))),
+        )
+
+    # --- who is there, and as what ----------------------------------------------------------
+
+    def _is_here(self, line: Line) -> bool:
+        """Tell whether a user is of this school; from 1.2 on that is said by the roles."""
+        school = self._taught.school_id
+        if not school or self._files.version != V11:
+            return True
+        return school in line.several("orgSourcedIds")
+
+    def _read_roles(self) -> None:
+        if self._files.version == V11:
+            for line in self._users.values():
+                if not line.deleted and self._role_known(line):
+                    self._roles[line.id][line["role"]] = (None, None)
+            return
+        school = self._taught.school_id
+        for line in self._files.of("roles"):
+            user = line["userSourcedId"]
+            if school and line["orgSourcedId"] not in (school, ""):
+                continue
+            if not self._is_user(user):
+                self._refuse("oneroster_orphan", line, "userSourcedId")
+            elif line.deleted:
+                self._gone_roles.append((user, line["role"]))
+            elif self._role_known(line) and (term := self._term(line)) is not None:
+                self._roles[user][line["role"]] = term
+
+    def _role_known(self, line: Line) -> bool:
+        role = line["role"]
+        known = {*POSTS, *RELATIONS, STUDENT}
+        if role in known:
+            return True
+        foreign = role.startswith("ext:")
+        severity = Severity.WARNING if foreign else Severity.ERROR
+        allowed = ", ".join(sorted(known))
+        hint = values.closest(role, sorted(known)) or allowed
+        self._refuse("role_unknown", line, "role", severity, allowed=allowed, hint=hint)
+        return False
+
+    def _is_user(self, id_: str) -> bool:
+        if id_ in self._users:
+            return not self._users[id_].deleted
+        return "users" not in self._files.lines or "users" in self._files.delta
+
+    @staticmethod
+    def _posts(roles: Mapping[str, Term]) -> Mapping[Post, Term]:
+        found: dict[Post, Term] = {}
+        for role, term in roles.items():
+            if role in POSTS:
+                found.setdefault(POSTS[role], term)
+        return found
+
+    # --- enrolments -------------------------------------------------------------------------
+
+    def _read_enrolments(self) -> None:
+        """Pupils of homerooms first: whom a group consists of tells which classes it is of."""
+        here = [line for line in self._files.of("enrollments") if self._resolved(line)]
+        groups = self._taught.groups
+        members: dict[str, set[str]] = defaultdict(set)
+        for line in here:
+            group = groups[line["classSourcedId"]]
+            if line["role"] == STUDENT and group.homeroom:
+                self._enrol(line, group)
+            elif line["role"] == STUDENT:
+                members[line["classSourcedId"]].add(line["userSourcedId"])
+        homes: dict[str, set[str]] = defaultdict(set)
+        for user, name in self._enrolments:
+            homes[user].add(name)
+        for line in here:
+            if line["role"] == TEACHER:
+                group = groups[line["classSourcedId"]]
+                of_group = members[line["classSourcedId"]]
+                taught = {name for user in of_group for name in homes.get(user, ())}
+                self._teach(line, group, {group.name} if group.name else taught)
+
+    def _resolved(self, line: Line) -> bool:  # noqa: PLR0911 - what may be wrong, one by one
+        """Tell whether a line is of this school, and says of whom and of what it speaks."""
+        if self._taught.school_id and line["schoolSourcedId"] not in (self._taught.school_id, ""):
+            return False
+        for column in ("classSourcedId", "userSourcedId", "role"):
+            if not line[column]:
+                self._refuse("cell_missing", line, column)
+                return False
+        if line["role"] not in _ENROLMENT_ROLES:
+            allowed = ", ".join(_ENROLMENT_ROLES)
+            self._refuse("role_unknown", line, "role", allowed=allowed, hint=allowed)
+            return False
+        if line["classSourcedId"] not in self._taught.groups:
+            described = "classes" in self._files.lines and "classes" not in self._files.delta
+            if described and self._of_other_year(line["classSourcedId"]):
+                return False
+            code = "oneroster_orphan" if described else "oneroster_class_unknown"
+            self._refuse(code, line, "classSourcedId")
+            return False
+        if not line.deleted and not self._is_user(line["userSourcedId"]):
+            self._refuse("oneroster_orphan", line, "userSourcedId")
+            return False
+        return True
+
+    def _of_other_year(self, class_id: str) -> bool:
+        """Tell whether a class is there and was left out, of which was told already."""
+        return any(line.id == class_id for line in self._files.of("classes"))
+
+    def _enrol(self, line: Line, group: Group) -> None:
+        term = self._term(line)
+        if term is None:
+            return
+        user = line["userSourcedId"]
+        tie = RosterEnrolment(self._key(user), group.name, since=term[0], until=term[1])
+        if line.deleted:
+            self._ended_enrolments.append(tie)
+        else:
+            self._enrolments[user, group.name] = tie
+
+    def _teach(self, line: Line, group: Group, taught: set[str]) -> None:
+        term = self._term(line)
+        if term is None:
+            return
+        person = self._key(line["userSourcedId"])
+        leads = group.homeroom and line["primary"] == "true"
+        if group.homeroom and (leads or self._delta):
+            tie = RosterLeadership(person, group.name, *term)
+            ended = line.deleted or not leads
+            (self._ended_leaderships if ended else self._leaderships).append(tie)
+        if leads:
+            return
+        if not taught:
+            self._refuse("oneroster_group", line, "classSourcedId", Severity.WARNING)
+        for name in sorted(taught):
+            lesson = RosterTeaching(person, name, group.subject, *term)
+            if line.deleted:
+                self._ended_teachings.append(lesson)
+            elif group.subject:
+                self._teachings.setdefault((person, name, classes.key(group.subject)), lesson)
+
+    def _term(self, line: Line) -> Term | None:
+        """Return the days of a line; `None` if they cannot be understood, which is said."""
+        days: list[date | None] = []
+        for name in ("beginDate", "endDate"):
+            try:
+                found = values.parse(Kind.DATE, line[name]) if line[name] else None
+            except values.CellError as error:
+                self._refuse(error.code, line, name)
+                return None
+            days.append(found)  # type: ignore[arg-type]  # a DATE is a date
+        since, until = days
+        if since and until and until < since:
+            self._refuse("date_order", line, "endDate")
+            return None
+        return since, until
+
+    # --- guardians --------------------------------------------------------------------------
+
+    def _guardians(self) -> tuple[RosterGuardian, ...]:
+        """Join what pupils say of their agents and these of the pupils: at most two have access."""
+        pupils = {id_ for id_, roles in self._roles.items() if STUDENT in roles}
+        pupils |= {user for user, _ in self._enrolments}
+        pairs: dict[tuple[str, str], Line] = {}
+        for line in self._users.values():
+            if line.deleted:
+                continue
+            for agent in line.several("agentSourcedIds"):
+                child, parent = (line.id, agent) if line.id in pupils else (agent, line.id)
+                if not self._is_user(agent):
+                    if agent not in self._everybody:
+                        severity = Severity.WARNING
+                        self._refuse("oneroster_orphan", line, "agentSourcedIds", severity)
+                elif parent in pupils or (child not in pupils and not self._delta):
+                    self._refuse("oneroster_agent", line, "agentSourcedIds", Severity.WARNING)
+                elif child != parent:
+                    pairs.setdefault((child, parent), line)
+        kept: dict[str, list[str]] = defaultdict(list)
+        found = []
+        for (child, parent), line in pairs.items():
+            if len(kept[child]) >= _MOST_PARENTS:
+                first = ", ".join(kept[child])
+                self._refuse("parent_third", line, "agentSourcedIds", rows=first)
+                continue
+            kept[child].append(str(line.row))
+            known = [RELATIONS[role] for role in self._roles.get(parent, ()) if role in RELATIONS]
+            relation = next(iter(known), Relation.UNSAID)
+            found.append(RosterGuardian(self._key(child), self._key(parent), relation))
+        enrolled = {tie.person for tie in self._enrolments.values()}
+        return tuple(tie for tie in found if self._delta or tie.child in enrolled)
+
+    # --- people -----------------------------------------------------------------------------
+
+    def _people(self, tied: set[RosterKey]) -> Iterable[RosterPerson]:
+        named = set()
+        birthdays = self._birthdays()
+        for id_, line in self._users.items():
+            key = self._key(id_)
+            named.add(key)
+            if line.deleted:
+                continue
+            if key in tied or self._delta:
+                yield self._person(line, key, birthdays.get(id_))
+            elif id_ not in self._roles:
+                if not self._has_role(id_):
+                    self._refuse("oneroster_no_role", line, "sourcedId")
+            else:
+                student = STUDENT in self._roles[id_]
+                code = "oneroster_no_class" if student else "oneroster_no_child"
+                self._refuse(code, line, "sourcedId")
+        for key in sorted(tied - named):
+            yield RosterPerson(key, key.external_id, "", "")
+
+    def _has_role(self, id_: str) -> bool:
+        """Tell whether a user has a role somewhere, of which was told if it is unknown."""
+        if self._files.version == V11:
+            return True
+        if not self._said_roles:
+            self._said_roles = {line["userSourcedId"] for line in self._files.of("roles")}
+        return id_ in self._said_roles
+
+    def _person(self, line: Line, key: RosterKey, birthday: date | None) -> RosterPerson:
+        if line["enabledUser"] == "false":
+            self._refuse("oneroster_disabled", line, "enabledUser", Severity.WARNING)
+        email = contacts.email(line["email"])
+        if line["email"] and not email:
+            self._refuse("email_bad", line, "email", Severity.WARNING)
+        column = "sms" if line["sms"] else "phone"
+        phone = contacts.phone(line[column])
+        if line[column] and not phone:
+            self._refuse("phone_bad", line, column, Severity.WARNING)
+        return RosterPerson(
+            key,
+            key.external_id,
+            line["familyName"],
+            line["givenName"],
+            line["middleName"],
+            birthday,
+            email,
+            phone,
+        )
+
+    def _birthdays(self) -> Mapping[str, date]:
+        found: dict[str, date] = {}
+        for line in self._files.of("demographics"):
+            if not self._is_user(line.id):
+                if line.id not in self._everybody:
+                    self._refuse("oneroster_orphan", line, "sourcedId", Severity.WARNING)
+                continue
+            try:
+                if line["birthDate"]:
+                    found[line.id] = values.parse(Kind.DATE, line["birthDate"])  # type: ignore[assignment]  # a DATE is a date
+            except values.CellError as error:
+                self._refuse(error.code, line, "birthDate", Severity.WARNING)
+        return found
+
+    def _key(self, id_: str) -> RosterKey:
+        line = self._users.get(id_)
+        if id_.startswith(MADE_UP) and line is not None:
+            name = classes.key(f"{line['familyName']} {line['givenName']} {line['middleName']}")
+            return RosterKey(name=name, line=f"users.csv:{line.row}")
+        return RosterKey(external_id=id_)
+
+    def _refuse(
+        self,
+        code: str,
+        line: Line,
+        column: str,
+        severity: Severity = Severity.ERROR,
+        **params: str,
+    ) -> None:
+        self._findings.add(
+            code, severity, sheet=f"{line.file}.csv", row=line.row, column=column,
+            value=line[column], **params,
+        )  # fmt: skip
