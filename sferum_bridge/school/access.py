@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from sferum_bridge.school.people import LinkState, Post
-from sferum_bridge.school.rights import FORMER
+from sferum_bridge.school.rights import FORMER, PAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ class Role(StrEnum):
 
 
 SCHOOL_ROLES = frozenset({Role.ADMINISTRATOR, Role.STAFF})
+_FAMILIES = frozenset({Role.PUPIL, Role.PARENT})
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,32 @@ def _standing_in(school: School, day: date) -> Iterator[tuple[str, Reason]]:
 def former(school: School) -> str:
     """Return the group of those who are of the school no more, whose files stay its own."""
     return f"school/{school.id}/{FORMER}"
+
+
+def past_group(role: Role, class_id: str) -> str:
+    """Return the key of the group of those who had `role` in a class on its last day."""
+    return f"class/{class_id}/{PAST}{role.value}"
+
+
+def readers(school: School, day: date) -> Mapping[str, Sequence[Reason]]:
+    """Return person → the ties of closed classes by which they read those classes' rooms on `day`.
+
+    They are the ties of the class's last day. Graduates and their parents read until the rooms are
+    kept no longer; whoever read as a colleague, or went into another class, while they are here.
+    """
+    kept = {c.id: c for c in school.classes.values() if c.is_kept(day)}
+    found: dict[str, list[Reason]] = defaultdict(list)
+    here = reasons(school, day) if kept else {}
+    for last in sorted({c.closed_on - _DAY for c in kept.values() if c.closed_on}):
+        for person_id, why in reasons(school, last).items():
+            for reason in why:
+                of_class = kept.get(reason.class_id)
+                if of_class is None or of_class.closed_on != last + _DAY or reason.acting:
+                    continue
+                graduated = reason.role in _FAMILIES and not of_class.successor_id
+                if graduated or (reason.child_id or person_id) in here:
+                    found[person_id].append(reason)
+    return found
 
 
 def groups(school: School, day: date) -> Mapping[str, frozenset[str]]:

@@ -1,0 +1,90 @@
+"""Telling people that a school year was opened: a pointer in every chat that is read only now.
+
+The chat's last message says where the class is today. Whoever goes another way than their class is
+told of that by `staff_news.moved`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sferum_bridge.bot import register
+from sferum_bridge.school.layout import Kind, key
+from sferum_bridge.store import rooms, schools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sferum_bridge.bot.talk import Talk
+    from sferum_bridge.school.people import School
+    from sferum_bridge.store.schools import SchoolRecord
+
+_TO_READ = (Kind.PUPILS, Kind.PARENTS, Kind.MATERIALS)
+
+
+async def opened(talk: Talk, content: Mapping[str, Any]) -> None:
+    """Say in the closed classes' chats where they go on, and tell the other administrators."""
+    record = await register.school(talk.tx, str(content["school"]))
+    if record is None:
+        return
+    here = await schools.load(talk.tx, record.id)
+    made = await _made(talk, record)
+    for class_id in content["closed"]:
+        one = here.classes.get(class_id)
+        # It may have been taken back by now.
+        if one is None or one.closed_on is None:
+            continue
+        successor = here.classes.get(one.successor_id)
+        for kind in _TO_READ:
+            room_id = made.get(key(kind, class_id))
+            if not room_id:
+                continue
+            values: dict[str, Any] = {"class": one.name, "until": one.kept_until or one.closed_on}
+            name = "year-room-farewell"
+            if successor is not None:
+                name = "year-room-pointer"
+                values["room"] = talk.texts.room_name(kind, successor, here.name, record.language)
+                there = made.get(key(kind, successor.id), "")
+                values["link"] = f"https://matrix.to/#/{there}" if there else ""
+            await talk.announce(room_id, talk.texts.text(record.language, name, **values))
+    await _tell_administrators(talk, record, content, "year-news-opened")
+
+
+async def undone(talk: Talk, content: Mapping[str, Any]) -> None:
+    """Say in the chats that are open again that they are, and tell the other administrators."""
+    record = await register.school(talk.tx, str(content["school"]))
+    if record is None:
+        return
+    here = await schools.load(talk.tx, record.id)
+    made = await _made(talk, record)
+    for class_id in content["closed"]:
+        if _is_open(here, class_id):
+            for kind in _TO_READ:
+                if room_id := made.get(key(kind, class_id)):
+                    await talk.announce(room_id, talk.texts.text(record.language, "year-room-open"))
+    await _tell_administrators(talk, record, content, "year-news-undone")
+
+
+async def failed(talk: Talk, content: Mapping[str, Any]) -> None:
+    """Tell the administrators that the day came and the year could not be opened."""
+    record = await register.school(talk.tx, str(content["school"]))
+    if record is not None:
+        heads = await register.administrators(talk.tx, record)
+        await talk.inform(heads, "year-news-failed", school=record.name)
+
+
+async def _made(talk: Talk, record: SchoolRecord) -> Mapping[str, str]:
+    known = await rooms.of_school(talk.tx, record.id)
+    return {key_: room.room_id for key_, room in known.items() if room.room_id}
+
+
+def _is_open(here: School, class_id: str) -> bool:
+    one = here.classes.get(class_id)
+    return one is not None and one.closed_on is None
+
+
+async def _tell_administrators(
+    talk: Talk, record: SchoolRecord, content: Mapping[str, Any], name: str
+) -> None:
+    heads = set(await register.administrators(talk.tx, record)) - {str(content["actor"])}
+    await talk.inform(sorted(heads), name, school=record.name, year=str(content["year"]))

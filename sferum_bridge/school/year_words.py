@@ -1,0 +1,109 @@
+"""What is chosen for a school year, as people write it: `5А+5Б=6А; 11А=выпуск; =1А; 6А: Петрова`.
+
+Parts stand between semicolons or on lines of their own. Left of `=` stand classes or a pupil, right
+what becomes of them; behind `:` stands who leads a class from then on. Who is meant by a name is
+found out elsewhere. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sferum_bridge.school import classes
+from sferum_bridge.school.year import GRADUATES, REPEATS, Choices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sferum_bridge.school.people import School
+
+_PARTS = re.compile(r"[;\n]")
+GRADUATE = frozenset({"выпуск", "выпускается", "выпускаются", "graduate", "graduates"})
+_OUT = frozenset({"выбыл", "выбыла", "выбыли", "уходит", "out", "leaves"})
+_AGAIN = frozenset({"повторно", "второй год", "второгодник", "again", "repeats"})
+
+
+class Unreadable(ValueError):
+    """A part of what was chosen cannot be understood; `part` is it."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(part)
+        self.part = part
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was chosen, with people as they were written."""
+
+    choices: Choices
+    pupils: Sequence[tuple[str, str]] = field(default_factory=list)
+    """What was typed of a pupil, and where they go (see `Choices.pupils`)."""
+    leaders: Sequence[tuple[str, str]] = field(default_factory=list)
+    """Name of a class, and what was typed of who leads it."""
+
+
+def parts(text: str) -> Sequence[str]:
+    """Return the parts of what was written."""
+    return [part.strip() for part in _PARTS.split(text) if part.strip()]
+
+
+def read(said: Iterable[str], school: School) -> Said:
+    """Return what parts mean at a school; raises `Unreadable`."""
+    of_name = _in_use(school)
+    becomes: dict[str, str] = {}
+    pupils: list[tuple[str, str]] = []
+    leaders: list[tuple[str, str]] = []
+    new: list[str] = []
+    for part in said:
+        left, equals, right = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            name, colon, person = (piece.strip() for piece in part.partition(":"))
+            if not colon or not person:
+                raise Unreadable(part)
+            leaders.append((_class_name(name, part), person))
+        elif not left:
+            new += [_class_name(name, part) for name in re.split(r"[,\s]+", right)]
+        elif ids := _classes(left, of_name):
+            if becomes.keys() & set(ids):
+                raise Unreadable(part)
+            target = GRADUATES if _word(right) in GRADUATE else _class_name(right, part)
+            becomes |= dict.fromkeys(ids, target)
+        else:
+            pupils.append((left, _goes_to(right, part)))
+    return Said(Choices(becomes=becomes, new=new), pupils, leaders)
+
+
+def _in_use(school: School) -> Mapping[str, str]:
+    """Return name → id of the classes that are there; of one name the newest."""
+    there = sorted((c for c in school.classes.values() if not c.closed_on), key=lambda c: c.year)
+    return {one.name: one.id for one in there}
+
+
+def _classes(text: str, of_name: Mapping[str, str]) -> Sequence[str]:
+    """Return the ids of the classes that stand left of an equals sign; none if it is a person."""
+    found = []
+    for piece in text.split("+"):
+        try:
+            found.append(of_name.get(classes.normalise(piece), ""))
+        except classes.ClassNameError:
+            return []
+    return found if all(found) else []
+
+
+def _goes_to(text: str, part: str) -> str:
+    if _word(text) in _AGAIN:
+        return REPEATS
+    return GRADUATES if _word(text) in _OUT | GRADUATE else _class_name(text, part)
+
+
+def _class_name(text: str, part: str) -> str:
+    try:
+        return classes.normalise(text)
+    except classes.ClassNameError as e:
+        raise Unreadable(part) from e
+
+
+def _word(text: str) -> str:
+    return classes.key(text).strip(" .!")

@@ -1,0 +1,233 @@
+"""Opening a school year, and taking that back: each one transaction; the rooms follow.
+
+A year that is to be opened on a day to come is kept as what was chosen for it (`year_plans`). On
+the day it is planned anew, for the school as it is then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from sferum_bridge.school import year as rules
+from sferum_bridge.school import year_plan
+from sferum_bridge.school.people import Appointment
+from sferum_bridge.school.year import Fate
+from sferum_bridge.school.year_preview import moves
+from sferum_bridge.store import audit, batches, news, schools, staffing
+from sferum_bridge.store.tables import classes, year_plans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sferum_bridge.school.staffing import Assignment
+    from sferum_bridge.school.year import Choices, Plan, Problem
+    from sferum_bridge.store.batches import Batch, Undone
+    from sferum_bridge.store.database import Tx
+    from sferum_bridge.store.schools import SchoolRecord
+
+KIND = "year"
+"""The kind of the batches that open a year."""
+OPENED = "year.opened"
+"""News of a year that was opened: `school`, `actor` (ids), `year`, `closed` (ids of classes)."""
+UNDONE = "year.undone"
+"""News of an opening that was undone: the same; `closed` are open again."""
+FAILED = "year.failed"
+"""News of a day that came and found the year not plannable any more: `school`."""
+FARTHEST = timedelta(days=366)
+"""How far ahead an opening may be planned."""
+_SEALED = "year_plan"
+
+
+class Ambiguous(Exception):
+    """A year cannot be opened, for the `problems`; nothing was changed."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(", ".join(problem.why.value for problem in problems))
+        self.problems = problems
+
+
+class NothingToUndo(Exception):
+    """No year was opened that could still be closed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A year that is to be opened on a day to come."""
+
+    school_id: str
+    day: date
+    actor: str
+    choices: Choices
+
+
+async def open_now(
+    tx: Tx, record: SchoolRecord, choices: Choices, actor: str, kept_days: int
+) -> Plan:
+    """Open a year at a school today; return what was done. Raises `Ambiguous`.
+
+    What was planned for later is forgotten. `kept_days`: for how long the rooms of classes that end
+    can be read.
+    """
+    today = record.day(tx.now)
+    # Read under the lock that everybody takes who changes the school.
+    here = await staffing.read(tx, record.id)
+    plan = year_plan.plan(here, choices, today, kept_days)
+    if plan.problems:
+        raise Ambiguous(plan.problems)
+    async with batches.recorded(tx, record.id, kind=KIND, actor=actor, label=plan.year):
+        ids = await _classes(tx, record.id, plan)
+        begins = [_with_id(tie, ids) for tie in plan.changes.begins]
+        changes = replace(plan.changes, begins=begins)
+        reason = f"year {plan.year}"
+        await staffing.carry_out(tx, record.id, changes, actor, reason, today, tells_moves=False)
+    for move in moves(plan):
+        # Who goes with the class need not be told one by one.
+        if move.singled_out:
+            to, was = ids.get(move.to_id, move.to_id), here.classes[move.from_id].name
+            child = (record.id, move.person_id, move.from_id, to)
+            await staffing.tell_of_move(tx, *child, plan.day, was)
+    await tx.run(delete(year_plans).where(year_plans.c.school_id == record.id))
+    closed = [s.class_id for s in plan.steps if s.fate in {Fate.MERGED, Fate.GRADUATED}]
+    await _tell(tx, OPENED, record.id, actor, plan.year, closed)
+    return plan
+
+
+async def _classes(tx: Tx, school_id: str, plan: Plan) -> Mapping[str, str]:
+    """Rename, close and make classes; return the plan's ids of new ones → theirs."""
+    c = classes.c
+    promoted = [step for step in plan.steps if step.fate is Fate.PROMOTED]
+    for step in promoted:
+        # Out of each other's way first: a name is somebody else's until they get theirs.
+        await tx.run(update(classes).where(c.id == step.class_id).values(name=step.class_id))
+    made = {}
+    for step in plan.steps:
+        named = {"name": step.becomes, "year": plan.year}
+        match step.fate:
+            case Fate.PROMOTED:
+                await tx.run(update(classes).where(c.id == step.class_id).values(**named))
+            case Fate.NEW:
+                made[step.class_id] = schools.new_id()
+                row = {"id": made[step.class_id], "school_id": school_id, **named}
+                await tx.run(insert(classes).values(**row))
+            case Fate.MERGED | Fate.GRADUATED:
+                ended = {"closed_on": plan.day, "kept_until": plan.kept_until}
+                ended_as = update(classes).where(c.id == step.class_id)
+                await tx.run(ended_as.values(**ended, successor_id=step.successor_id))
+    return made
+
+
+def _with_id(tie: Assignment, ids: Mapping[str, str]) -> Assignment:
+    if isinstance(tie, Appointment) or tie.class_id not in ids:
+        return tie
+    return replace(tie, class_id=ids[tie.class_id])
+
+
+# --- a day to come --------------------------------------------------------------------------
+
+
+async def plan_for(
+    tx: Tx, record: SchoolRecord, choices: Choices, day: date, actor: str, kept_days: int
+) -> Plan:
+    """Have a year opened when a day comes; return what that would do today. Raises `Ambiguous`.
+
+    It takes the place of what was planned before.
+    """
+    plan = year_plan.plan(await staffing.read(tx, record.id), choices, day, kept_days)
+    if plan.problems:
+        raise Ambiguous(plan.problems)
+    # The year is that of the day, whenever it is asked again.
+    sealed = tx.sealer.seal(replace(choices, year=plan.year).kept(), _SEALED)
+    await tx.run(delete(year_plans).where(year_plans.c.school_id == record.id))
+    row = {"school_id": record.id, "day": day, "actor": actor, "at": tx.now}
+    await tx.run(insert(year_plans).values(**row, sealed=sealed))
+    audit.record(tx, actor, "year.plan", record.id, f"{plan.year}; {day}", school=record.id)
+    return plan
+
+
+async def planned(tx: Tx, school_id: str) -> Planned | None:
+    """Return what is planned for a school, `None` for nothing."""
+    row = await tx.first(select(year_plans).where(year_plans.c.school_id == school_id))
+    if row is None:
+        return None
+    kept = tx.sealer.unseal(row.sealed, _SEALED)
+    return Planned(row.school_id, row.day, row.actor, rules.restored(kept))
+
+
+async def due(tx: Tx) -> Sequence[SchoolRecord]:
+    """Return the schools for which a year is planned whose day has come."""
+    days = {row.school_id: row.day for row in await tx.all(select(year_plans))}
+    if not days:
+        return []
+    records = [record for record in await schools.records(tx) if record.id in days]
+    return [record for record in records if days[record.id] <= record.day(tx.now)]
+
+
+async def open_as_planned(tx: Tx, record: SchoolRecord, kept_days: int) -> None:
+    """Open the year that was planned for today; where that is not clear any more, say so.
+
+    Done once, by whoever comes first.
+    """
+    # The lock of whoever changes the school, before the plan is looked at: it may be done by then.
+    await staffing.read(tx, record.id)
+    found = await planned(tx, record.id)
+    if found is None or found.day > record.day(tx.now):
+        return
+    try:
+        await open_now(tx, record, found.choices, found.actor, kept_days)
+    except Ambiguous as e:
+        await tx.run(delete(year_plans).where(year_plans.c.school_id == record.id))
+        audit.record(tx, "bridge", "year.fail", record.id, str(e), school=record.id)
+        await news.put(tx, FAILED, {"school": record.id})
+
+
+async def forget_plan(tx: Tx, school_id: str, actor: str) -> bool:
+    """Forget what was planned for a school; false for nothing."""
+    if not await tx.run(delete(year_plans).where(year_plans.c.school_id == school_id)):
+        return False
+    audit.record(tx, actor, "year.forget", school_id, school=school_id)
+    return True
+
+
+# --- undoing --------------------------------------------------------------------------------
+
+
+async def last_opened(tx: Tx, school_id: str, days: float) -> Batch | None:
+    """Return the opening that can be undone, `None` for none within `days`."""
+    since = tx.now - days * 24 * 3600 * 1000
+    for batch in await batches.of_school(tx, school_id):
+        if batch.kind == KIND and batch.undone_at is None:
+            return batch if batch.at >= since else None
+    return None
+
+
+async def undo(tx: Tx, record: SchoolRecord, actor: str, days: float) -> Undone:
+    """Take the last opening of a year back, as a whole; raises `NothingToUndo`.
+
+    What somebody changed since stays, and is listed.
+    """
+    await staffing.read(tx, record.id)
+    batch = await last_opened(tx, record.id, days)
+    if batch is None:
+        raise NothingToUndo
+    before = await schools.load(tx, record.id)
+    try:
+        done = await batches.undo(tx, batch.id, actor, days=days)
+    except batches.NotUndoableError as e:
+        raise NothingToUndo from e
+    now = await schools.load(tx, record.id)
+    opened = [
+        c.id for c in now.classes.values() if not c.closed_on and before.classes[c.id].closed_on
+    ]
+    await _tell(tx, UNDONE, record.id, actor, batch.label, opened)
+    return done
+
+
+async def _tell(
+    tx: Tx, kind: str, school_id: str, actor: str, year: str, class_ids: Sequence[str]
+) -> None:
+    content = {"school": school_id, "actor": actor, "year": year, "closed": list(class_ids)}
+    await news.put(tx, kind, content)
