@@ -13,6 +13,7 @@ from tests.contour.attacks import (
     i_questions,
     k_roles,
     l_memberships,
+    m_enrolling,
 )
 
 ATTACKS = [
@@ -30,6 +31,7 @@ ATTACKS = [
         i_questions,
         k_roles,
         l_memberships,
+        m_enrolling,
     )
     for attack in group.attack.attacks
 ]

@@ -1,0 +1,150 @@
+"""The door by which the bridge brings many people into a room at once (design §4).
+
+    `GET /_synapse/client/sferum/v1/enrol`, signed as that of the facts, tells that it is here:
+    {"most": people in one batch}.
+
+    `POST`, with {"room_id": …, "user_ids": […]}. `X-Sferum-Body` is the SHA-256 of the body and
+    `X-Sferum-Nonce` 32 hexadecimal digits that were never used; the code is over
+    `POST /_synapse/client/sferum/v1/enrol <nonce> <body> <time>`. Answers
+
+        200 {"joined": [who is in the room now], "refused": {who is not: why}}
+        403 it was signed otherwise, too long ago, or has been used before
+        409 SFERUM_NOT_THIS_ROOM: nobody is brought into this room this way
+        429 the room is busy: once more, after `retry_after_ms`
+        501 SFERUM_NOT_HERE: this Synapse is of a version that batches were not tried on
+
+Every process has it. Which of them stores the events, Synapse finds as for any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from synapse.api.errors import LimitExceededError, SynapseError
+from synapse.module_api.errors import Codes
+from synapse.types import RoomID
+
+from sferum_bridge.homeserver.enrolling_batch import MOST, Batches, BusyError
+from sferum_bridge.homeserver.enrolling_chain import NotThisRoomError
+from sferum_bridge.homeserver.enrolling_once import Once
+from sferum_bridge.homeserver.enrolling_points import misfit
+from sferum_bridge.homeserver.signed import SignedResource
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from synapse.http.site import SynapseRequest
+    from synapse.module_api import ModuleApi
+    from synapse.server import HomeServer
+    from synapse.util.clock import Clock
+
+    from sferum_bridge.homeserver.settings import Settings
+    from sferum_bridge.school.contour import Facts
+
+logger = logging.getLogger(__name__)
+
+PATH = "/_synapse/client/sferum/v1/enrol"
+NOT_HERE = "SFERUM_NOT_HERE"
+NOT_THIS_ROOM = "SFERUM_NOT_THIS_ROOM"
+BUSY_MS = 500
+_NONCE = re.compile(r"[0-9a-f]{32}")
+_LONGEST_ID = 255
+
+
+class EnrolResource(SignedResource):
+    """Serves `PATH`."""
+
+    def __init__(
+        self,
+        api: ModuleApi,
+        clock: Clock,
+        homeserver: HomeServer,
+        facts: Callable[[], Awaitable[Facts]],
+        settings: Settings,
+    ) -> None:
+        super().__init__(api, clock, settings)
+        self._batches = Batches(api, homeserver, facts, settings.bot)
+        self._misfit = misfit(homeserver)
+        if self._misfit:
+            logger.warning("People are not enrolled by the batch: %s", self._misfit)
+        self._once = Once(
+            api,
+            api.get_current_time_msec,
+            instance=homeserver.get_instance_name(),
+            # Longer than a time is good for, on whichever side of this clock it was.
+            good_for_ms=int(settings.clock_skew_seconds * 3000),
+        )
+        self._has_begun = False
+
+    async def begin(self) -> None:
+        """Take back what this process held when it was killed; what fails is tried at a request."""
+        if not self._has_begun:
+            await self._once.begin()
+            self._has_begun = True
+
+    async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
+        moment = request.getHeader("X-Sferum-Time") or ""
+        self._authenticate(request, f"GET {PATH} {moment}".encode("utf-8", "surrogateescape"))
+        self._check_moment(moment)
+        self._check_here()
+        return HTTPStatus.OK, {"most": MOST}
+
+    async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
+        names = [f"X-Sferum-{name}" for name in ("Nonce", "Body", "Time")]
+        nonce, digest, moment = (request.getHeader(name) or "" for name in names)
+        words = f"POST {PATH} {nonce} {digest} {moment}"
+        self._authenticate(request, words.encode("utf-8", "surrogateescape"))
+        self._check_moment(moment)
+        self._check_here()
+        body = self._body(request)
+        right = hashlib.sha256(body).hexdigest()
+        if not hmac.compare_digest(right.encode(), digest.encode("utf-8", "surrogateescape")):
+            raise SynapseError(HTTPStatus.FORBIDDEN, "X-Sferum-Body is wrong", Codes.FORBIDDEN)
+        room_id, users = _asked(body)
+        await self.begin()
+        if not _NONCE.fullmatch(nonce) or not await self._once.use_up(nonce):
+            raise SynapseError(
+                HTTPStatus.FORBIDDEN, "X-Sferum-Nonce has been used", Codes.FORBIDDEN
+            )
+        try:
+            done = await self._batches.enrol(room_id, users)
+        except NotThisRoomError as error:
+            raise SynapseError(HTTPStatus.CONFLICT, str(error), NOT_THIS_ROOM) from error
+        except BusyError as error:
+            raise LimitExceededError("sferum_enrol", retry_after_ms=BUSY_MS) from error
+        except Exception as error:
+            # The ordinary ways are slower, and may lead in all the same.
+            logger.exception("Nobody is enrolled in %s by the batch, which failed", room_id)
+            raise SynapseError(HTTPStatus.CONFLICT, "the batch failed", NOT_THIS_ROOM) from error
+        return HTTPStatus.OK, {"joined": sorted(done.joined), "refused": dict(done.refused)}
+
+    def _check_here(self) -> None:
+        if self._misfit:
+            raise SynapseError(HTTPStatus.NOT_IMPLEMENTED, self._misfit, NOT_HERE)
+
+
+def _asked(body: bytes) -> tuple[str, Sequence[str]]:
+    """Read a request. Raises `SynapseError` (400)."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    asked = content if isinstance(content, dict) else {}
+    room_id, users = asked.get("room_id"), asked.get("user_ids")
+    if not isinstance(room_id, str) or not RoomID.is_valid(room_id):
+        raise SynapseError(HTTPStatus.BAD_REQUEST, "room_id is no room", Codes.INVALID_PARAM)
+    if (
+        not isinstance(users, list)
+        or not all(isinstance(one, str) and len(one) <= _LONGEST_ID for one in users)
+        or not 0 < len(users) <= MOST
+    ):
+        raise SynapseError(
+            HTTPStatus.BAD_REQUEST, f"user_ids are 1 to {MOST} Matrix ids", Codes.INVALID_PARAM
+        )
+    return room_id, users

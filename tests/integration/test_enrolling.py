@@ -1,0 +1,239 @@
+"""Many people come into a room at once by the extension, as if each had joined (design §4)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+import nio
+import pytest
+import pytest_asyncio
+
+from sferum_bridge.matrix.enrolment import ENROL, MOST
+from tests.support.enrolling import hall
+from tests.support.synapse import Account, Answer, request, sign
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.support.enrolling import Hall
+    from tests.support.synapse import Homeserver
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+COUNT = 6
+WRITTEN = 8
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def at(homeserver: Homeserver) -> AsyncIterator[Hall]:
+    """Give a class at the run's Synapse, on SQLite and on PostgreSQL."""
+    async with hall(homeserver) as found:
+        yield found
+
+
+async def asked(
+    at: Hall, body: Any, *, moment: int | None = None, nonce: str | None = None, secret: str = ""
+) -> Answer:
+    """Ask the door without the bridge's client."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {
+        "X-Sferum-Nonce": secrets.token_hex(16) if nonce is None else nonce,
+        "X-Sferum-Body": hashlib.sha256(raw).hexdigest(),
+        "X-Sferum-Time": str(int(time.time()) if moment is None else moment),
+    }
+    words = " ".join(["POST", ENROL, *headers.values()])
+    headers["X-Sferum-Mac"] = sign(secret or at.server.facts_secret, words.encode())
+    return await request("POST", at.server._address(ENROL), raw_body=raw, headers=headers)
+
+
+async def tips(at: Hall, room: str) -> list[str]:
+    """Return the events that the next one would hang on, as the server's admins read them."""
+    admin = await at.server.account("admin", admin=True)
+    answer = await at.server.call(
+        "GET", f"/_synapse/admin/v1/rooms/{room}/forward_extremities", by=admin
+    )
+    assert answer.status == 200, answer
+    return [one["event_id"] for one in answer.body["results"]]
+
+
+async def timeline(at: Hall, room: str, by: Account) -> list[dict[str, Any]]:
+    """Return a room's events, the oldest first."""
+    params = {"dir": "b", "limit": "200"}
+    answer = await at.server.call("GET", f"rooms/{room}/messages", by=by, params=params)
+    assert answer.status == 200, answer
+    return list(reversed(answer.body["chunk"]))
+
+
+@pytest.mark.parametrize("version", ["10", "11", "12"])
+async def test_a_batch_is_in_and_looks_like_joins(at: Hall, version: str) -> None:
+    pupils = await at.newcomers(COUNT)
+    room = await at.room(version=version, invite=[pupils[0].user_id])
+    await at.tell()
+    ids = [one.user_id for one in pupils]
+    done = await at.enrolment.enrol(room, ids)
+    assert done is not None
+    assert done.joined == set(ids)
+    assert not done.refused
+    members = await at.members(room)
+    assert {mxid for mxid, how in members.items() if how == "join"} == {
+        *ids,
+        at.server.bot.user_id,
+    }
+    joins = {
+        e["state_key"]: e
+        for e in await timeline(at, room, at.server.bot)
+        if e["type"] == "m.room.member" and e["state_key"] in ids and e["sender"] == e["state_key"]
+    }
+    bot = at.server.bot.user_id
+    for mxid in ids:
+        content = joins[mxid]["content"]
+        authorised = content.get("join_authorised_via_users_server")
+        assert authorised == (None if mxid == ids[0] else bot)
+        assert content["displayname"] == mxid[1:].partition(":")[0]
+    assert len(await tips(at, room)) == 1
+    # Once more changes nothing.
+    before = await timeline(at, room, at.server.bot)
+    again = await at.enrolment.enrol(room, ids)
+    assert again is not None
+    assert again.joined == set(ids)
+    after = await timeline(at, room, at.server.bot)
+    assert [e["event_id"] for e in after] == [e["event_id"] for e in before]
+
+
+async def test_clients_see_it_at_once(at: Hall) -> None:
+    """By a plain client and by matrix-nio: the room, its members, no invite, nothing unread."""
+    pupils = await at.newcomers(3)
+    room = await at.room(invite=[pupils[0].user_id])
+    await at.tell()
+    waiting = pupils[1]
+    since = (await at.server.call("GET", "sync", by=waiting)).body["next_batch"]
+    params = {"since": since, "timeout": "30000"}
+    waits = asyncio.create_task(at.server.call("GET", "sync", by=waiting, params=params))
+    await asyncio.sleep(0.2)
+    done = await at.enrolment.enrol(room, [one.user_id for one in pupils])
+    assert done is not None
+    woken = (await waits).body["rooms"]["join"][room]
+    assert woken["unread_notifications"] == {"notification_count": 0, "highlight_count": 0}
+    sent = await at.server.call(
+        "PUT",
+        f"rooms/{room}/send/m.room.message/1",
+        {"msgtype": "m.text", "body": "Добро пожаловать"},
+        by=at.server.bot,
+    )
+    assert sent.status == 200, sent
+    for pupil in pupils:
+        rooms = (await at.server.call("GET", "sync", by=pupil)).body["rooms"]
+        assert room not in rooms.get("invite", {})
+        # The welcome counts, the joins do not.
+        assert rooms["join"][room]["unread_notifications"]["notification_count"] == 1
+        client = nio.AsyncClient(str(at.server._address("/")).rstrip("/"), pupil.user_id)
+        client.access_token = pupil.token
+        try:
+            seen = await client.sync(full_state=True)
+            assert isinstance(seen, nio.SyncResponse), seen
+            joined = await client.joined_members(room)
+            assert isinstance(joined, nio.JoinedMembersResponse), joined
+        finally:
+            await client.close()
+        assert room in seen.rooms.join
+        assert not seen.rooms.invite
+        assert {one.user_id for one in joined.members} >= {one.user_id for one in pupils}
+
+
+async def test_who_may_not_come_is_named_and_the_rest_goes_on(at: Hall) -> None:
+    pupil, banned, closed = await at.newcomers(3)
+    stranger = await at.server.account("stranger")
+    room = await at.room()
+    await at.tell()
+    bot = at.server.bot
+    await at.server.call("POST", f"rooms/{room}/ban", {"user_id": banned.user_id}, by=bot)
+    admin = await at.server.account("admin", admin=True)
+    path = f"/_synapse/admin/v1/deactivate/{closed.user_id}"
+    assert (await at.server.call("POST", path, {}, by=admin)).status == 200
+    nobody, afar = f"@nobody:{bot.user_id.partition(':')[2]}", "@pupil:elsewhere.example"
+    people = [stranger.user_id, banned.user_id, closed.user_id, nobody, afar, pupil.user_id]
+    done = await at.enrolment.enrol(room, people)
+    assert done is not None
+    assert done.joined == {pupil.user_id}
+    assert done.refused == {
+        stranger.user_id: "not_let",
+        banned.user_id: "banned",
+        closed.user_id: "closed_account",
+        nobody: "no_account",
+        afar: "not_of_this_server",
+    }
+    assert (await at.members(room))[banned.user_id] == "ban"
+
+
+async def test_a_room_it_cannot_fill_is_left_to_the_ordinary_ways(at: Hall) -> None:
+    (pupil,) = await at.newcomers(1)
+    own = await at.room(known=False)
+    old = await at.room(version="6")
+    open_rule = {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "invite"}}
+    by_invite = await at.room(initial_state=[open_rule])
+    left = await at.room()
+    await at.tell()
+    await at.server.call("POST", f"rooms/{left}/leave", {}, by=at.server.bot)
+    for room in (own, old, by_invite, left, "!nowhere:school.example"):
+        assert await at.enrolment.enrol(room, [pupil.user_id]) is None, room
+    assert await at.enrolment.available(), "which is no reason to give up the others"
+
+
+async def test_the_door_is_shut_for_others(at: Hall) -> None:
+    (pupil,) = await at.newcomers(1)
+    room = await at.room()
+    await at.tell()
+    body = {"room_id": room, "user_ids": [pupil.user_id]}
+    now = int(time.time())
+    assert (await asked(at, body, secret="x" * 32)).status == 403
+    assert (await asked(at, body, moment=now - 3600)).status == 403
+    assert (await asked(at, body, nonce="short")).status == 403
+    too_many = {**body, "user_ids": [pupil.user_id] * (MOST + 1)}
+    unreadable: list[Any] = [b"{", [], {}, {**body, "room_id": 1}, {**body, "user_ids": "all"}]
+    for wrong in [*unreadable, too_many]:
+        assert (await asked(at, wrong)).status == 400, wrong
+    assert (await asked(at, b" " * (3 * 1024 * 1024))).status == 413
+    assert pupil.user_id not in await at.members(room)
+    nonce = secrets.token_hex(16)
+    assert (await asked(at, body, nonce=nonce, moment=now)).status == 200
+    await at.server.call("POST", f"rooms/{room}/leave", {}, by=pupil)
+    replayed = await asked(at, body, nonce=nonce, moment=now)
+    assert replayed.status == 403, "who has left is not brought back by who listened"
+    assert (await at.members(room))[pupil.user_id] == "leave"
+
+
+async def test_messages_go_on_and_nothing_forks(at: Hall) -> None:
+    pupils = await at.newcomers(2 * COUNT)
+    writer, *rest = pupils
+    room = await at.room()
+    await at.tell()
+    assert await at.enrolment.enrol(room, [writer.user_id])
+
+    async def write() -> None:
+        for number in range(WRITTEN):
+            path = f"rooms/{room}/send/m.room.message/{number}"
+            content = {"msgtype": "m.text", "body": str(number)}
+            assert (await at.server.call("PUT", path, content, by=writer)).status == 200
+
+    async def enrol() -> None:
+        for start in range(0, len(rest), 4):
+            ids = [one.user_id for one in rest[start : start + 4]]
+            done = await at.enrolment.enrol(room, ids)
+            assert done is not None
+            assert done.joined == set(ids)
+
+    await asyncio.gather(write(), enrol())
+    assert len(await tips(at, room)) == 1
+    bodies = [
+        event["content"]["body"]
+        for event in await timeline(at, room, writer)
+        if event["type"] == "m.room.message"
+    ]
+    assert bodies == [str(number) for number in range(WRITTEN)]
+    joined = {mxid for mxid, how in (await at.members(room)).items() if how == "join"}
+    assert joined == {one.user_id for one in pupils} | {at.server.bot.user_id}
