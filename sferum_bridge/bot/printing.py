@@ -1,4 +1,4 @@
-"""Invites for the eye of a phone and for paper: a QR picture, and slips to print and cut (S-30).
+"""Invites and logins for the eye of a phone and for paper: QR pictures, slips to cut (S-30, S-61).
 
 A sheet is one file without script and without anything from elsewhere: it prints the same on a
 machine with no network. Pure: what is printed is given, and everything given is escaped.
@@ -44,6 +44,9 @@ h2 { margin: 0; font-size: 11pt; line-height: 1.2; }
 p, ol { margin: 0; }
 code { font: bold 9.5pt/1.3 ui-monospace, Consolas, "DejaVu Sans Mono", monospace; }
 .code { margin: 1.5mm 0; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .7mm 2.5mm; margin: 1.5mm 0;
+  align-items: baseline; }
+dd { margin: 0; }
 .how { display: grid; grid-template-columns: 32mm 1fr; gap: 3mm; align-items: center; }
 svg { width: 32mm; height: 32mm; }
 ol { padding-left: 4mm; font-size: 8.5pt; }
@@ -62,7 +65,7 @@ li { margin-bottom: .7mm; }
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What one family gets on paper, to be handed over in person."""
+    """What one person or family gets on paper, to be handed over in person."""
 
     title: str
     """Whose it is."""
@@ -73,11 +76,13 @@ class Slip:
     note: str
     """Until when and for whom it is valid."""
     code: str
-    """As people see it, in groups."""
+    """As people see it, in groups; empty for none."""
     link: str
     """What the QR picture holds as well."""
     blank: str = ""
     """What the family writes down on it by hand; empty for nothing."""
+    typed: Sequence[tuple[str, str]] = ()
+    """What is typed from it, in letters that can be told apart: its name, and itself."""
 
 
 def qr(link: str, name: str) -> File:
@@ -96,6 +101,12 @@ def sheet(title: str, slips: Sequence[Slip], *, language: str) -> File:
 
     It is called after the command that prints, so the file's name tells nothing about anybody.
     """
+    name = f"{commands.word(Name.SLIPS, language)}.html"
+    return File(name, "text/html", document(title, slips, language=language))
+
+
+def document(title: str, slips: Sequence[Slip], *, language: str) -> bytes:
+    """Return what is in the file of `sheet`."""
     body = "".join(_slip(slip) for slip in slips)
     page = (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
@@ -105,17 +116,19 @@ def sheet(title: str, slips: Sequence[Slip], *, language: str) -> File:
         f"<title>{_shown(title)}</title><style>{_STYLE}</style></head>"
         f"<body><h1>{_shown(title)}</h1><main>{body}</main></body></html>"
     )
-    return File(f"{commands.word(Name.SLIPS, language)}.html", "text/html", page.encode())
+    return page.encode()
 
 
 def _slip(slip: Slip) -> str:
-    code = segno.make_qr(slip.link, error=_CORRECTION)
-    picture = code.svg_inline(omitsize=True, border=_QUIET_ZONE, svgclass=None, lineclass=None)
+    qr_code = segno.make_qr(slip.link, error=_CORRECTION)
+    picture = qr_code.svg_inline(omitsize=True, border=_QUIET_ZONE, svgclass=None, lineclass=None)
     steps = "".join(f"<li>{_shown(step)}</li>" for step in slip.steps)
     blank = f'<p class="blank">{_shown(slip.blank)}</p>' if slip.blank else ""
+    code = f'<p class="code"><code>{escape(slip.code)}</code></p>' if slip.code else ""
+    pairs = (f"<dt>{_shown(a)}</dt><dd><code>{_shown(b)}</code></dd>" for a, b in slip.typed)
+    typed = f"<dl>{''.join(pairs)}</dl>" if slip.typed else ""
     return (
-        f"<article><h2>{_shown(slip.title)}</h2><p>{_shown(slip.what)}</p>"
-        f'<p class="code"><code>{escape(slip.code)}</code></p>'
+        f"<article><h2>{_shown(slip.title)}</h2><p>{_shown(slip.what)}</p>{code}{typed}"
         f'<div class="how">{picture}<ol>{steps}</ol></div>{blank}'
         f'<p class="note">{_shown(slip.note)}</p><p class="link">{escape(slip.link)}</p></article>'
     )

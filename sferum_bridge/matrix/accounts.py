@@ -46,11 +46,15 @@ class Registrar:
         `MatrixRequestError`, `LoginsTaken`, and `UnknownOutcome` or `TryAgain` when the homeserver
         did not answer, or with something else: call again.
         """
-        password = self._letters(f"first password/{person.id}", _PASSWORD_LETTERS)
+        password = self.password(person.id)
         mxid = await self.account_for(person.id, name or person.full_name, password)
         async with self._db.write() as tx:
             await accounts.add_account(tx, mxid, person.id)
         return mxid, password
+
+    def password(self, person_id: str, seed: str = "") -> str:
+        """Return the first password that comes from the bridge's key, a person's id and a seed."""
+        return self._letters(f"first password/{person_id}{seed and '/'}{seed}", _PASSWORD_LETTERS)
 
     async def account_for(self, person_id: str, name: str, password: str) -> str:
         """Make sure there is an account for somebody that `password` opens; return its Matrix id.
@@ -109,6 +113,8 @@ class Registrar:
             "displayname": name,
             "password": password,
             "admin": False,
+            # Else it would be signed in: a session that nobody has, and nobody ends.
+            "inhibit_login": True,
             "mac": mac,
         }
         try:

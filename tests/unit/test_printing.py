@@ -119,11 +119,24 @@ def test_the_file_is_called_after_the_command_and_after_nobody(language: str, na
 
 @given(text=st.text(max_size=60) | st.text(alphabet="<>&\"'/scriptалё \u202e\n", max_size=60))
 def test_nothing_in_a_text_becomes_markup(text: str) -> None:
-    hostile = Slip(text, text, [text], text, text, text or LINK, text)
-    plain = Slip("x", "x", ["x"], "x", "x", "x", text and "x")
+    typed, plainly = [(text, text)], [("x", "x")]
+    hostile = Slip(text, text, [text], text, text, text or LINK, text, typed)
+    plain = Slip("x", "x", ["x"], "x", text and "x", "x", text and "x", plainly)
     made, wanted = page(hostile, title=text), page(plain, title="x")
     assert made.tags == wanted.tags
     assert made.attributes.keys() == wanted.attributes.keys()
+
+
+def test_what_is_typed_stands_in_letters_that_can_be_told_apart() -> None:
+    login = Slip(
+        "Ася", "Вход", ["Шаг"], "Пока", "", LINK, typed=[("Логин", "abcd"), ("Пароль", "l1O0")]
+    )
+    made = page(login)
+    assert made.tags.count("dt") == made.tags.count("dd") == made.tags.count("code") == 2
+    text = sheet("Логины", [login], language="ru").data.decode()
+    assert "<dt>Пароль</dt><dd><code>l1O0</code></dd>" in text
+    assert "code { font: bold 9.5pt/1.3 ui-monospace, Consolas," in text
+    assert 'class="code"' not in text
 
 
 def test_direction_marks_of_a_name_do_not_reach_the_paper() -> None:
