@@ -29,7 +29,7 @@ export UV_SYSTEM_CERTS := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture fuzz walk config clean
+.PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture september import-kills fuzz walk config clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -68,8 +68,16 @@ torture: TORTURE = 210,10080,20
 torture: $(DEV) ## Kill the bridge 210 times under 10,080 messages over 20 chats (40 minutes), and count
 	SFERUM_TORTURE=$(TORTURE) $(BIN)/pytest -s tests/torture/test_torture.py
 
+september: SEPTEMBER = 85,30,200
+september: $(DEV) ## Import 2,550 pupils while 200 parents confirm and all goes wrong
+	SFERUM_SEPTEMBER=$(SEPTEMBER) $(BIN)/pytest -s tests/torture/test_september.py
+
+import-kills: KILLS = 50,11,12
+import-kills: $(DEV) ## Kill the bridge 50 times during an import, on both databases, and look who is where
+	SFERUM_IMPORT_KILLS=$(KILLS) $(BIN)/pytest -s tests/integration/test_rooms_kills.py
+
 fuzz: MORE = 20
-fuzz: $(DEV) ## Break what VK, people and the homeserver send, MORE times as often as `make test` (0: in all ways)
+fuzz: $(DEV) ## Break what VK, people, the homeserver and roster files say, MORE times as often as `make test` (0: in all ways)
 	SFERUM_FUZZ=$(MORE) $(BIN)/pytest --timeout 0 -n $(JOBS) $(wildcard tests/unit/test_fuzz_*.py)
 
 walk: $(DEV) ## Let everybody say everything to the bot, STEPS times (hours), and check after each

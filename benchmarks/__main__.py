@@ -22,9 +22,11 @@ from rich.console import Console
 from benchmarks import (
     codes,
     contour,
+    importing,
     joining,
     people,
     provisioning,
+    reading,
     relay,
     report,
     scale,
@@ -41,7 +43,19 @@ if TYPE_CHECKING:
 
 GROUPS: Sequence[Group] = tuple(
     part.GROUP
-    for part in (provisioning, relay, peers, throughput, joining, scale, people, codes, contour)
+    for part in (
+        provisioning,
+        relay,
+        peers,
+        throughput,
+        joining,
+        importing,
+        scale,
+        people,
+        codes,
+        reading,
+        contour,
+    )
 )
 
 

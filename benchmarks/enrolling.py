@@ -92,7 +92,7 @@ class Enrolled:
         return {
             room.key: texts.room_name(
                 room.kind,
-                classes[room.class_id].name if room.class_id else "",
+                classes[room.class_id] if room.class_id else None,
                 self.school.name,
                 self.language,
             )
@@ -109,6 +109,11 @@ class Enrolled:
         """Say that other rooms may be wanted; a running bridge looks within seconds."""
         async with opened_database(self.config, self.folder) as db, db.write() as tx:
             await schools.changed(tx, self.school.id)
+
+
+def class_names(count: int) -> Sequence[str]:
+    """Return names for so many classes, of all grades."""
+    return [f"{grade}{letter}" for letter in _LETTERS for grade in _GRADES][:count]
 
 
 async def enrolled(folder: Path, size: Size) -> Enrolled:
@@ -133,10 +138,9 @@ async def enrolled(folder: Path, size: Size) -> Enrolled:
 async def _apply(db: Database, folder: Path, size: Size) -> schools.SchoolRecord:
     today = datetime.now(UTC).date()
     path = folder / "roster.xlsx"
-    names = [f"{grade}{letter}" for letter in _LETTERS for grade in _GRADES]
     write_sample(
         path,
-        class_names=names[: size.classes],
+        class_names=class_names(size.classes),
         pupils_per_class=size.pupils_a_class,
         staff=size.staff,
         year=today.year - (today.month < _FIRST_MONTH),

@@ -36,6 +36,7 @@ bridge on SQLite, as a process of its own; the Sferum stand-in with its rate lim
 bridge's own lifted (VK's 3 requests a second would otherwise be what is measured). All of it,
 clients included, shares one machine. PostgreSQL runs without fsync, for both sides. The figures of
 `scale` have another homeserver, with nothing behind it: they are about the bridge's process alone.
+Those of `importing` have the bridge on PostgreSQL too.
 
 The figures of `peers` are those of other bridges, of ours and of the floor in one run: each message
 goes by one after the other. They are installed from PyPI into environments of their own, below the

@@ -84,12 +84,21 @@ class Memory:
 class Stage:
     """A running Synapse and what bridges on it share."""
 
-    def __init__(self, folder: Path, url: str, values: Mapping[str, Any], service: Service) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        values: Mapping[str, Any],
+        service: Service,
+        database: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
         self.url = url
         """The homeserver's address."""
         self._values = values
         self.service = service
+        self.database = database
+        """How the homeserver reaches its PostgreSQL; `None` where it is on another database."""
 
     def installation(self, name: str, *, database: str = "", **sferum: Any) -> Path:
         """Write the settings of a further bridge; `sferum` are its Sferum settings.
@@ -111,12 +120,13 @@ async def running_stage(place: Place, *more: Path) -> AsyncIterator[Stage]:
     bridge_port, floor_port, port = (pick_port() for _ in range(3))
     address = f"http://{HOST}:{bridge_port}"
     secret = secrets.token_urlsafe(32)
+    database = (await place.postgres.fresh_database()).synapse if place.postgres else None
     synapse = SynapseProcess(
         SynapseSettings(
             folder=folder / "synapse",
             server_name=DOMAIN,
             port=port,
-            database=(await place.postgres.fresh_database()).synapse if place.postgres else None,
+            database=database,
             registrations=(
                 *(
                     folder / f"{name}.yaml"
@@ -135,7 +145,8 @@ async def running_stage(place: Place, *more: Path) -> AsyncIterator[Stage]:
     _register_floor(folder / "floor.yaml", service)
     try:
         await synapse.start()
-        yield Stage(folder, synapse.url, values, service)
+        arguments = database["args"] if database else None
+        yield Stage(folder, synapse.url, values, service, arguments)
     finally:
         await synapse.stop()
 
@@ -196,7 +207,11 @@ class RunningBridge:
         self._token = config.web.status_token
         self._process = ChildProcess(
             "the bridge",
-            [sys.executable, "-m", "sferum_bridge", "run", "--config", str(folder / "config.yaml")],
+            # Schools of a stage come one after the other, each on a database of its own.
+            [
+                *(sys.executable, "-m", "sferum_bridge", "run", "--take-over"),
+                *("--config", str(folder / "config.yaml")),
+            ],
             log_path=folder / "bridge.log",
             cwd=REPOSITORY,
         )

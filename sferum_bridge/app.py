@@ -23,12 +23,15 @@ from sferum_bridge import config as settings
 from sferum_bridge.bot import commands, events, keys
 from sferum_bridge.bot.document_keeper import DocumentKeeper
 from sferum_bridge.bot.housekeeping import Housekeeper
+from sferum_bridge.bot.import_reading import Fetching, Importer
 from sferum_bridge.bot.link_standing import LinkStanding
 from sferum_bridge.bot.messenger import Messenger
+from sferum_bridge.bot.progress import ProgressTeller
 from sferum_bridge.bot.releasing import Releaser
 from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
 from sferum_bridge.bot.texts import Texts
+from sferum_bridge.bot.year_due import YearOpener
 from sferum_bridge.mail.sender import Mailer, MailerSettings
 from sferum_bridge.matrix import registration
 from sferum_bridge.matrix.accounts import Registrar
@@ -37,18 +40,23 @@ from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.closing import Closing
 from sferum_bridge.matrix.creation import RoomMaker
 from sferum_bridge.matrix.door import BOT_LANE, Door
+from sferum_bridge.matrix.enrolment import Enrolment
 from sferum_bridge.matrix.facts import Facts
 from sferum_bridge.matrix.ghosts import Ghosts
 from sferum_bridge.matrix.hiding import hide
+from sferum_bridge.matrix.issuing import Issuer
 from sferum_bridge.matrix.lanes import Lanes
 from sferum_bridge.matrix.open_files import OpenFiles
 from sferum_bridge.matrix.outbox import Outbox
+from sferum_bridge.matrix.owning import Owner
+from sferum_bridge.matrix.passwords import Passwords
 from sferum_bridge.matrix.policy import Policy
 from sferum_bridge.matrix.posts import Posts
 from sferum_bridge.matrix.reading import Reading
 from sferum_bridge.matrix.room import RoomFitter
 from sferum_bridge.matrix.rooms import KeeperSettings, RoomKeeper
 from sferum_bridge.matrix.shelf import Shelf
+from sferum_bridge.matrix.throttle import Throttle
 from sferum_bridge.matrix.watch import Watch, WatchSettings
 from sferum_bridge.matrix.wishes import Wishes
 from sferum_bridge.network.base import NeedsPerson
@@ -88,6 +96,7 @@ if TYPE_CHECKING:
     from sferum_bridge.network.base import Network, NetworkError
     from sferum_bridge.store.chats import Login
     from sferum_bridge.store.database import Tx
+    from sferum_bridge.store.holding import Hold
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
@@ -185,6 +194,12 @@ def registrar(config: Config, db: Database, homeserver: Homeserver) -> Registrar
     return Registrar(db, homeserver, config.homeserver.registration_shared_secret)
 
 
+def issuer(config: Config, db: Database, homeserver: Homeserver) -> Issuer:
+    """Build what gives people accounts and first passwords."""
+    passwords = Passwords(homeserver, config.homeserver.extension_secret)
+    return Issuer(db, homeserver, registrar(config, db, homeserver), passwords)
+
+
 @dataclass(slots=True)
 class Bridge:
     """Every part of a running bridge."""
@@ -209,27 +224,39 @@ class Bridge:
     housekeeper: Housekeeper
     link_standing: LinkStanding
     releaser: Releaser
+    year_opener: YearOpener
     document_keeper: DocumentKeeper
     closing: Closing
     mailer: Mailer | None
     """None where no mail server is set."""
 
-    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve for ever; `ready` is called once the web server listens."""
+    async def run(
+        self, hold: Hold, ready: Callable[[], None] = lambda: None, *, take_over: bool = False
+    ) -> None:
+        """Serve for ever on a database that is held; `ready` is called once it listens.
+
+        With `take_over` this database takes the place of the one that the bot worked for.
+        """
         runner = await self._serve()
         ready()
         try:
             await self.ghosts.ready_bot(self.config.appservice.bot_name)
+            owner = Owner(self.db, self.homeserver)
+            await owner.check(take_over=take_over)
             await self.facts.start()
+            await owner.take()
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(hold.keep())
                 tasks.create_task(self._ask_for_events())
                 tasks.create_task(self._outbox_lanes().run())
                 tasks.create_task(self._inbox_lanes().run())
                 tasks.create_task(self.facts.run())
                 tasks.create_task(self.keeper.run())
+                tasks.create_task(ProgressTeller(self.db, self.bot, self.keeper.progress).run())
                 tasks.create_task(self.watch.run())
                 tasks.create_task(self.housekeeper.run())
                 tasks.create_task(self.releaser.run())
+                tasks.create_task(self.year_opener.run())
                 tasks.create_task(self.document_keeper.sweep())
                 tasks.create_task(self.closing.run())
                 tasks.create_task(self.reading.run())
@@ -426,9 +453,20 @@ async def built(
         ),
         homeserver.event,
         open_files.may_pass_on,
+        Importer(db, Fetching(homeserver, open_files), config.imports.megabytes),
     )
     wishes = Wishes(texts.room_name)
-    fitter = RoomFitter(db, homeserver, version=config.rooms.version, ghost_prefix=prefix)
+    throttle = Throttle(config.rooms.at_once, config.rooms.rest)
+    homeserver.heard = throttle.heard
+    fitter = RoomFitter(
+        db,
+        homeserver,
+        version=config.rooms.version,
+        ghost_prefix=prefix,
+        enrolment=Enrolment(homeserver, config.homeserver.extension_secret),
+        throttle=throttle,
+        batch=config.rooms.batch,
+    )
     yield Bridge(
         config=config,
         db=db,
@@ -444,6 +482,7 @@ async def built(
             KeeperSettings(room_version=config.rooms.version, rooms_at_once=config.rooms.at_once),
             wishes,
             fitter,
+            throttle,
         ),
         watch=watch(config, db, homeserver, texts, fitter),
         door=door,
@@ -465,9 +504,16 @@ async def built(
             db, homeserver, ghosts, connections, _inward_settings(config, texts, space), login_lost
         ),
         connections=connections,
-        housekeeper=Housekeeper(db, bot, bot_settings.call_life),
+        housekeeper=Housekeeper(
+            db,
+            bot,
+            bot_settings.call_life,
+            bot_settings.batch_life,
+            int(config.imports.wait_hours * 60 * _MINUTE_MS),
+        ),
         link_standing=LinkStanding(db, bot),
         releaser=Releaser(db, bot),
+        year_opener=YearOpener(db, config.school.kept_days),
         document_keeper=DocumentKeeper(
             db,
             homeserver,
@@ -547,6 +593,10 @@ def _bot_settings(config: Config) -> BotSettings:
         single_use=config.school.single_use,
         consent_age=config.school.consent_age,
         undo_life=config.school.undo_hours * 60 * _MINUTE_MS,
+        batch_life=config.school.undo_days * _DAY_MS,
+        import_megabytes=config.imports.megabytes,
+        import_percents=config.imports.percents,
+        kept_days=config.school.kept_days,
         pupil_invite_life=int(config.school.pupil_invite_days * _DAY_MS),
         creates_accounts=bool(config.homeserver.registration_shared_secret),
         sends_mail=bool(config.mail.host),

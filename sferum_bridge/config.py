@@ -104,6 +104,10 @@ def _web_address(value: str) -> str:
     return value
 
 
+def _web_address_or_none(value: str) -> str:
+    return value and _web_address(value)
+
+
 def _contacts(value: dict[str, str]) -> dict[str, str]:
     rights.changed(value)
     return value
@@ -212,6 +216,18 @@ class SchoolSettings(_Section):
     undo_hours: int = Field(
         default=24, ge=1, description="How long the end of a parent link can be taken back."
     )
+    undo_days: int = Field(
+        default=30,
+        ge=1,
+        le=365,
+        description="How long an import, or a step of the school year, can be undone as a whole.",
+    )
+    kept_days: int = Field(
+        default=365,
+        ge=30,
+        le=3650,
+        description="How long the rooms of a class that graduated or was merged can be read.",
+    )
     pupil_invite_days: float = Field(
         default=14, gt=0, description="How long a pupil's invite lives."
     )
@@ -222,6 +238,11 @@ class SchoolSettings(_Section):
         description="Characters of the password a pupil chooses, at least.",
     )
     applications: int = Field(default=3, ge=1, description="Applications a day from one account.")
+    client_url: Annotated[str, AfterValidator(_web_address_or_none)] = Field(
+        default="",
+        description="A Matrix client in the browser that the school offers: login slips show it,\n"
+        "as text and QR picture. Empty: they show the address of the server for any client.",
+    )
     quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] = Field(
         default="21:00-07:00",
         description="By the school's clock: announcements that are not urgent wait for their end.\n"
@@ -235,7 +256,24 @@ class RoomSettings(_Section):
     """How rooms are made."""
 
     version: str = Field(default="12", description="Room version of new rooms.")
-    at_once: int = Field(default=4, ge=1, le=64, description="Rooms worked on at the same time.")
+    at_once: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Rooms worked on at the same time, at most; fewer while Synapse is slow.",
+    )
+    batch: int = Field(
+        default=50,
+        ge=1,
+        le=200,
+        description="People brought into a room together, where the homeserver extension does it.",
+    )
+    rest: float = Field(
+        default=0.25,
+        ge=0,
+        le=20,
+        description="How long Synapse rests after each batch: this part of the time it took.",
+    )
     check_hours: float = Field(
         default=12,
         gt=0,
@@ -543,6 +581,34 @@ class CallSettings(_Section):
         )
 
 
+class ImportSettings(_Section):
+    """When an import of the school's lists is held back until the school's name is typed."""
+
+    leave_percent: float = Field(
+        default=10,
+        ge=0,
+        le=100,
+        description="More than so many of the pupils, staff or guardians would leave.",
+    )
+    change_percent: float = Field(
+        default=75, ge=0, le=100, description="More than so many of them would change."
+    )
+    known_percent: float = Field(
+        default=30, ge=0, le=100, description="Fewer than so many of the list are known."
+    )
+    megabytes: int = Field(
+        default=10, ge=1, le=100, description="How large a list may be that is sent to the bot."
+    )
+    wait_hours: float = Field(
+        default=24, gt=0, le=168, description="How long such a list waits for a decision, sealed."
+    )
+
+    @property
+    def percents(self) -> tuple[float, float, float]:
+        """Return what the guards take, in the order of `roster.guards.Limits`."""
+        return self.leave_percent, self.change_percent, self.known_percent
+
+
 class LogSettings(_Section):
     """What is logged. Never messages, names, codes or secrets."""
 
@@ -563,6 +629,7 @@ class Config(_Section):
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
     calls: CallSettings = CallSettings()
+    imports: ImportSettings = ImportSettings()
     logging: LogSettings = LogSettings()
 
     @property

@@ -6,16 +6,16 @@ Everybody learns about themselves alone, and a parent of a child only what the p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from sferum_bridge.bot import register
 from sferum_bridge.bot.texts import LANGUAGES, bullets, paragraphs
 from sferum_bridge.school import classes
-from sferum_bridge.school.access import Role, group
-from sferum_bridge.school.layout import PLANS, Kind
+from sferum_bridge.school.access import Role, group, readers
+from sferum_bridge.school.layout import PLANS, Kind, key
 from sferum_bridge.school.people import LinkState
-from sferum_bridge.store import accounts, kin, rooms
+from sferum_bridge.store import accounts, first_passwords, kin, rooms, schools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +56,10 @@ async def greet(talk: Talk) -> None:
         return
     is_pupil = bool(await register.enrolled(talk.tx, talk.person.id))
     name = talk.person.given_name if is_pupil else talk.person.formal_name
-    hello = talk.text("hello", name=name)
-    await talk.answer(paragraphs([hello, *await _help(talk)]))
+    parts = [talk.text("hello", name=name)]
+    if await first_passwords.told(talk.tx, talk.person.id, talk.mxid):
+        parts.append(talk.text("hello-password"))
+    await talk.answer(paragraphs([*parts, *await _help(talk)]))
 
 
 async def help_(talk: Talk, _command: Command) -> None:
@@ -132,16 +134,20 @@ async def why(talk: Talk, command: Command) -> None:
     ties = await register.ties(talk.tx, talk.person_id)
     # Clients write the id in a link with its signs escaped.
     asked = talk.asked_in or unquote(command.argument)
+    reading = await _reading(talk, asked)
     if not asked:
-        await _why_at_all(talk, ties)
+        parts = [*await _everything(talk, ties), *reading]
+        nothing = talk.text("who-nobody")
+        await talk.answer(paragraphs([talk.text("why"), *parts]) if parts else nothing)
         return
-    parts: list[Text] = []
+    parts = []
     for tie in ties:
         for record in (await rooms.of_school(talk.tx, tie.school.id)).values():
             reasons = _reasons_to_be_in(record, tie)
             name = talk.texts.room_of_key(record.key, tie.school, talk.language) if reasons else ""
             if reasons and (record.room_id in asked or classes.key(name) == classes.key(asked)):
                 parts += [talk.text("why-room", room=name), _reasons(talk, tie.school, reasons)]
+    parts += reading
     await talk.answer(paragraphs(parts) if parts else talk.text("why-not"))
 
 
@@ -153,15 +159,33 @@ def _reasons_to_be_in(record: RoomRecord, tie: Ties) -> Sequence[Reason]:
     return [r for r in tie.reasons if group(r.role, r.class_id or tie.school.id) in audience]
 
 
-async def _why_at_all(talk: Talk, ties: Sequence[Ties]) -> None:
-    if not ties:
-        await talk.reply("who-nobody")
-        return
-    parts = [talk.text("why")]
+async def _everything(talk: Talk, ties: Sequence[Ties]) -> list[Text]:
+    parts = []
     for tie in ties:
         parts.append(talk.text("who-school", school=tie.school.name))
         parts.append(_reasons(talk, tie.school, tie.reasons))
-    await talk.answer(paragraphs(parts))
+    return parts
+
+
+async def _reading(talk: Talk, asked: str) -> Sequence[Text]:
+    """Return why this person reads rooms of closed classes: the one `asked` for, or, empty, all."""
+    lines: dict[str, Text] = {}
+    for record in await register.schools_of(talk.tx, talk.person_id):
+        here = await schools.load(talk.tx, record.id)
+        made = await rooms.of_school(talk.tx, record.id)
+        for tie in readers(here, record.day(talk.tx.now)).get(talk.person_id, ()):
+            one = here.classes[tie.class_id]
+            keys = [key(kind, one.id) for kind in Kind if tie.role in PLANS[kind].audience]
+            names = {k: talk.texts.room_of_key(k, here, talk.language) for k in keys if k in made}
+            if not asked or any(
+                made[k].room_id in asked or classes.key(name) == classes.key(asked)
+                for k, name in names.items()
+                if made[k].room_id
+            ):
+                shown = talk.texts.class_name(one, talk.language)
+                values: dict[str, Any] = {"class": shown, "until": one.kept_until or one.closed_on}
+                lines[one.id] = talk.text("reason-reading", **values)
+    return [bullets(list(lines.values()))] if lines else []
 
 
 def _reasons(talk: Talk, school: School, reasons: Sequence[Reason]) -> Text:

@@ -45,6 +45,7 @@ class Name(StrEnum):
     DISMISS = "dismiss"
     HAND_OVER = "hand-over"
     TRANSFER = "transfer"
+    YEAR = "year"
     FIND = "find"
     JOURNAL = "journal"
     EXPORT = "export"
@@ -70,11 +71,14 @@ class Name(StrEnum):
     MATERIALS = "materials"
     CALL = "call"
     BROADCAST = "broadcast"
+    IMPORT = "import"
     DOCUMENTS = "documents"
     DOCUMENT_GET = "document-get"
     DOCUMENT_RENAME = "document-rename"
     DOCUMENT_DELETE = "document-delete"
     DOCUMENT_SHARE = "document-share"
+    PAUSE = "pause"
+    RESUME = "resume"
     CODE = "code"
     """A code, alone or inside a sentence."""
     UNKNOWN = "unknown"
@@ -134,6 +138,7 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.DISMISS: ("уволить",),
         Name.HAND_OVER: ("передать класс",),
         Name.TRANSFER: ("перевести",),
+        Name.YEAR: ("год", "учебный год", "новый учебный год"),
         Name.FIND: ("найти",),
         Name.JOURNAL: ("журнал",),
         Name.EXPORT: ("экспорт",),
@@ -157,6 +162,7 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.ANSWER: ("ответить",),
         Name.REPORT: ("пожаловаться", "жалоба"),
         Name.MATERIALS: ("материалы", "материалы класса"),
+        Name.IMPORT: ("импорт", "импорт списков"),
         Name.DOCUMENTS: ("документы", "мои документы"),
         Name.DOCUMENT_GET: ("получить", "получить документ", "открыть документ"),
         Name.DOCUMENT_RENAME: ("переименовать", "переименовать документ"),
@@ -164,6 +170,8 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.DOCUMENT_SHARE: ("поделиться", "поделиться документом"),
         Name.CALL: ("звонок", "позвонить"),
         Name.BROADCAST: ("трансляция",),
+        Name.PAUSE: ("пауза", "остановить чаты"),
+        Name.RESUME: ("продолжить", "продолжить чаты"),
     },
     "en": {
         Name.INVITE: ("invite", "invite parent", "invite a parent", "invite my parent"),
@@ -192,6 +200,7 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.DISMISS: ("dismiss",),
         Name.HAND_OVER: ("hand over",),
         Name.TRANSFER: ("transfer",),
+        Name.YEAR: ("year", "school year", "new school year"),
         Name.FIND: ("find",),
         Name.JOURNAL: ("journal",),
         Name.EXPORT: ("export",),
@@ -215,6 +224,7 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.ANSWER: ("answer",),
         Name.REPORT: ("report", "complain"),
         Name.MATERIALS: ("materials", "class materials"),
+        Name.IMPORT: ("import", "import lists"),
         Name.DOCUMENTS: ("documents", "my documents"),
         Name.DOCUMENT_GET: ("get", "get document", "open document"),
         Name.DOCUMENT_RENAME: ("rename", "rename document"),
@@ -222,6 +232,8 @@ WORDS: dict[str, dict[Name, tuple[str, ...]]] = {
         Name.DOCUMENT_SHARE: ("share", "share document"),
         Name.CALL: ("call",),
         Name.BROADCAST: ("broadcast",),
+        Name.PAUSE: ("pause", "pause rooms"),
+        Name.RESUME: ("resume", "resume rooms"),
     },
 }
 
@@ -232,11 +244,12 @@ _WITH_ARGUMENT = frozenset(
         *(Name.INVITE, Name.INVITE_PUPIL, Name.SLIPS, Name.CORRECT, Name.NOT_PARENT, Name.LEAVE),
         *(Name.UNLINK, Name.RESTORE, Name.EXCEPTION, Name.APPLY, Name.RECAST, Name.APPOINT),
         *(Name.DISMISS, Name.HAND_OVER, Name.TRANSFER, Name.FIND, Name.JOURNAL, Name.EXPORT),
+        Name.YEAR,
         *(Name.ERASE, Name.WITHDRAW, Name.REVOKE, Name.COME_BACK, Name.REPLACE),
         *(Name.SFERUM_LOGIN, Name.SFERUM_LOGOUT, Name.LINK, Name.UNLINK_CHAT, Name.RELAY),
         *(Name.ANNOUNCE, Name.REQUEST, Name.ANSWER, Name.REPORT, Name.CALL, Name.BROADCAST),
         *(Name.DOCUMENTS, Name.DOCUMENT_GET, Name.DOCUMENT_RENAME, Name.DOCUMENT_DELETE),
-        *(Name.DOCUMENT_SHARE, Name.MATERIALS),
+        *(Name.IMPORT, Name.DOCUMENT_SHARE, Name.MATERIALS),
     }
 )
 # Greetings and a bare yes are no beginning of a command that takes an argument.

@@ -74,9 +74,7 @@ async def pupils_ever(tx: Tx, record: SchoolRecord, text: str) -> Sequence[Found
 async def staff(tx: Tx, record: SchoolRecord, text: str) -> Sequence[Found]:
     """Return the people who work in a school today and fit what was typed."""
     here = await schools.load(tx, record.id)
-    today = reasons(here, record.day(tx.now))
-    ids = [id_ for id_, why in today.items() if any(r.role in _STAFF for r in why)]
-    return _fitting(here, dict.fromkeys(ids, ""), text)
+    return staff_of(here, reasons(here, record.day(tx.now)), text)
 
 
 async def parents_of(
@@ -111,6 +109,14 @@ def pupils_of(
         if reason.role is Role.PUPIL and (class_ids is None or reason.class_id in class_ids)
     }
     return _fitting(school, in_class, text)
+
+
+def staff_of(
+    school: School, today: Mapping[str, Sequence[Reason]], text: str
+) -> Sequence[Found]:
+    """Return the staff who fit, of a school that was read already (`today`: access.reasons)."""
+    ids = [id_ for id_, why in today.items() if any(r.role in _STAFF for r in why)]
+    return _fitting(school, dict.fromkeys(ids, ""), text)
 
 
 def _fitting(school: School, in_class: Mapping[str, str], text: str) -> Sequence[Found]:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from sferum_bridge.bot import broadcasting, calling, consenting
 from sferum_bridge.store import (
     announcements,
+    batches,
     broadcasts,
     calls,
     chats,
     dialogues,
+    imports,
     privacy,
     queues,
     schools,
@@ -41,6 +43,8 @@ _ANNOUNCED_KEPT = 90 * 24 * 3600 * 1000
 """For how long an edit of an announcement follows, its readers are known, and the link of a call
 that is over says so; milliseconds."""
 _CALL_LIFE = 4 * 3600 * 1000
+_BATCH_LIFE = 30 * 24 * 3600 * 1000
+_IMPORT_LIFE = 24 * 3600 * 1000
 _EVERY = 3600.0
 _DATABASE_SECONDS = 5.0
 
@@ -48,13 +52,23 @@ _DATABASE_SECONDS = 5.0
 class Housekeeper:
     """Keeps house for one bridge.
 
-    `call_life`: after how long a call nobody ends is over; milliseconds.
+    `call_life`: after how long a call nobody ends is over; `batch_life`: how long an import can be
+    undone; `import_life`: how long a list waits for a decision; milliseconds.
     """
 
-    def __init__(self, db: Database, bot: Bot, call_life: int = _CALL_LIFE) -> None:
+    def __init__(
+        self,
+        db: Database,
+        bot: Bot,
+        call_life: int = _CALL_LIFE,
+        batch_life: int = _BATCH_LIFE,
+        import_life: int = _IMPORT_LIFE,
+    ) -> None:
         self._db = db
         self._bot = bot
         self._call_life = call_life
+        self._batch_life = batch_life
+        self._import_life = import_life
         self._begun: dict[str, date] = {}
         self._congratulated: dict[str, date] = {}
 
@@ -85,6 +99,8 @@ class Housekeeper:
             await calls.prune(tx, self._db.clock() - _ANNOUNCED_KEPT)
             await dialogues.prune_keys(tx, self._db.clock() - _KEYS_KEPT)
             await privacy.prune(tx)
+            await batches.prune(tx, self._db.clock() - self._batch_life)
+            await imports.prune(tx, self._db.clock() - self._import_life)
 
     async def _end_calls(self) -> None:
         """End the calls and broadcasts that nobody has ended."""

@@ -30,6 +30,8 @@ from sferum_bridge.bot import (
     documents,
     events,
     filing,
+    import_reading,
+    importing,
     keys,
     refusing,
     reporting,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sferum_bridge.bot.events import Incoming
+    from sferum_bridge.bot.import_reading import Importer
     from sferum_bridge.bot.messenger import Messenger
     from sferum_bridge.bot.settings import BotSettings
     from sferum_bridge.bot.talk import Answer
@@ -75,7 +78,7 @@ class Known:
     is_hidden: bool = False
     """Whether the message that held it was taken away."""
     answer: object = None
-    """What the messenger answered to a question (`messenger`)."""
+    """What the messenger answered to a question (`messenger`), or a file to import said."""
     reported: Reported | None = None
     """The message that is reported."""
     filed: Reported | None = None
@@ -95,7 +98,7 @@ class Bot:
     (room, event, sender) and tells whether it could; all wait for a homeserver that is away and
     raise only what waiting will not mend. `look` returns one event of a room, `None` for one the
     bot does not see. `may_show` tells whether a file may be shown in somebody's name (file,
-    account). `messenger` asks the school messenger.
+    account). `messenger` asks the school messenger, `importer` reads files to import.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Bot:
         messenger: Messenger,
         look: Callable[[str, str], Awaitable[Mapping[str, Any] | None]],
         may_show: Callable[[str, str], Awaitable[bool]],
+        importer: Importer,
     ) -> None:
         self._db = db
         self._texts = texts
@@ -119,6 +123,7 @@ class Bot:
         self._contacts = contacts
         self._hide = hide
         self._messenger = messenger
+        self._importer = importer
         self._witness = Witness(db, settings.prefix, hide, look, may_show)
 
     async def handle(self, item: Item) -> None:
@@ -170,6 +175,8 @@ class Bot:
         return await self._sender(event.sender)
 
     async def _before_news(self, event: Incoming) -> Known:
+        if event.value in import_reading.QUESTIONS:
+            return Known(answer=await self._importer.answer(event.value, event.content))
         if event.value in topics.ANSWERS:
             return Known(answer=await self._messenger.answer(event.value, event.content))
         if event.value == materials.CHANGED:
@@ -247,9 +254,11 @@ class Bot:
             return
         direct = await dialogues.person_in(tx, event.room_id) == event.sender
         command = commands.parse(event.text, prefix=self._settings.prefix, direct=direct)
-        if direct and event.file is not None and not event.target and _names_a_file(command):
+        if direct and event.file is not None and not event.target:
             talk = await self._talk(tx, event, known, "")
-            if await documents.receive(talk, event.file):
+            if await importing.receive(talk, event.file) or (
+                _names_a_file(command) and await documents.receive(talk, event.file)
+            ):
                 return
         if event.target and await amending.edited(
             await self._talk(tx, event, known, ""), event.target, command

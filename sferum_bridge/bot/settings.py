@@ -42,6 +42,14 @@ class BotSettings:
     """From how many full years on the pupil is asked too (scenario 24)."""
     undo_life: int = _DAY
     """How long the end of a parent link can be taken back (scenario 16)."""
+    batch_life: int = 30 * _DAY
+    """How long an import can be undone as a whole."""
+    kept_days: int = 365
+    """For how many days the rooms of a class that graduated or was merged can be read."""
+    import_megabytes: int = 10
+    """How large a list may be that is sent to the bot."""
+    import_percents: tuple[float, float, float] = (10, 75, 30)
+    """From where on an import is held back, as `roster.guards.Limits` takes it."""
     pupil_invite_life: int = 14 * _DAY
     creates_accounts: bool = True
     """Whether the page of a pupil's invite makes accounts; else pupils bring one they have."""

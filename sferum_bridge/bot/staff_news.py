@@ -93,7 +93,7 @@ async def moved(talk: Talk, content: Mapping[str, Any]) -> None:
     names: dict[str, Any] = {
         "child": child.full_name,
         "school": record.name,
-        "from": left.name if left else "",
+        "from": str(content.get("was") or (left.name if left else "")),
         "to": entered.name if entered else "",
         "since": since,
     }

@@ -86,7 +86,7 @@ async def _read(talk: Talk, command: Command) -> None:
     elif len(administered) == 1:
         [record] = administered.values()
     else:
-        await _which_school(talk, list(administered.values()), word, command.argument)
+        await which_school(talk, list(administered.values()), word, command.argument)
         return
     place = await _place(talk, record)
     found = await ordering.read(talk, command.name, place, f"{word} {record.id}", words)
@@ -98,9 +98,10 @@ async def _place(talk: Talk, record: SchoolRecord) -> Place:
     return Place(record, await schools.load(talk.tx, record.id), record.day(talk.tx.now))
 
 
-async def _which_school(
+async def which_school(
     talk: Talk, records: Sequence[SchoolRecord], word: str, argument: str
 ) -> None:
+    """Ask an administrator of several schools which one a command is for."""
     numbered = list(zip(_NUMBERS, records, strict=False))
     lines = [
         talk.text("staffing-school", number=number, school=record.name)

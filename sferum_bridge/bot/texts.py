@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-    from sferum_bridge.school.people import School
+    from sferum_bridge.school.people import School, SchoolClass
 
 LANGUAGES = ("ru", "en")
 _QUOTES = {"ru": "«»", "en": "“”"}
@@ -157,17 +157,32 @@ class Texts:
             _put_in(_unwrapped(html), shown, escape),
         )
 
-    def room_name(self, kind: Kind, class_name: str, school_name: str, language: str) -> str:
+    def class_name(self, of_class: SchoolClass, language: str) -> str:
+        """Return what a class is called; one that is no more is told from today's of its name."""
+        if of_class.closed_on is None:
+            return of_class.name
+        key = "class-merged" if of_class.successor_id else "class-graduated"
+        summer = of_class.year.rpartition("/")[2]
+        values = {"class": of_class.name, "year": of_class.year, "summer": summer}
+        return self.text(language, key, **values).body
+
+    def room_name(
+        self, kind: Kind, of_class: SchoolClass | None, school_name: str, language: str
+    ) -> str:
         """Return what a room of `kind` is called."""
         key = f"room-{kind.value}"
+        if of_class is not None:
+            class_name = self.class_name(of_class, language)
+        else:
+            # Of a class that is gone the rooms are left, empty.
+            class_name = self.text(language, "class-gone").body
         return self.text(language, key, **{"class": class_name}, school=school_name).body
 
     def room_of_key(self, key: str, school: School, language: str) -> str:
         """Return what the school's room under a key is called, see `layout.key`."""
         kind, _, place = key.partition("/")
         of_class = school.classes.get(place)
-        class_name = of_class.name if of_class else ""
-        return self.room_name(Kind(kind), class_name, school.name, language)
+        return self.room_name(Kind(kind), of_class, school.name, language)
 
     def _format(self, language: str, key: str, values: Mapping[str, Any]) -> str:
         bundle = self._bundles[language]

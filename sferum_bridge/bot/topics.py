@@ -27,6 +27,8 @@ from sferum_bridge.bot import (
     excepting,
     finding,
     helpdesk,
+    import_reading,
+    importing,
     inviting,
     journal,
     materials,
@@ -35,6 +37,7 @@ from sferum_bridge.bot import (
     parting,
     personal_chats,
     privacy,
+    progress,
     refusing,
     removing,
     replacing,
@@ -46,6 +49,8 @@ from sferum_bridge.bot import (
     slips,
     staff_news,
     staffing,
+    year,
+    year_news,
 )
 from sferum_bridge.bot.commands import Command, Name
 from sferum_bridge.bot.talk import Talk
@@ -53,6 +58,7 @@ from sferum_bridge.store import announcements, drifts, logins, mails, openings, 
 from sferum_bridge.store.accounts import REPLACED
 from sferum_bridge.store.cases import Kind
 from sferum_bridge.store.staffing import MOVED, STAFF
+from sferum_bridge.store.year import FAILED, OPENED, UNDONE
 
 if TYPE_CHECKING:
     from sferum_bridge.bot.deciding import Deciding
@@ -91,6 +97,7 @@ HANDLERS: Mapping[Name, Handler] = {
     Name.DISMISS: staffing.begin,
     Name.HAND_OVER: staffing.begin,
     Name.TRANSFER: staffing.begin,
+    Name.YEAR: year.begin,
     Name.CORRECT: correcting.correct,
     Name.JOURNAL: journal.show,
     Name.EXPORT: privacy.export,
@@ -118,6 +125,7 @@ HANDLERS: Mapping[Name, Handler] = {
     Name.ANSWER: helpdesk.answer,
     Name.REPORT: reporting.how,
     Name.MATERIALS: materials.show,
+    Name.IMPORT: importing.begin,
     Name.DOCUMENTS: documents.show,
     Name.DOCUMENT_GET: documents.get,
     Name.DOCUMENT_RENAME: documents.rename,
@@ -125,6 +133,8 @@ HANDLERS: Mapping[Name, Handler] = {
     Name.DOCUMENT_SHARE: documents.share,
     Name.CALL: calling.call,
     Name.BROADCAST: broadcasting.broadcast,
+    Name.PAUSE: progress.pause,
+    Name.RESUME: progress.resume,
 }
 """What somebody the school knows may say at any time."""
 
@@ -135,6 +145,7 @@ DIALOGUES: Mapping[str, GoOn] = {
     applying.TOPIC: applying.go_on,
     confirming.TOPIC: confirming.go_on,
     staffing.TOPIC: staffing.go_on,
+    year.TOPIC: year.go_on,
     correcting.TOPIC: correcting.go_on,
     entering.TOPIC: entering.go_on,
     enlisting.CLASS_TOPIC: enlisting.go_on_with_class,
@@ -148,6 +159,7 @@ DIALOGUES: Mapping[str, GoOn] = {
     announcing.TOPIC: announcing.go_on,
     helpdesk.TOPIC: helpdesk.go_on,
     document_asking.TOPIC: documents.go_on,
+    importing.TOPIC: importing.go_on,
 }
 """Who goes on with an open question, by the `topic` of its state.
 
@@ -168,6 +180,9 @@ NEWS: Mapping[str, Tell] = {
     REPLACED: replacing.tell,
     MOVED: staff_news.moved,
     STAFF: staff_news.staff_changed,
+    OPENED: year_news.opened,
+    UNDONE: year_news.undone,
+    FAILED: year_news.failed,
 }
 """Who tells people what another process did, by the `kind` of the news (`store.news`)."""
 
@@ -180,5 +195,7 @@ ANSWERS: Mapping[str, Take] = {
     messenger.START_CALL: calling.started,
     messenger.TELL_CALL: calling.told,
     messenger.END_CALL: calling.over,
+    import_reading.LOOK: importing.looked,
+    import_reading.AGAIN: importing.read_again,
 }
 """Who is given what the messenger answered, by the question (`messenger.ask`)."""

@@ -15,6 +15,7 @@ from sferum_bridge.cli.common import (
     show,
     show_json,
 )
+from sferum_bridge.cli.rooms_progress import pause, progress, resume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,14 @@ _REPORT = {
 
 @click.group()
 def rooms() -> None:
-    """See whether the rooms are as they should be, and mend what only a human may.
+    """See how far the rooms are, whether they are as they should be; mend what only a human may.
 
     ROOM is the key that the check and the bot's messages name, or the id of a Matrix room.
     """
+
+
+for _command in (progress, pause, resume):
+    rooms.add_command(_command)
 
 
 @rooms.command()

@@ -11,26 +11,46 @@ from typing import TYPE_CHECKING
 import click
 
 from sferum_bridge.cli.common import config_option, database, log_to_stderr, read_config
+from sferum_bridge.config import database_url
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sferum_bridge.store.holding import Hold
 
 log = logging.getLogger(__name__)
 
 
 @click.command()
 @config_option
-def run(config_path: Path) -> None:
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Have the bot work for this database from now on: the one before was lost or moved.",
+)
+def run(config_path: Path, *, take_over: bool) -> None:
     """Run the bridge until Ctrl-C or SIGTERM."""
-    log_to_stderr(read_config(config_path).logging.level)
-    asyncio.run(_run(config_path))
+    from sferum_bridge.store.holding import Occupied, held
+
+    config = read_config(config_path)
+    log_to_stderr(config.logging.level)
+
+    async def alone() -> None:
+        async with held(database_url(config, config_path.parent)) as hold:
+            await _run(config_path, hold, take_over=take_over)
+
+    try:
+        asyncio.run(alone())
+    except Occupied as e:
+        raise click.ClickException(str(e)) from e
 
 
-async def _run(config_path: Path) -> None:
+async def _run(config_path: Path, hold: Hold, *, take_over: bool) -> None:
     from mautrix.errors import MatrixRequestError
 
     from sferum_bridge.app import built, opened_homeserver
     from sferum_bridge.matrix.client import TryAgain
+    from sferum_bridge.matrix.owning import OwnedElsewhere
     from sferum_bridge.matrix.policy import ExtensionMissing
 
     async with (
@@ -40,7 +60,7 @@ async def _run(config_path: Path) -> None:
     ):
         where = (config.appservice.hostname, config.appservice.port, config.homeserver.address)
         ready = partial(log.info, "Listening on %s port %d for the homeserver at %s", *where)
-        serving = asyncio.ensure_future(bridge.run(ready))
+        serving = asyncio.ensure_future(bridge.run(hold, ready, take_over=take_over))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, serving.cancel)
@@ -57,7 +77,7 @@ async def _run(config_path: Path) -> None:
                 f"The homeserver refused the bridge ({e.http_status}). List both registrations in "
                 "homeserver.yaml, as `sferum-bridge registration` writes them, and restart Synapse."
             ) from e
-        except ExtensionMissing as e:
+        except (ExtensionMissing, OwnedElsewhere) as e:
             raise click.ClickException(str(e)) from e
 
 

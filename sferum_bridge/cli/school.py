@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from sferum_bridge.cli import staffing
+from sferum_bridge.cli import staffing, year
 from sferum_bridge.cli.common import (
     carry_out,
     config_option,
@@ -67,6 +67,7 @@ def staff(config_path: Path, school: str, *, past: bool, as_json: bool) -> None:
 
 for command in (staffing.appoint, staffing.dismiss, staffing.hand_over, staffing.transfer):
     school.add_command(command)
+school.add_command(year.year)
 
 
 async def _list(config_path: Path) -> list[dict[str, Any]]:

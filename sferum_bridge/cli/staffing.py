@@ -36,7 +36,7 @@ _CLASS_TEACHER = "class-teacher"
 _FEWEST_NAMES = 2
 
 
-def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+def day_option(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
     """Read the day of an option, as a roster's cell is read."""
     from sferum_bridge.roster.columns import Kind
     from sferum_bridge.roster.values import CellError, parse
@@ -55,7 +55,7 @@ def _day(_context: click.Context, _option: click.Parameter, value: str | None) -
 school_option = click.option("--school", default="", help="The school, where there are several.")
 _post = click.Choice(["administrator", "teacher", "staff", _CLASS_TEACHER])
 _since = click.option(
-    "--since", callback=_day, metavar="DAY", help="The first day; today, if left out."
+    "--since", callback=day_option, metavar="DAY", help="The first day; today, if left out."
 )
 _yes = click.option("--yes", is_flag=True, help="Do it; without, only say what would change.")
 
@@ -75,7 +75,9 @@ class _Asked:
 @click.option("--post", type=_post, required=True)
 @click.option("--class", "class_name", default="", help="Of a class teacher: the class.")
 @_since
-@click.option("--until", callback=_day, metavar="DAY", help="The last day; open, if left out.")
+@click.option(
+    "--until", callback=day_option, metavar="DAY", help="The last day; open, if left out."
+)
 @click.option("--name", default="", help="Of an account new to the school: whose it is.")
 @school_option
 @config_option
@@ -112,7 +114,9 @@ def appoint(
 
 @click.command()
 @click.argument("person")
-@click.option("--until", callback=_day, metavar="DAY", help="The last day; today, if left out.")
+@click.option(
+    "--until", callback=day_option, metavar="DAY", help="The last day; today, if left out."
+)
 @click.option("--post", type=_post, help="End this role alone.")
 @click.option("--class", "class_name", default="", help="Of a class teacher: the class.")
 @school_option

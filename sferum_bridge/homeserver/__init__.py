@@ -16,8 +16,9 @@ door it comes in by, `gatekeeper` answers about rooms, `wraps` stand where Synap
 takes off what has ended by itself and `openings` whom that left in a room, `sweep` follows up what
 changed in the school and `watching` what changed in rooms (`departing` is how people leave),
 `withdrawing` takes rooms off lists, `uploads` looks at files (`clamd` asks the scanner),
-`explaining` and `telling` say to people why something was refused, `module` puts the parts together
-and asks the contour.
+`explaining` and `telling` say to people why something was refused, `passwords` is the door by which
+who lost theirs gets a new one, `enrolling` that by which many come into a room at once, `module`
+puts the parts together and asks the contour.
 
 The facts endpoint
     Only the bridge writes facts. Both requests carry `X-Sferum-Mac`, the hexadecimal HMAC-SHA256

@@ -22,11 +22,15 @@ from sferum_bridge.homeserver.backlog import LOOK as BACKLOG_LOOK
 from sferum_bridge.homeserver.backlog import TIDY, Backlog
 from sferum_bridge.homeserver.departing import Departures
 from sferum_bridge.homeserver.endpoint import PATH, FactsResource
+from sferum_bridge.homeserver.enrolling import PATH as ENROL_PATH
+from sferum_bridge.homeserver.enrolling import EnrolResource
 from sferum_bridge.homeserver.explaining import Explaining
 from sferum_bridge.homeserver.files import Files
 from sferum_bridge.homeserver.gatekeeper import Gatekeeper
 from sferum_bridge.homeserver.ledger import Ledger, UnreadableError
 from sferum_bridge.homeserver.openings import LOOK, Openings
+from sferum_bridge.homeserver.passwords import PATH as PASSWORDS_PATH
+from sferum_bridge.homeserver.passwords import PasswordsResource
 from sferum_bridge.homeserver.settings import Settings, parse
 from sferum_bridge.homeserver.sweep import Sweep
 from sferum_bridge.homeserver.telling import Telling
@@ -87,6 +91,11 @@ class SferumModule:
         )
         api.register_web_resource(PATH, FactsResource(api, clock, self._ledger, config))
         api.register_web_resource(contacts.PATH, contacts.ContactsResource(api, clock, config))
+        passwords = PasswordsResource(api, clock, homeserver, config)
+        api.register_web_resource(PASSWORDS_PATH, passwords)
+        enrolling = EnrolResource(api, clock, homeserver, self.facts, config)
+        api.register_web_resource(ENROL_PATH, enrolling)
+        api.delayed_background_call(0, enrolling.begin, desc="sferum_enrol_begin")
         door = media.MediaResource(api, clock, homeserver, files, config)
         api.register_web_resource(media.PATH, door)
         if api.should_run_background_tasks():

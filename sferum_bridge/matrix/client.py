@@ -18,6 +18,7 @@ import asyncio
 import json
 import logging
 import random
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -78,6 +79,8 @@ class Homeserver:
         self.away = False
         self.sent: Counter[str] = Counter()
         """How many requests of each kind went out: what the benchmarks count."""
+        self.heard: Callable[[str, int, float, float], None] = lambda *_: None
+        """Told of each try: its kind, status, the seconds it took, and those a 429 asks for."""
 
     async def request(
         self,
@@ -129,10 +132,13 @@ class Homeserver:
         wait, broken = _FIRST_WAIT, 0
         while True:
             self.sent[kind or where] += 1
+            began = time.monotonic()
             status, text, pause = await self._once(call)
+            named = answers.named_wait(text, pause) if status == _TOO_MANY else 0.0
+            self.heard(kind, status, time.monotonic() - began, named)
             broken += status == _BROKEN
             if status == _TOO_MANY:
-                await asyncio.sleep(answers.named_wait(text, pause) or wait)
+                await asyncio.sleep(named or wait)
             elif status == _BROKEN and repeatable and broken < _BROKEN_TRIES:
                 log.info("The homeserver failed at %s; trying again", kind or method)
             elif status not in _AWAY:

@@ -70,8 +70,7 @@ class RoomMaker:
     async def _made(self, key: str, room_id: str, invited: Any) -> None:
         async with self._db.write() as tx:
             await rooms.created(tx, key, room_id)
-            for mxid in invited:
-                await rooms.set_member(tx, room_id, mxid, "invite")
+            await rooms.set_members(tx, room_id, invited, "invite")
 
     async def _find(self, key: str) -> str:
         async with self._db.read() as tx:

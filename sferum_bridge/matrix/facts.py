@@ -20,7 +20,7 @@ from sferum_bridge.matrix.policy import NotEverywhere, SchoolPolicy
 from sferum_bridge.school import access
 from sferum_bridge.school.attachments import Policies
 from sferum_bridge.school.contour import RoomFact, SchoolFact
-from sferum_bridge.school.layout import layout
+from sferum_bridge.school.layout import layout, left_over
 from sferum_bridge.school.opening import admitted
 from sferum_bridge.store import accounts, chats, openings, personal, rooms, schools
 from sferum_bridge.store.away import is_away
@@ -139,6 +139,11 @@ class Facts:
         let_in = await openings.holding(tx, record.id)
         made = {k: r.room_id for k, r in (await rooms.of_school(tx, record.id)).items()}
         groups = access.groups(school, day)
+        # Who reads what is left of a closed class is here for that, and else as somebody who left.
+        reading = {
+            person_id: frozenset(access.past_group(tie.role, tie.class_id) for tie in ties)
+            for person_id, ties in access.readers(school, day).items()
+        }
         gone = frozenset({access.former(school)})
         kin: dict[str, frozenset[str]] = {}
         for child_id, parent_id in access.kin(school):
@@ -151,18 +156,18 @@ class Facts:
                 room.audience.union(admitted(let_in, room.key).values()),
                 linked=made[room.key] in linked,
             )
-            for room in layout(school, day)
+            for room in (*layout(school, day), *left_over(school, filter(made.get, made)))
             if made.get(room.key)
         }
         people = {
-            mxid: groups.get(person_id, gone)
+            mxid: groups.get(person_id, gone) | reading.get(person_id, frozenset())
             for person_id in school.people
             for mxid in mxids.get(person_id, ())
         }
         for one in let_in:
             people[one.mxid] = people.get(one.mxid, frozenset()) | {one.group}
         # A personal chat is a room of the school that admits its owner alone, and ghosts.
-        living = {mxid for mxid, held in people.items() if held - gone}
+        living = {mxid for mxid, held in people.items() if held - gone.union(*reading.values())}
         for room_id in [room_id for room_id, mxid in owned.items() if mxid in living]:
             mxid = owned.pop(room_id)
             own = personal.group(tx, mxid)

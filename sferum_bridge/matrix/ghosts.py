@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Database
 
 DEVICE = "SFERUMBRIDGE"
-_DEVICE_NAME = "sferum-bridge"
+DEVICE_NAME = "sferum-bridge"
 _FORBIDDEN = 403
 
 
@@ -65,7 +65,7 @@ class Ghosts:
         if known == name:
             return
         await self._homeserver.register(_localpart(bot))
-        await self._homeserver.put_device(bot, DEVICE, _DEVICE_NAME)
+        await self._homeserver.put_device(bot, DEVICE, DEVICE_NAME)
         await self._homeserver.set_name(bot, name)
         await self._remember(bot, name)
 
@@ -102,7 +102,7 @@ class Ghosts:
             if not sender.puppet:
                 await self._homeserver.register(_localpart(sender.mxid))
             await self._homeserver.put_device(
-                sender.mxid, DEVICE, _DEVICE_NAME, puppet=sender.puppet
+                sender.mxid, DEVICE, DEVICE_NAME, puppet=sender.puppet
             )
         # Without a name it is somebody who spoke before: that is known already.
         name = sender.name or known or ""

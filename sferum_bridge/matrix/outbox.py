@@ -13,6 +13,7 @@ given up, and the lane goes on. Rows of the relay lie in the same lanes: see `re
 
 from __future__ import annotations
 
+import json
 import logging
 from base64 import b64decode, b64encode
 from contextlib import suppress
@@ -23,7 +24,8 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.ghosts import DEVICE
 from sferum_bridge.matrix.hiding import hide
-from sferum_bridge.store import dialogues, documents, queues, rooms
+from sferum_bridge.matrix.posts import edit_of
+from sferum_bridge.store import dialogues, documents, queues, rooms, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from sferum_bridge.store.queues import Item
 
 log = logging.getLogger(__name__)
+
+_KEPT = "said/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,15 @@ async def say(
     offers: Sequence[Offer] = (),
     file: File | None = None,
     shows: str = "",
+    keep: str = "",
 ) -> None:
     """Have the bot say something once, `to` a person's direct chat or in `room_id`.
 
     With only `to`, the direct chat is found when the time comes, or opened. `offers` are for the
     person `to`. `txn_id` must be the same whenever the same thing is to be said. With a `file` it
     is uploaded and sent, and `content` does not matter. `shows` is the readable file of a document
-    in it (`documents.note_open`), which is taken away again some day.
+    in it (`documents.note_open`), which is taken away again some day. `keep` is a name under which
+    the message is known until it was revised for the last time (`revise`).
     """
     row: dict[str, Any] = {
         "to": to,
@@ -88,9 +94,22 @@ async def say(
     }
     if shows:
         row["shows"] = shows
+    if keep:
+        row["keep"] = keep
     if file is not None:
         row["file"] = {**asdict(file), "data": b64encode(file.data).decode()}
     await queues.put(tx, queues.OUTBOX, room_id or f"dm/{to}", txn_id, row)
+
+
+async def revise(
+    tx: Tx, txn_id: str, content: Mapping[str, Any], *, to: str, keep: str, last: bool = False
+) -> None:
+    """Have what was said to somebody as `keep` say something else; `last` where it stays so.
+
+    It rings nobody. What was not sent, or was said elsewhere, is not revised.
+    """
+    row = {"to": to, "revises": keep, "content": content, "last": last}
+    await queues.put(tx, queues.OUTBOX, f"dm/{to}", txn_id, row)
 
 
 async def rename(tx: Tx, txn_id: str, mxid: str, name: str) -> None:
@@ -108,10 +127,15 @@ class Outbox:
 
     async def handle(self, item: Item) -> None:
         """Send one row and mark it done."""
-        row = item.content
-        if "name" in row:
+        if "name" in item.content:
             await self._rename(item)
-            return
+        elif "revises" in item.content:
+            await self._revise(item)
+        else:
+            await self._say(item)
+
+    async def _say(self, item: Item) -> None:
+        row = item.content
         if row.get("shows") and not await self._is_open(row["shows"]):
             # Its time was over, or its owner erased, before it could be sent.
             async with self._db.write() as tx:
@@ -143,9 +167,15 @@ class Outbox:
                     await dialogues.add_offer(tx, event_id, reaction, row["to"], command)
             for number, (reaction, _) in enumerate(offers):
                 await self._react(f"{item.name}.r{number}", room_id, event_id, reaction)
+        await self._said(item, room_id, event_id)
+
+    async def _said(self, item: Item, room_id: str, event_id: str) -> None:
+        row = item.content
         async with self._db.write() as tx:
             media = row.get("shows")
             is_shown = not media or await documents.shown(tx, media, room_id, event_id)
+            if row.get("keep"):
+                await state.put(tx, _KEPT + row["keep"], json.dumps([room_id, event_id]))
             if is_shown:
                 await queues.done(tx, queues.OUTBOX, item.id)
         if not is_shown:
@@ -165,6 +195,29 @@ class Outbox:
             # An account of another server or outside the bridge's reach keeps the name it has.
             log.warning("The homeserver refused %s: %s", item.name, e.http_status)
         async with self._db.write() as tx:
+            await queues.done(tx, queues.OUTBOX, item.id)
+
+    async def _revise(self, item: Item) -> None:
+        row, name = item.content, _KEPT + item.content["revises"]
+        async with self._db.read() as tx:
+            kept = json.loads(await state.get(tx, name) or "[]")
+        if kept:
+            try:
+                room_id, event_id = kept
+                await self._homeserver.send(
+                    room_id,
+                    "m.room.message",
+                    item.name,
+                    edit_of(event_id, row["content"]),
+                    user=self._homeserver.bot_mxid,
+                    device=DEVICE,
+                )
+            except MatrixRequestError as e:
+                # They left the room, say: what it says no longer matters to anybody.
+                log.info("The homeserver refused %s: %s", item.name, e.http_status)
+        async with self._db.write() as tx:
+            if row["last"]:
+                await state.drop(tx, name)
             await queues.done(tx, queues.OUTBOX, item.id)
 
     async def _upload(self, row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,8 +1,9 @@
 """One room: from how it is known to be to how it should be.
 
-Ways in, cheapest first: the invite that came with the creation and a join in the account's name
-(one request a person); invite and join in the account's name; where the double-puppet registration
-does not cover the account, an invite the person accepts. Every step is noted as it is done.
+Ways in, cheapest first: a batch through the homeserver extension, which takes many at once and
+needs no invite; the invite that came with the creation and a join in the account's name; invite
+and join in the account's name; where the double-puppet registration does not cover the account, an
+invite the person accepts. Every step is noted as it is done, a batch in one transaction.
 
 Why a join was refused the homeserver does not say: the registration may not cover the account, or
 the extension may have had no facts that moment, or the account may just have got another name. So
@@ -14,141 +15,235 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
+from sferum_bridge.matrix.due import House, Known, due, levels
+from sferum_bridge.matrix.throttle import Throttle
 from sferum_bridge.store import absences, rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
+    from sferum_bridge.matrix.due import Due
+    from sferum_bridge.matrix.enrolment import Enrolment
+    from sferum_bridge.matrix.progress import Run
     from sferum_bridge.matrix.shape import Wanted
     from sferum_bridge.store.database import Database
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run over a school has come, in steps (a room made, a membership)."""
-
-    done: int = 0
-    total: int = 0
+_AT_ONCE, _BATCH = 4, 200
 
 
 class RoomFitter:
-    """Makes existing rooms fit."""
+    """Makes existing rooms fit.
+
+    Each of its acts reads anew what is to be done, since others look after rooms too; all return
+    false when somebody could not be brought in or removed, and raise `MatrixRequestError` for a
+    refused shape. `room_ids` maps keys to rooms that exist.
+
+    Args:
+        db: Where it stands.
+        homeserver: Where the rooms are.
+        version: The room version of rooms of which none is noted.
+        ghost_prefix: What localparts of ghosts begin with.
+        enrolment: The way in through the extension; None where there is none.
+        throttle: How much is asked at once.
+        batch: How many come in together through the extension, at most.
+    """
 
     def __init__(
-        self, db: Database, homeserver: Homeserver, *, version: str, ghost_prefix: str
+        self,
+        db: Database,
+        homeserver: Homeserver,
+        *,
+        version: str,
+        ghost_prefix: str,
+        enrolment: Enrolment | None = None,
+        throttle: Throttle | None = None,
+        batch: int = _BATCH,
     ) -> None:
         self._db = db
         self._homeserver = homeserver
-        self._version = version
-        self._ghosts = f"@{ghost_prefix}"
+        self._enrolment = enrolment
+        self._throttle = throttle or Throttle(_AT_ONCE)
+        self._batch = batch
+        self.house = House(homeserver.bot_mxid, version, f"@{ghost_prefix}")
         self.one_at_a_time: Mapping[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Room id → held by whoever changes the room."""
 
-    async def fit(self, one: Wanted, room_ids: Mapping[str, str], progress: Progress) -> bool:
-        """Make one room as it should be; false when somebody could not be brought in or removed.
+    async def enrols(self) -> bool:
+        """Tell whether people come in without invites."""
+        return self._enrolment is not None and await self._enrolment.available()
+
+    async def clear(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
+        """Remove whoever belongs there no more, after whoever leads it from now on has come in."""
+        room_id = room_ids[one.room.key]
+        async with self.one_at_a_time[room_id]:
+            known, todo = await self._look(one, room_ids)
+            complete = await self._bring_in(room_id, known, todo.leaders, run)
+            await self._set_levels(one, known, todo, run)
+            return await self._remove_all(room_id, todo.gone, run) and complete
+
+    async def remove(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
+        """Remove whoever belongs there no more, and change nothing else."""
+        room_id = room_ids[one.room.key]
+        async with self.one_at_a_time[room_id]:
+            _, todo = await self._look(one, room_ids)
+            return await self._remove_all(room_id, todo.gone, run)
+
+    async def fill(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
+        """Bring everybody in, and do all the rest but the name.
 
         Whoever is invited and has yet to accept is not brought in.
-
-        `room_ids` maps keys to rooms that exist. Raises `MatrixRequestError` for a refused shape.
         """
-        async with self.one_at_a_time[room_ids[one.room.key]]:
-            return await self._fit(one, room_ids, progress)
-
-    async def remove(self, one: Wanted, room_id: str) -> bool:
-        """Remove whoever belongs in a room no more, and change nothing else; false when refused."""
+        room_id = room_ids[one.room.key]
         async with self.one_at_a_time[room_id]:
-            async with self._db.read() as tx:
-                members = await rooms.members(tx, room_id)
-            return await self._remove_others(one, room_id, members)
+            known, todo = await self._look(one, room_ids)
+            if todo.over:
+                # Who belongs there no longer, and comes to again one day, comes like everybody.
+                async with self._db.write() as tx:
+                    await absences.end(tx, room_id, todo.over)
+            if todo.hang:
+                await run.go_on()
+                await self._hang(one, room_id, known)
+            # Power is given to who is there.
+            first = todo.leaders if todo.levels else ()
+            complete = await self._bring_in(room_id, known, first, run)
+            await self._set_levels(one, known, todo, run)
+            rest = todo.others if todo.levels else todo.absent
+            return await self._bring_in(room_id, known, rest, run) and complete
 
-    async def _fit(self, one: Wanted, room_ids: Mapping[str, str], progress: Progress) -> bool:
+    async def rename(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
+        """Give the room its name."""
+        room_id = room_ids[one.room.key]
+        async with self.one_at_a_time[room_id]:
+            _, todo = await self._look(one, room_ids)
+            if todo.rename:
+                await run.go_on()
+                async with self._throttle.step():
+                    content = {"name": one.name}
+                    await self._homeserver.set_state(room_id, "m.room.name", content)
+                await self._note_shape(one, {"name": one.name})
+                run.stepped()
+        return True
+
+    # --- shape ------------------------------------------------------------------------------
+
+    async def _look(self, one: Wanted, room_ids: Mapping[str, str]) -> tuple[Known, Due]:
         room_id = room_ids[one.room.key]
         async with self._db.read() as tx:
-            record = await rooms.by_room_id(tx, room_id)
-            members = await rooms.members(tx, room_id)
-            staying_out = await absences.of_room(tx, room_id)
-        if over := staying_out.keys() - one.members.keys():
-            # Who belongs there no longer, and comes to again one day, comes like everybody.
-            async with self._db.write() as tx:
-                await absences.end(tx, room_id, over)
-        absent = {mxid: members.get(mxid, "") for mxid in one.members if mxid not in staying_out}
-        absent = {mxid: how for mxid, how in absent.items() if how != "join"}
-        # Whoever leads the room from now on is in it before the others lose it (scenario 33).
-        first = {mxid: how for mxid, how in absent.items() if mxid in one.moderators}
-        complete = await self._bring_all_in(room_id, first, progress)
-        await self._shape(one, room_id, dict(record.actual if record else {}), room_ids)
-        complete &= await self._remove_others(one, room_id, members)
-        rest = {mxid: how for mxid, how in absent.items() if mxid not in first}
-        return await self._bring_all_in(room_id, rest, progress) and complete
+            known = Known(
+                record=await rooms.by_room_id(tx, room_id),
+                members=await rooms.members(tx, room_id),
+                staying_out=await absences.of_room(tx, room_id),
+                space=room_ids.get(one.room.parent, ""),
+            )
+        return known, due(one, known, self.house)
 
-    async def _remove_others(self, one: Wanted, room_id: str, members: Iterable[str]) -> bool:
+    async def _set_levels(self, one: Wanted, known: Known, todo: Due, run: Run) -> None:
+        if not todo.levels or known.record is None:
+            return
+        await run.go_on()
+        content = levels(one, known.record, self.house)
+        async with self._throttle.step():
+            await self._homeserver.set_state(known.record.room_id, "m.room.power_levels", content)
+        await self._note_shape(one, shape.levels_given(one))
+
+    async def _hang(self, one: Wanted, room_id: str, known: Known) -> None:
+        """Hang the room into its space, and out of the one it hung in."""
+        before = str(known.record.actual.get("space", "")) if known.record else ""
+        child = shape.child(self.house.domain)
+        for space, content in ((known.space, child), (before, {})):
+            if space:
+                async with self._throttle.step():
+                    await self._homeserver.set_state(space, "m.space.child", content, room_id)
+        await self._note_shape(one, {"space": known.space})
+
+    async def _note_shape(self, one: Wanted, changed: Mapping[str, object]) -> None:
+        async with self._db.write() as tx:
+            record = await rooms.by_key(tx, one.room.key)
+            if record is not None:
+                await rooms.set_actual(tx, one.room.key, {**record.actual, **changed})
+
+    # --- people -----------------------------------------------------------------------------
+
+    async def _remove_all(self, room_id: str, gone: Sequence[str], run: Run) -> bool:
         complete = True
-        for mxid in members:
-            if mxid not in one.members and not mxid.startswith(self._ghosts):
-                complete &= await self._tried(self._remove(room_id, mxid), room_id, mxid)
+        for mxid in gone:
+            is_gone = await self._tried(self._remove(room_id, mxid), room_id, mxid, run)
+            run.progress.removed += is_gone
+            complete &= is_gone
         return complete
 
-    async def _bring_all_in(
-        self, room_id: str, absent: Mapping[str, str], progress: Progress
-    ) -> bool:
-        complete = True
-        for mxid, how in absent.items():
-            complete &= await self._tried(self._bring_in(room_id, mxid, how), room_id, mxid)
-            progress.done += 1
-        return complete
-
-    async def _tried(self, step: Awaitable[bool], room_id: str, mxid: str) -> bool:
-        try:
-            return await step
-        except MatrixRequestError as e:
-            log.warning("The homeserver refused %s in %s: %s", mxid, room_id, e.http_status)
-            return False
-
-    async def _shape(
-        self, one: Wanted, room_id: str, actual: dict[str, Any], room_ids: Mapping[str, str]
-    ) -> None:
-        before, plan, bot = dict(actual), one.room.plan, self._homeserver.bot_mxid
-        # A room keeps the version it was made in, whatever is set today.
-        version = str(actual.get("version", self._version))
-        levels = shape.power_levels(plan, one.moderators, bot=bot, version=version)
-        if levels != shape.last_levels(plan, actual, bot=bot, version=version):
-            await self._homeserver.set_state(room_id, "m.room.power_levels", levels)
-            actual |= {"users": one.moderators, "levels": shape.LEVELS}
-        if actual.get("name") != one.name:
-            await self._homeserver.set_state(room_id, "m.room.name", {"name": one.name})
-            actual["name"] = one.name
-        space = room_ids.get(one.room.parent, "")
-        if space and actual.get("space") != space:
-            child = shape.child(self._homeserver.domain)
-            await self._homeserver.set_state(space, "m.space.child", child, room_id)
-            actual["space"] = space
-        if actual != before:
-            async with self._db.write() as tx:
-                await rooms.set_actual(tx, one.room.key, actual)
-
-    async def _bring_in(self, room_id: str, mxid: str, membership: str) -> bool:
-        """Bring somebody in as far as the bridge can; false where that is to be tried again."""
-        if membership != "invite":
+    async def _remove(self, room_id: str, mxid: str) -> bool:
+        async with self._throttle.step():
             try:
-                await self._homeserver.invite(room_id, mxid)
+                await self._homeserver.kick(room_id, mxid)
             except MatrixRequestError:
-                # Refused for somebody who is in already, which is what is wanted; else for good.
-                if await self._homeserver.membership(room_id, mxid) not in {"invite", "join"}:
+                if await self._homeserver.membership(room_id, mxid) in {"invite", "join"}:
                     raise
+        await self._note(room_id, mxid, "leave")
+        return True
+
+    async def _bring_in(self, room_id: str, known: Known, absent: Sequence[str], run: Run) -> bool:
+        """Bring people in as far as the bridge can; false where that is to be tried again."""
+        complete = True
+        enrolled = await self._enrol(room_id, absent, run)
+        for mxid in absent:
+            if mxid not in enrolled:
+                await run.go_on()
+                how = known.members.get(mxid, "")
+                step = self._invite_and_join(room_id, mxid, how)
+                is_in = await self._tried(step, room_id, mxid, run)
+                run.progress.entered += is_in
+                complete &= is_in
+        return complete
+
+    async def _enrol(self, room_id: str, absent: Sequence[str], run: Run) -> set[str]:
+        """Bring people of this server in by batches; return those who are in now."""
+        found: set[str] = set()
+        local = [mxid for mxid in absent if mxid.partition(":")[2] == self.house.domain]
+        if not local or self._enrolment is None or not await self._enrolment.available():
+            return found
+        for start in range(0, len(local), self._batch):
+            await run.go_on()
+            batch = local[start : start + self._batch]
+            async with self._throttle.step(len(batch)):
+                done = await self._enrolment.enrol(room_id, batch)
+                if done is not None:
+                    joined = [mxid for mxid in batch if mxid in done.joined]
+                    async with self._db.write() as tx:
+                        await rooms.set_members(tx, room_id, joined, "join")
+            if done is None:
+                break
+            found.update(joined)
+            run.stepped(len(joined))
+            run.progress.entered += len(joined)
+            for why in sorted(set(done.refused.values())):
+                count = sum(reason == why for reason in done.refused.values())
+                log.info("%s not enrolled in %s (%s); trying otherwise", count, room_id, why)
+        return found
+
+    async def _invite_and_join(self, room_id: str, mxid: str, membership: str) -> bool:
+        if membership != "invite":
+            async with self._throttle.step():
+                try:
+                    await self._homeserver.invite(room_id, mxid)
+                except MatrixRequestError:
+                    # Refused for who is in already, which is what is wanted; else for good.
+                    if await self._homeserver.membership(room_id, mxid) not in {"invite", "join"}:
+                        raise
             await self._note(room_id, mxid, "invite")
-        if mxid.partition(":")[2] != self._homeserver.domain:
+        if mxid.partition(":")[2] != self.house.domain:
             return True
         try:
-            await self._homeserver.join(room_id, mxid, puppet=True)
+            async with self._throttle.step():
+                await self._homeserver.join(room_id, mxid, puppet=True)
         except MatrixRequestError as e:
             log.info(
                 "%s was not let into %s (%s): to be tried again, unless they accept the invite",
@@ -158,14 +253,15 @@ class RoomFitter:
         await self._note(room_id, mxid, "join")
         return True
 
-    async def _remove(self, room_id: str, mxid: str) -> bool:
+    async def _tried(self, step: Awaitable[bool], room_id: str, mxid: str, run: Run) -> bool:
+        done = False
         try:
-            await self._homeserver.kick(room_id, mxid)
-        except MatrixRequestError:
-            if await self._homeserver.membership(room_id, mxid) in {"invite", "join"}:
-                raise
-        await self._note(room_id, mxid, "leave")
-        return True
+            done = await step
+        except MatrixRequestError as e:
+            log.warning("The homeserver refused %s in %s: %s", mxid, room_id, e.http_status)
+        run.stepped()
+        run.progress.refused += not done
+        return done
 
     async def _note(self, room_id: str, mxid: str, membership: str) -> None:
         async with self._db.write() as tx:

@@ -1,17 +1,24 @@
 """Making the wanted rooms actual.
 
-    school changed ─► layout (wanted) ─┬─► facts pushed: revocations hold from here on
-                                       ├─► missing rooms: intent, createRoom with its invites
-                                       ├─► their facts pushed
-                                       └─► each room: leaves, invites, joins, powers, name, space
-                                             │ every step noted as it is done
-                                             ▼
-                                 revision of the school applied
+    school changed ─► layout (wanted), less what is known (`due`) ─► facts pushed: revocations hold
+                                                                              │
+         who is to go goes: after who leads the room from now on has come in ◄┘
+                     │ unless it rests (`pause`): then nothing but removals
+                     ▼
+      the school's own rooms, then the classes':
+         missing rooms made (an intent, createRoom) ─► their facts pushed ─► people come in
+                     │ every step noted as it is done
+                     ▼
+      new names ─► revision of the school applied
 
 What is wanted is compared with what is known to exist, in the store: an unchanged school costs no
 request, and one pupil's move costs that pupil's. A crash leaves steps undone that the next run sees
-as still wanted. Rooms are worked on side by side, at most `rooms_at_once`; within a room one after
-the other, since the homeserver orders a room's events anyway.
+as still wanted. Rooms are worked on side by side, as many as the homeserver bears (`throttle`); in
+a room it is one after the other, since the homeserver orders a room's events anyway. Where a few
+are missing in a room that is there they come first: they wait for it, and a crowd is an import.
+
+A school that changes meanwhile is looked at anew within seconds (`Run`), so whoever is confirmed or
+removed during a large import does not wait for its end.
 """
 
 from __future__ import annotations
@@ -20,24 +27,28 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
 from sferum_bridge.matrix.client import TryAgain, UnknownOutcome
+from sferum_bridge.matrix.plan import read_plan
 from sferum_bridge.matrix.policy import NotEverywhere
-from sferum_bridge.matrix.room import Progress
+from sferum_bridge.matrix.progress import Progress, Run, Stopped
+from sferum_bridge.matrix.throttle import Throttle
 from sferum_bridge.school.layout import Kind, key
 from sferum_bridge.store import chats, rooms, schools
 from sferum_bridge.store.away import outlasting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sferum_bridge.matrix.client import Homeserver
     from sferum_bridge.matrix.creation import RoomMaker
     from sferum_bridge.matrix.facts import Facts
+    from sferum_bridge.matrix.plan import Plan
     from sferum_bridge.matrix.room import RoomFitter
     from sferum_bridge.matrix.shape import Wanted
     from sferum_bridge.matrix.wishes import Wishes
@@ -45,7 +56,12 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Database
     from sferum_bridge.store.schools import SchoolRecord
 
+    _Fit: TypeAlias = Callable[[Wanted, Mapping[str, str], Run], Awaitable[bool]]
+
 log = logging.getLogger(__name__)
+
+_PART = 10
+"""Looking at a school takes one part in so many of the time that its rooms are made, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +70,8 @@ class KeeperSettings:
 
     `poll`: seconds between looks at what other processes changed; `retry`: seconds after which what
     failed is tried again. Where it was refused that is doubled each time, up to `refresh`: seconds
-    after which an unchanged school is compared too.
+    after which an unchanged school is compared too. `renew`: seconds after which a run under way is
+    begun anew for what changed meanwhile.
     """
 
     room_version: str = "12"
@@ -63,6 +80,7 @@ class KeeperSettings:
     poll: float = 2.0
     retry: float = 10.0
     refresh: float = 6 * 3600.0
+    renew: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,7 @@ class RoomKeeper:
         settings: KeeperSettings,
         wishes: Wishes,
         fitter: RoomFitter,
+        throttle: Throttle | None = None,
     ) -> None:
         self._db = db
         self._homeserver = homeserver
@@ -94,44 +113,81 @@ class RoomKeeper:
         self._settings = settings
         self._wishes = wishes
         self._fitter = fitter
+        self._throttle = throttle or Throttle(settings.rooms_at_once)
         self._looks: dict[str, _Look] = {}
         self._progress: dict[str, Progress] = {}
+        self._under_way: set[str] = set()
 
     def progress(self, school_id: str) -> Progress:
         """Return how far the present or latest run over a school has come."""
         return self._progress.get(school_id, Progress())
 
     async def run(self) -> None:
-        """Work for ever: at every change, at every school's midnight, and after every failure."""
+        """Work for ever: at every change, at every school's midnight, and after every failure.
+
+        Schools are worked on side by side, so none waits for another's import.
+        """
         bell = self._db.bell(schools.ROOMS_BELL)
-        while True:
-            with outlasting(log, "Making rooms"):
-                await self.catch_up()
-            await bell.wait(self._settings.poll)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                with outlasting(log, "Making rooms"):
+                    for record in await self._due():
+                        tasks.create_task(self._outlast(record))
+                await bell.wait(self._settings.poll)
 
     async def catch_up(self) -> None:
         """Apply every school that changed; what was refused or interrupted is tried again later."""
+        for record in await self._due():
+            await self._work(record)
+
+    async def _due(self) -> Sequence[SchoolRecord]:
+        """Return the schools to be looked at now, and take them for under way."""
         async with self._db.read() as tx:
             records = await schools.records(tx)
+        now, found = self._db.clock(), []
         for record in records:
-            state = (record.wanted, record.day(self._db.clock()))
             look = self._looks.get(record.id)
-            if look is not None and look.state == state and self._db.clock() < look.again:
+            is_same = look is not None and look.state == self._state(record)
+            if record.id in self._under_way or (is_same and look is not None and now < look.again):
                 continue
-            complete = waits = False
+            self._under_way.add(record.id)
+            found.append(record)
+        return found
+
+    def _state(self, record: SchoolRecord) -> object:
+        return (record.wanted, record.day(self._db.clock()), record.paused)
+
+    async def _outlast(self, record: SchoolRecord) -> None:
+        with outlasting(log, "Making rooms"):
+            await self._work(record)
+
+    async def _work(self, record: SchoolRecord) -> None:
+        """Apply a school, and note when to look at it again."""
+        state, look = self._state(record), self._looks.get(record.id)
+        complete = waits = stopped = False
+        try:
             try:
                 complete = await self.apply(record)
-            except* NotEverywhere:
-                waits = True  # for somebody to mend the homeserver; the log has said it
-            except* TryAgain as errors:
-                waits = True  # nothing was refused, and the trouble may be over any moment
-                log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
-            except* (MatrixRequestError, UnknownOutcome) as errors:
-                log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
-            failed_before = look.pause if look is not None and look.state == state else 0.0
-            failed_before = 0.0 if waits else failed_before
-            pause = self._pause(failed_before, complete=complete)
-            self._looks[record.id] = _Look(state, pause, self._db.clock() + int(pause * 1000))
+            except Stopped:
+                stopped = True
+        except* NotEverywhere:
+            waits = True  # for somebody to mend the homeserver; the log has said it
+        except* TryAgain as errors:
+            waits = True  # nothing was refused, and the trouble may be over any moment
+            log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
+        except* (MatrixRequestError, UnknownOutcome) as errors:
+            log.warning("Making rooms was interrupted; going on later: %s", errors.exceptions)
+        finally:
+            self._under_way.discard(record.id)
+        if stopped:
+            # What it was begun with holds no more: it is due again right now.
+            self._looks.pop(record.id, None)
+            self._db.bell(schools.ROOMS_BELL).ring(set())
+            return
+        failed_before = look.pause if look is not None and look.state == state else 0.0
+        failed_before = 0.0 if waits else failed_before
+        pause = self._pause(failed_before, complete=complete)
+        self._looks[record.id] = _Look(state, pause, self._db.clock() + int(pause * 1000))
 
     def _pause(self, failed_before: float, *, complete: bool) -> float:
         """Return the seconds until a school is looked at again though nothing in it changed."""
@@ -141,116 +197,118 @@ class RoomKeeper:
     async def apply(self, record: SchoolRecord) -> bool:
         """Make one school's rooms as they should be; false when something was refused.
 
-        One member's refusal holds nobody else up; it is logged. Raises `MatrixRequestError`,
-        `UnknownOutcome` and `TryAgain`, alone or in a group, when a room could not be made or
-        shaped, and `NotEverywhere` when nobody may be brought in.
+        One member's refusal holds nobody else up; it is logged. While the school rests, people are
+        removed and nothing else is done. Raises `MatrixRequestError`, `UnknownOutcome` and
+        `TryAgain`, alone or in a group, when a room could not be made or shaped, `NotEverywhere`
+        when nobody may be brought in, and `Stopped` when it has to be begun anew.
         """
+        begun = self._db.clock()
         async with self._db.read() as tx:
-            wanted = await self._wishes.of(tx, record)
-            known = await rooms.of_school(tx, record.id)
-            members = await rooms.members_of_school(tx, record.id)
-        progress = Progress(total=self._count(wanted, known, members))
-        self._progress[record.id] = progress
+            plan = await read_plan(tx, self._wishes, record, self._fitter.house)
+        progress = self._begin(record.id, sum(each.steps for each in plan.due.values()))
+        # What takes long to find out is not found out all the time.
+        renew = max(int(self._settings.renew * 1000), _PART * (self._db.clock() - begun))
+        run = Run(self._db, record, progress, renew=renew)
+        leaving = plan.where(lambda todo: bool(todo.gone))
+        act = partial(self._act, plan, run)
         try:
             await self._facts.refresh()
         except NotEverywhere:
             # Nobody comes in, but whoever is to go goes.
-            await self._remove(wanted, known)
+            await act(leaving, self._fitter.remove)
             raise
-        room_ids = await self._create_missing(record, wanted, known, progress)
-        if len(room_ids) > sum(bool(room.room_id) for room in known.values()):
-            await self._facts.refresh()
-        at_once = asyncio.Semaphore(self._settings.rooms_at_once)
-        made = await asyncio.gather(
-            *(
-                self._fit(one, room_ids, at_once, progress)
-                for one in wanted
-                if one.room.kind is not Kind.GATE
-            ),
-            return_exceptions=True,
-        )
+        if record.paused:
+            complete = await act(leaving, self._fitter.remove)
+            plan.raise_failures()
+            return complete
+        complete = await act(leaving, self._fitter.clear)
+        for wave in plan.waves():
+            if await self._create_missing(record, plan, wave, run):
+                await self._facts.refresh()
+            for one in wave:
+                if one.room.key in plan.room_ids and (old := plan.predecessor(one)):
+                    await self._move(one.room, old, plan.room_ids)
+            complete &= await act(plan.in_order(wave), self._fitter.fill)
+        complete &= await act(plan.where(lambda todo: todo.rename), self._fitter.rename)
         # One room's trouble holds no other up.
-        if failures := [each for each in made if isinstance(each, BaseException)]:
-            raise BaseExceptionGroup("rooms", failures)
+        plan.raise_failures()
+        progress.finished = True
         if record.applied != record.wanted:
             async with self._db.write() as tx:
                 await schools.applied(tx, record.id, record.wanted)
-        return all(made)
+        return complete
 
-    async def _remove(
-        self, wanted: Sequence[Wanted], known: Mapping[str, rooms.RoomRecord]
-    ) -> None:
-        for one in wanted:
-            record = known.get(one.room.key)
-            if record is not None and record.room_id and one.room.kind is not Kind.GATE:
-                await self._fitter.remove(one, record.room_id)
-
-    def _count(
-        self,
-        wanted: Sequence[Wanted],
-        known: Mapping[str, rooms.RoomRecord],
-        members: Mapping[str, Mapping[str, str]],
-    ) -> int:
-        steps = 0
-        for one in wanted:
-            record = known.get(one.room.key)
-            room_id = record.room_id if record else ""
-            steps += not room_id
-            joined = {m for m, how in members.get(room_id, {}).items() if how == "join"}
-            steps += len(one.members.keys() - joined)
-        return steps
+    def _begin(self, school_id: str, steps: int) -> Progress:
+        """Return the progress of a run; one that is begun anew goes on where it was."""
+        progress = self._progress.get(school_id)
+        if progress is None or progress.finished:
+            progress = self._progress[school_id] = Progress(began=self._db.clock())
+        progress.total = progress.done + steps
+        progress.refused = 0
+        return progress
 
     # --- making it so -----------------------------------------------------------------------
 
-    async def _create_missing(
-        self,
-        record: SchoolRecord,
-        wanted: Sequence[Wanted],
-        known: Mapping[str, rooms.RoomRecord],
-        progress: Progress,
-    ) -> dict[str, str]:
-        room_ids = {k: r.room_id for k, r in known.items() if r.room_id}
-        gate_key = key(Kind.GATE, record.id)
+    async def _act(self, plan: Plan, run: Run, some: Sequence[Wanted], fit: _Fit) -> bool:
+        """Do something to rooms side by side, the first ones first; false when some was refused."""
         at_once = asyncio.Semaphore(self._settings.rooms_at_once)
 
-        def before(one: Wanted) -> str:
-            record = known.get(one.room.key)
-            return str(record.actual.get("predecessor", "")) if record else ""
+        async def one_room(one: Wanted) -> bool:
+            async with at_once:
+                try:
+                    return await fit(one, plan.room_ids, run)
+                except MatrixRequestError as e:
+                    log.warning("The homeserver refused %s: %s", one.room.key, e.http_status)
+                    return False
+
+        done = await asyncio.gather(*map(one_room, some), return_exceptions=True)
+        plan.failed(done)
+        return all(each is True for each in done)
+
+    async def _create_missing(
+        self, record: SchoolRecord, plan: Plan, wave: Sequence[Wanted], run: Run
+    ) -> bool:
+        """Make the rooms that are not there; tell whether there were any to make."""
+        missing = [one for one in wave if one.room.key not in plan.room_ids]
+        if not missing:
+            return False
+        invites = 0 if await self._fitter.enrols() else self._settings.invites_at_creation
+        at_once = asyncio.Semaphore(self._settings.rooms_at_once)
 
         async def create(one: Wanted) -> None:
             async with at_once:
-                content = shape.creation(
-                    one,
-                    gate=room_ids.get(gate_key, ""),
-                    bot=self._homeserver.bot_mxid,
-                    version=self._settings.room_version,
-                    most_invites=self._settings.invites_at_creation,
-                    predecessor=before(one),
-                )
-                made = await self._maker.make(one.room.key, record.id, one.room.kind.value, content)
-            room_ids[one.room.key] = made.room_id
-            if made.fresh:
-                actual = {
-                    "name": one.name,
-                    "users": one.moderators,
-                    "levels": shape.LEVELS,
-                    "version": self._settings.room_version,
-                    "predecessor": before(one),
-                }
-                async with self._db.write() as tx:
-                    await rooms.set_actual(tx, one.room.key, actual)
-            progress.done += 1
+                await run.go_on()
+                await self._create(record, plan, one, invites)
+            run.stepped()
+            run.progress.rooms += 1
 
-        missing = [one for one in wanted if one.room.key not in room_ids]
-        if missing and missing[0].room.key == gate_key:
+        if missing[0].room.kind is Kind.GATE:
+            # Without it the others would be made for good as rooms that nobody joins from it.
             await create(missing.pop(0))
-        async with asyncio.TaskGroup() as tasks:
-            for one in missing:
-                tasks.create_task(create(one))
-        for one in wanted:
-            if before(one):
-                await self._move(one.room, before(one), room_ids)
-        return room_ids
+        plan.failed(await asyncio.gather(*map(create, missing), return_exceptions=True))
+        return True
+
+    async def _create(self, record: SchoolRecord, plan: Plan, one: Wanted, invites: int) -> None:
+        content = shape.creation(
+            one,
+            gate=plan.room_ids.get(key(Kind.GATE, record.id), ""),
+            bot=self._homeserver.bot_mxid,
+            version=self._settings.room_version,
+            most_invites=invites,
+            predecessor=plan.predecessor(one),
+        )
+        async with self._throttle.step():
+            made = await self._maker.make(one.room.key, record.id, one.room.kind.value, content)
+        plan.room_ids[one.room.key] = made.room_id
+        if made.fresh:
+            actual = {
+                "name": one.name,
+                **shape.levels_given(one),
+                "version": self._settings.room_version,
+                "predecessor": plan.predecessor(one),
+            }
+            async with self._db.write() as tx:
+                await rooms.set_actual(tx, one.room.key, actual)
 
     async def _move(self, room: WantedRoom, old: str, room_ids: Mapping[str, str]) -> None:
         """Have a linked chat go on in the room that takes another's place, and say so in that one.
@@ -270,17 +328,3 @@ class RoomKeeper:
             actual = dict(record.actual if record else {})
             actual.pop("predecessor", None)
             await rooms.set_actual(tx, room.key, actual)
-
-    async def _fit(
-        self,
-        one: Wanted,
-        room_ids: Mapping[str, str],
-        at_once: asyncio.Semaphore,
-        progress: Progress,
-    ) -> bool:
-        async with at_once:
-            try:
-                return await self._fitter.fit(one, room_ids, progress)
-            except MatrixRequestError as e:
-                log.warning("The homeserver refused %s: %s", one.room.key, e.http_status)
-                return False

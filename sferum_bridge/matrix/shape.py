@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.school.layout import MODERATOR
@@ -123,6 +123,7 @@ def power_levels(
     if not version.isdecimal() or int(version) < _CREATORS_ABOVE:
         users[bot] = _BOT_ONLY
     posting = MODERATOR if plan.only_moderators_post else 0
+    posting = _BOT_ONLY if plan.is_read_only else posting
     has_calls = edition >= _WITH_CALLS and bool(plan.audience) and not plan.is_space
     return {
         "users": users,
@@ -146,7 +147,7 @@ def power_levels(
             "m.room.topic": MODERATOR,
             "m.room.avatar": MODERATOR,
             # Where only teachers post, everybody may still tap a reaction and take it back.
-            "m.reaction": 0,
+            "m.reaction": _BOT_ONLY if plan.is_read_only else 0,
             "m.room.redaction": 0,
             # Who may speak in the room may be in its calls.
             **dict.fromkeys(_CALLS if has_calls else (), posting),
@@ -158,4 +159,11 @@ def last_levels(plan: Plan, actual: Mapping[str, Any], *, bot: str, version: str
     """Return the power levels the bridge gave a room last, by what it noted of its shape."""
     edition = int(actual.get("levels", FIRST_LEVELS))
     users = actual.get("users", {})
+    plan = replace(plan, is_read_only=bool(actual.get("read_only")))
     return power_levels(plan, users, bot=bot, version=version, edition=edition)
+
+
+def levels_given(wanted: Wanted) -> dict[str, Any]:
+    """Return what to note of a room that has got the power levels it should have."""
+    plan = wanted.room.plan
+    return {"users": wanted.moderators, "levels": LEVELS, "read_only": plan.is_read_only}

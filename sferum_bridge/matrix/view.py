@@ -75,7 +75,7 @@ class View:
         if NAME in done:
             now["name"] = self.wanted.name
         if POWER in done:
-            now |= {"users": self.wanted.moderators, "levels": shape.LEVELS}
+            now |= shape.levels_given(self.wanted)
         now["version"] = version_of(state)
         return now
 

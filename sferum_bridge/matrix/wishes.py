@@ -6,18 +6,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sferum_bridge.matrix.shape import Wanted
-from sferum_bridge.school.layout import MEMBER, Kind, layout
+from sferum_bridge.school.layout import MEMBER, Kind, layout, left_over
 from sferum_bridge.school.opening import admitted
-from sferum_bridge.store import accounts, openings, schools
+from sferum_bridge.store import accounts, openings, rooms, schools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sferum_bridge.school.people import SchoolClass
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.schools import SchoolRecord
 
-NameOf = Callable[[Kind, str, str, str], str]
-"""A room's name: kind, class name, school name, language → text."""
+NameOf = Callable[[Kind, "SchoolClass | None", str, str], str]
+"""A room's name: kind, class, school name, language → text."""
 
 
 class Wishes:
@@ -38,15 +39,17 @@ class Wishes:
         mxids = await accounts.by_person(tx)
         let_in = await openings.holding(tx, record.id)
         found = []
-        for room in layout(school, day):
-            class_name = school.classes[room.class_id].name if room.class_id else ""
+        known = await rooms.of_school(tx, record.id)
+        made = [key for key, room in known.items() if room.room_id]
+        for room in (*layout(school, day), *left_over(school, made)):
+            of_class = school.classes.get(room.class_id)
             # Whoever is let in for a while has no power there, unless they have it anyway.
             members = dict.fromkeys(admitted(let_in, room.key), MEMBER) | {
                 mxid: power
                 for person_id, power in sorted(room.members.items())
                 for mxid in mxids.get(person_id, ())
             }
-            name = self._name_of(room.kind, class_name, school.name, record.language)
+            name = self._name_of(room.kind, of_class, school.name, record.language)
             found.append(Wanted(room, name, members))
         self._derived[record.id] = (state, found)
         return found

@@ -201,7 +201,9 @@ def narrowed(audience: Audience, led: Collection[str], school: School) -> Audien
     if not audience.names_classes:
         return replace(audience, class_ids=frozenset(led))
     named = audience.class_ids | {
-        c.id for c in school.classes.values() if grades(c.name) & audience.grades
+        c.id
+        for c in school.classes.values()
+        if c.closed_on is None and grades(c.name) & audience.grades
     }
     if not named <= set(led):
         raise Refused

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
 
 LOOKALIKES = str.maketrans("ABCEHKMOPTXY", "АВСЕНКМОРТХУ")
 """Latin capitals that nobody can tell from Cyrillic ones on paper."""
@@ -26,7 +30,9 @@ _STREAM = re.compile(r"0*([1-9]\d?)[ -]?([^\W\d_][^\W_]{1,3})")
 _ROMAN = re.compile(r"([IVXІХ]+)[ -]*([^\W\d_]?)")
 _ROMAN_VALUES = {"I": 1, "І": 1, "V": 5, "X": 10, "Х": 10}
 _YEAR = re.compile(r"(\d{4})\s*[-/\u2010-\u2015\u2212]\s*(\d{4}|\d{2})(?:\s*уч.*)?")
+_GRADE = re.compile(r"([1-9]\d?)([^\W\d_]?|-[^\W\d_][^\W_]{1,3})")
 _LAST_GRADE = 12
+_JUNE = 6
 _SHORT_WORD = 4
 
 
@@ -111,6 +117,30 @@ def school_year(text: str) -> str:
     first = int(found[1])
     if int(found[2]) not in (first + 1, (first + 1) % 100):
         raise ValueError("not two years in a row")
+    return f"{first:04}/{first + 1:04}"
+
+
+def grade(name: str) -> int | None:
+    """Return the grade of a normalised class name: 5 of 5А, 10 of 10-ИТ; none of 1-3 комплект."""
+    found = _GRADE.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def in_next_grade(name: str) -> str:
+    """Return what a class of one grade is called a year later; without a grade as it is called."""
+    found = _GRADE.fullmatch(name)
+    return f"{int(found[1]) + 1}{found[2]}" if found else name
+
+
+def year_on(day: date) -> str:
+    """Return the school year that runs on a day; from June on the one to come."""
+    first = day.year if day.month >= _JUNE else day.year - 1
+    return f"{first:04}/{first + 1:04}"
+
+
+def year_before(year: str) -> str:
+    """Return the school year before one, both as 2026/2027."""
+    first = int(year[:4]) - 1
     return f"{first:04}/{first + 1:04}"
 
 

@@ -63,6 +63,20 @@ class SchoolClass:
     """Normalised, as `classes.normalise` gives it: 5А, 10-ИТ."""
     year: str
     """The school year it belongs to, as 2026/2027."""
+    closed_on: date | None = None
+    """The first day on which it is no more: its rooms can be read, and nobody writes there."""
+    kept_until: date | None = None
+    """Of a closed class: the last day on which its rooms can be read."""
+    successor_id: str = ""
+    """Of a class that was merged into another: that one. A closed class without has graduated."""
+
+    def is_closed(self, day: date) -> bool:
+        """Tell whether the class is no more on `day`."""
+        return self.closed_on is not None and self.closed_on <= day
+
+    def is_kept(self, day: date) -> bool:
+        """Tell whether the rooms of a closed class can be read on `day`."""
+        return self.is_closed(day) and (self.kept_until is None or day <= self.kept_until)
 
 
 @dataclass(frozen=True, slots=True)

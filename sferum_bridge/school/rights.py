@@ -39,6 +39,10 @@ ADMINISTRATORS, STAFF, LEADERS, TEACHERS, PUPILS, PARENTS = ROLES = (
 """The last part of a group's key; the same words as `access.Role`."""
 FORMER = "former"
 """Whoever was of a school and is no more: an outsider, but for what they left there."""
+PAST = "past-"
+"""Begins the last part of the groups of a closed class: who was there reads its rooms, by no right
+to write to anybody."""
+READERS = tuple(f"{PAST}{role}" for role in (LEADERS, TEACHERS, PUPILS, PARENTS))
 OF_A_SCHOOL = frozenset({ADMINISTRATORS, STAFF, FORMER})
 
 Right = tuple[str, str]

@@ -227,7 +227,7 @@ def dismiss(
         work = [tie for tie in school.leaderships if tie.class_id == class_id]
     else:
         work = [*school.appointments, *school.leaderships, *school.teachings]
-    changes = _cut([tie for tie in work if tie.person_id == person_id], last_day)
+    changes = cut([tie for tie in work if tie.person_id == person_id], last_day)
     if not changes.over:
         raise Refused(Refusal.NOTHING)
     left = after(school, changes)
@@ -251,7 +251,7 @@ def hand_over(school: School, class_id: str, from_id: str, to_id: str, day: date
     """
     if from_id == to_id:
         raise Refused(Refusal.ALREADY)
-    given = _cut(_led_by(school, class_id, from_id), day - _DAY)
+    given = cut(_led_by(school, class_id, from_id), day - _DAY)
     if not given.over:
         raise Refused(Refusal.NOT_LEADING)
     new = Leadership(to_id, class_id, Term(day, _last_day(given.over)))
@@ -265,7 +265,7 @@ def transfer(school: School, child_id: str, class_id: str | None, day: date) -> 
 
     The parents' rooms follow the child (scenario 34). Raises `Refused`.
     """
-    ending = _cut([e for e in school.enrolments if e.person_id == child_id], day - _DAY)
+    ending = cut([e for e in school.enrolments if e.person_id == child_id], day - _DAY)
     if class_id is None:
         if not ending.over:
             raise Refused(Refusal.NOTHING)
@@ -341,7 +341,7 @@ def _changed(ties: Sequence[Tie], changes: Changes, kind: type[Tie]) -> Sequence
     return kept + [new for new in changes.begins if isinstance(new, kind)]
 
 
-def _cut(ties: Iterable[Assignment], last_day: date) -> Changes:
+def cut(ties: Iterable[Assignment], last_day: date) -> Changes:
     """End what holds longer than `last_day`, and drop what would begin later."""
     ends, drops = [], []
     for tie in ties:

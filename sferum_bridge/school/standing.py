@@ -107,7 +107,7 @@ def schools_of(schools: Mapping[str, SchoolFact]) -> dict[str, str]:
     return {
         key: school_id
         for school_id, school in schools.items()
-        for role in (*rights.ROLES, rights.FORMER)
+        for role in (*rights.ROLES, *rights.READERS, rights.FORMER)
         for key in _keys(role, school_id, school.classes)
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from sferum_bridge.store.tables import absences
+from sferum_bridge.store.tables import absences, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,6 +24,15 @@ async def of_room(tx: Tx, room_id: str) -> Mapping[str, str]:
     """Return Matrix id → `left` or `banned` of those who stay out of a room."""
     rows = await tx.all(select(absences).where(absences.c.room_id == room_id))
     return {row.mxid: row.how for row in rows}
+
+
+async def of_school(tx: Tx, school_id: str) -> Mapping[str, Mapping[str, str]]:
+    """Return room id → Matrix id → `left` or `banned`, for every room of a school."""
+    query = select(absences).join(rooms, rooms.c.room_id == absences.c.room_id)
+    found: dict[str, dict[str, str]] = {}
+    for row in await tx.all(query.where(rooms.c.school_id == school_id)):
+        found.setdefault(row.room_id, {})[row.mxid] = row.how
+    return found
 
 
 async def note(tx: Tx, room_id: str, mxid: str, how: str) -> None:

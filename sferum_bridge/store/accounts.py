@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, insert, select, update
 
@@ -167,10 +167,17 @@ async def add_contact(tx: Tx, person_id: str, kind: str, value: str) -> None:
         )
     )
     if known is None:
-        sealed = tx.sealer.seal(value, f"contact.{kind}")
-        await tx.run(
-            insert(contacts).values(person_id=person_id, kind=kind, digest=digest, sealed=sealed)
-        )
+        await tx.run(insert(contacts).values(**contact_row(tx, person_id, kind, value)))
+
+
+def contact_row(tx: Tx, person_id: str, kind: str, value: str) -> dict[str, Any]:
+    """Return the row of a contact, sealed."""
+    return {
+        "person_id": person_id,
+        "kind": kind,
+        "digest": tx.sealer.digest(value, kind),
+        "sealed": tx.sealer.seal(value, f"contact.{kind}"),
+    }
 
 
 async def contacts_of(tx: Tx, person_id: str, kind: str) -> Sequence[str]:

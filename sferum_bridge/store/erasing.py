@@ -27,10 +27,12 @@ from sqlalchemy import delete, or_, select, true, update
 from sferum_bridge.store import (
     accounts,
     audit,
+    batches,
     cases,
     corrections,
     documents,
     dossier,
+    first_passwords,
     kin,
     logins,
     materials,
@@ -115,6 +117,8 @@ async def erase(tx: Tx, person_id: str, actor: str, reason: str, *, school_id: s
     await openings.forget(tx, mxids, actor)
     await _forget(tx, kept, me, direct)
     await traces.wipe(tx, found, direct)
+    await batches.forget(tx, person_id)
+    await first_passwords.forget(tx, person_id)
     # Behind what still waits of the person: this row has their files taken away.
     await documents.erase(tx, person_id)
     await _blank(tx, person_id)
@@ -155,6 +159,7 @@ async def _erase_at(
         if await tx.run(delete(table).where(rows)) and category == "roles":
             audit.record(tx, actor, "assignment.end", person.id, _WHY, school=school_id)
     await materials.forget(tx, kept["materials"][1])
+    await batches.forget(tx, person.id, school_id)
     await schools.changed(tx, school_id)
     audit.record(tx, actor, "privacy.erase", person.id, reason, school=school_id)
     await _remember(tx, done)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from sferum_bridge.store import schools
 from sferum_bridge.store.tables import room_members, rooms
@@ -134,20 +134,36 @@ async def members_of_school(tx: Tx, school_id: str) -> dict[str, dict[str, str]]
     return found
 
 
+async def size_of_school(tx: Tx, school_id: str) -> tuple[int, int]:
+    """Return how many rooms a school has, and how many places in them are taken."""
+    ours = (rooms.c.school_id == school_id, rooms.c.room_id.is_not(None))
+    made = select(func.count()).select_from(rooms).where(*ours, ~rooms.c.key.startswith(_OLD))
+    joined = select(func.count()).select_from(
+        rooms.join(room_members, room_members.c.room_id == rooms.c.room_id)
+    )
+    joined = joined.where(*ours, room_members.c.membership == "join")
+    return int(await tx.value(made)), int(await tx.value(joined))
+
+
 async def set_member(tx: Tx, room_id: str, mxid: str, membership: str) -> None:
     """Note somebody's membership; anything but `invite` and `join` means they are not in."""
-    if membership not in {"invite", "join"}:
-        await tx.run(
-            delete(room_members).where(
-                room_members.c.room_id == room_id, room_members.c.mxid == mxid
-            )
-        )
+    if membership in {"invite", "join"}:
+        await set_members(tx, room_id, [mxid], membership)
         return
     await tx.run(
-        tx.insert(room_members)
-        .values(room_id=room_id, mxid=mxid, membership=membership)
-        .on_conflict_do_update(index_elements=["room_id", "mxid"], set_={"membership": membership})
+        delete(room_members).where(room_members.c.room_id == room_id, room_members.c.mxid == mxid)
     )
+
+
+async def set_members(tx: Tx, room_id: str, mxids: Collection[str], membership: str) -> None:
+    """Note that some people of a room are in it (`join`) or invited (`invite`)."""
+    if not mxids:
+        return
+    statement = tx.insert(room_members).on_conflict_do_update(
+        index_elements=["room_id", "mxid"], set_={"membership": membership}
+    )
+    rows = [{"room_id": room_id, "mxid": mxid, "membership": membership} for mxid in mxids]
+    await tx.run(statement, rows)
 
 
 async def stir(tx: Tx, room_ids: Collection[str]) -> None:

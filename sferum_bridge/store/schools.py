@@ -61,6 +61,8 @@ class SchoolRecord:
     language: str
     wanted: int
     applied: int
+    paused: bool = False
+    """Whether the making of its rooms rests: people are removed, and nothing else is done."""
 
     def day(self, now: int) -> date:
         """Return the day it is in the school's zone at a time (milliseconds)."""
@@ -80,7 +82,27 @@ async def add(tx: Tx, name: str, timezone: str, language: str) -> str:
 async def records(tx: Tx) -> Sequence[SchoolRecord]:
     """List every school."""
     rows = await tx.all(select(schools).order_by(schools.c.name))
-    return [SchoolRecord(r.id, r.name, r.timezone, r.language, r.wanted, r.applied) for r in rows]
+    return [_record(r) for r in rows]
+
+
+def _record(r: Row[*tuple[Any, ...]]) -> SchoolRecord:
+    paused = r.paused_at is not None
+    return SchoolRecord(r.id, r.name, r.timezone, r.language, r.wanted, r.applied, paused)
+
+
+async def record(tx: Tx, school_id: str) -> SchoolRecord | None:
+    """Return one school, `None` when there is none."""
+    r = await tx.first(select(schools).where(schools.c.id == school_id))
+    return _record(r) if r else None
+
+
+async def pause(tx: Tx, school_id: str, *, paused: bool) -> bool:
+    """Have the making of a school's rooms rest or go on; false when it does already."""
+    c = schools.c
+    is_new = c.paused_at.is_(None) if paused else c.paused_at.is_not(None)
+    change = update(schools).where(c.id == school_id, is_new)
+    tx.wake(ROOMS_BELL)
+    return bool(await tx.run(change.values(paused_at=tx.now if paused else None)))
 
 
 async def changed(tx: Tx, school_id: str) -> None:
@@ -134,7 +156,7 @@ async def load(tx: Tx, school_id: str) -> School:
         id=school_id,
         name=name or "",
         people=await _people(tx, ids),
-        classes={r.id: SchoolClass(r.id, r.name, r.year) for r in class_rows},
+        classes={r.id: school_class(r) for r in class_rows},
         enrolments=[
             Enrolment(r.person_id, r.class_id, Term(r.since, r.until))
             for r in by_kind.get("enrolment", ())
@@ -171,7 +193,7 @@ async def load_classes(tx: Tx, school_id: str) -> School:
         id=school_id,
         name=str(await tx.value(select(schools.c.name).where(schools.c.id == school_id)) or ""),
         people={},
-        classes={r.id: SchoolClass(r.id, r.name, r.year) for r in class_rows},
+        classes={r.id: school_class(r) for r in class_rows},
         enrolments=[Enrolment("", r.class_id, Term(r.since, r.until)) for r in enrolled],
         leaderships=[
             Leadership(r.person_id, r.class_id, Term(r.since, r.until)) for r in await tx.all(led)
@@ -262,6 +284,12 @@ def parent_link(row: Row[*tuple[Any, ...]]) -> ParentLink:
     """Build the value from a row of `parent_links`."""
     waits_for = frozenset(Waits(who) for who in row.waits_for.split())
     return ParentLink(row.child_id, row.parent_id, LinkState(row.state), waits_for, row.vouched)
+
+
+def school_class(row: Row[*tuple[Any, ...]]) -> SchoolClass:
+    """Build the value from a row of `classes`."""
+    closed = row.closed_on, row.kept_until, row.successor_id
+    return SchoolClass(row.id, row.name, row.year, *closed)
 
 
 def person(row: Row[*tuple[Any, ...]]) -> Person:

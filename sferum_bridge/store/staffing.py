@@ -50,12 +50,20 @@ async def read(tx: Tx, school_id: str) -> School:
 
 
 async def carry_out(
-    tx: Tx, school_id: str, changes: Changes, actor: str, reason: str, today: date
+    tx: Tx,
+    school_id: str,
+    changes: Changes,
+    actor: str,
+    reason: str,
+    today: date,
+    *,
+    tells_moves: bool = True,
 ) -> None:
     """End, drop and begin assignments, each with its record, and have the rooms looked at.
 
     What somebody invited by a right they have lost already (`today` is the school's day) is revoked
-    with it; a right that ends later takes its invites along on its day (`revoke_void`). Raises
+    with it; a right that ends later takes its invites along on its day (`revoke_void`).
+    `tells_moves`: whether teachers and families hear of pupils who change class. Raises
     `LookupError` when another process was quicker and an assignment is not as it was.
     """
     # The same twice in a roster is two rows, and one change.
@@ -75,7 +83,7 @@ async def carry_out(
         _record(tx, school_id, tie, "add", actor, why)
     await schools.changed(tx, school_id)
     await revoke_void(tx, school_id, actor, today)
-    await _tell(tx, school_id, changes, actor)
+    await _tell(tx, school_id, changes, actor, tells_moves=tells_moves)
 
 
 def described(changes: Changes) -> list[dict[str, str]]:
@@ -100,13 +108,15 @@ def described(changes: Changes) -> list[dict[str, str]]:
 
 
 async def tell_of_move(
-    tx: Tx, school_id: str, child_id: str, left: str, entered: str, since: date
+    tx: Tx, school_id: str, child_id: str, left: str, entered: str, since: date, was: str = ""
 ) -> None:
     """Have both class teachers and the family told that a pupil changes class (scenario 34).
 
-    `left` or `entered` is empty for into or out of the school.
+    `left` or `entered` is empty for into or out of the school; `was`: what the class that is left
+    was called, where it has another name by now.
     """
     content = {"school": school_id, "child": child_id, "from": left, "to": entered}
+    content |= {"was": was} if was else {}
     await news.put(tx, MOVED, {**content, "since": since.isoformat()})
 
 
@@ -167,11 +177,12 @@ def _what(tie: Assignment) -> str:
     return tie.post.value if isinstance(tie, Appointment) else tie.class_id
 
 
-async def _tell(tx: Tx, school_id: str, changes: Changes, actor: str) -> None:
+async def _tell(tx: Tx, school_id: str, changes: Changes, actor: str, *, tells_moves: bool) -> None:
     staff = [row for row in described(changes) if row["kind"] != "enrolment"]
     if staff:
         await news.put(tx, STAFF, {"school": school_id, "actor": actor, "changes": staff})
-    for child_id in dict.fromkeys(tie.person_id for tie in _enrolments(changes)):
+    moved = [tie.person_id for tie in _enrolments(changes)] if tells_moves else []
+    for child_id in dict.fromkeys(moved):
         await _tell_of_moves(tx, school_id, changes, child_id)
 
 

@@ -60,6 +60,8 @@ schools = Table(
     # What the school's rooms should be changes by `wanted`; `applied` follows when they are so.
     Column("wanted", BigInteger, nullable=False, server_default=text("1")),
     Column("applied", BigInteger, nullable=False, server_default=text("0")),
+    # Since when nobody is brought into its rooms, by an administrator's wish.
+    Column("paused_at", BigInteger),
 )
 
 classes = Table(
@@ -69,7 +71,24 @@ classes = Table(
     _ref("school_id", "schools.id"),
     Column("name", Text, nullable=False),
     Column("year", Text, nullable=False),
+    # Of a class that is no more: since when, until when its rooms can be read, and what it was
+    # merged into, empty where it has graduated. By id: a class that goes leaves none behind.
+    Column("closed_on", Date),
+    Column("kept_until", Date),
+    Column("successor_id", Text, nullable=False, server_default=""),
     UniqueConstraint("school_id", "name", "year"),
+)
+
+# A school year that is to be opened on a day to come (see `store.year`).
+year_plans = Table(
+    "year_plans",
+    metadata,
+    Column("school_id", Text, ForeignKey("schools.id"), primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("actor", Text, nullable=False),
+    # What was chosen for it, with the ids of pupils.
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 people = Table(
@@ -318,6 +337,53 @@ tombstones = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("person_id", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# --- changes of many at once -----------------------------------------------------------------
+
+# An import or a step of the school year, which can be undone as a whole (see `store.batches`).
+batches = Table(
+    "batches",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    # What it is called: the name of a file, say.
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("undone_at", BigInteger),
+    CheckConstraint("kind IN ('import', 'year')", name="kind"),
+    Index("ix_batches_school_id", "school_id", "at"),
+    Index("ix_batches_at", "at"),
+)
+
+# One row of the school that a batch changed: its key, what it was, what it became.
+batch_changes = Table(
+    "batch_changes",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("batch_id", Text, ForeignKey("batches.id", ondelete="CASCADE"), nullable=False),
+    # Whom it is about, so that it goes when their data do; empty for a class.
+    Column("person_id", Text, nullable=False),
+    Column("other_id", Text, nullable=False, server_default=""),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("ix_batch_changes_batch_id", "batch_id"),
+    Index("ix_batch_changes_person_id", "person_id"),
+    Index("ix_batch_changes_other_id", "other_id"),
+)
+
+# A roster that an administrator sent to the bot, until it is applied, dropped or too old.
+pending_imports = Table(
+    "pending_imports",
+    metadata,
+    _id(),
+    _ref("school_id", "schools.id"),
+    Column("mxid", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_pending_imports_mxid", "mxid"),
+    Index("ix_pending_imports_at", "at"),
 )
 
 # --- rooms ----------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ class Status:
                 {
                     "id": record.id,
                     "settled": record.applied >= record.wanted,
+                    "paused": record.paused,
                     "steps_done": self._keeper.progress(record.id).done,
                     "steps_total": self._keeper.progress(record.id).total,
                 }

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import insert, update
 
+from sferum_bridge.bot.import_reading import Importer
 from sferum_bridge.bot.service import Bot
 from sferum_bridge.bot.settings import BotSettings
 from sferum_bridge.bot.texts import Texts
+from sferum_bridge.matrix.downloads import MediaGone
 from sferum_bridge.school import kinship
 from sferum_bridge.store import (
     accounts,
@@ -75,6 +77,8 @@ class Said:
     """The reactions under it."""
     file: str = ""
     """The text of the document it is, empty for a message."""
+    data: bytes = b""
+    """Its bytes."""
 
     @property
     def body(self) -> str:
@@ -107,6 +111,8 @@ class World:
     """Room and event id → what the bot sees when it looks at an event."""
     unreadable: set[tuple[str, str]] = field(default_factory=set)
     """File and Matrix id of who may not read it."""
+    files: dict[str, bytes | None] = field(default_factory=dict)
+    """Address → the file, `None` for one that is too large."""
     renamed: dict[str, str] = field(default_factory=dict)
     """Matrix id → the name the bot had the account be shown by."""
     relayed: list[dict[str, Any]] = field(default_factory=list)
@@ -196,10 +202,10 @@ class World:
                     await dialogues.add_offer(tx, event_id, reaction, row["to"], command)
                 shown = [reaction for reaction, _ in row["offers"]]
                 data = row.get("file", {}).get("data", "")
-                file = b64decode(data).decode(errors="replace")
-                said.append(
-                    Said(item.name, row["to"], row["room"], row["content"], event_id, shown, file)
-                )
+                whole = b64decode(data)
+                file = whole.decode(errors="replace")
+                to, room, content = row["to"], row["room"], row["content"]
+                said.append(Said(item.name, to, room, content, event_id, shown, file, whole))
         return said
 
     async def _posted(self, tx: Tx, item: Item, event_id: str) -> Said:
@@ -299,6 +305,11 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
     async def may_show(media: str, mxid: str) -> bool:
         return world is None or (media, mxid) not in world.unreadable
 
+    async def fetch(media: str, _mxid: str, _most: int) -> bytes | None:
+        if world is None or media not in world.files:
+            raise MediaGone
+        return world.files[media]
+
     def clock() -> int:
         return world.now if world else World.now
 
@@ -316,6 +327,7 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
             messenger=sferum.messenger(db, personal=bool(settings.get("personal_chats"))),
             look=look,
             may_show=may_show,
+            importer=Importer(db, fetch, 1),
         )
         world = World(db, bot, texts, names, joined, verified, ids, sferum)
         yield world

@@ -11,6 +11,7 @@ import secrets
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -32,7 +33,6 @@ from tests.support.synapse import OVERRIDES, SERVER_NAME, settings_for
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import date
-    from pathlib import Path
 
     from sferum_bridge.config import Config
     from sferum_bridge.school.people import School
@@ -180,7 +180,7 @@ class BridgedSchool:
             await synapse.start()
             secret = synapse.registration_shared_secret
             school.change_settings("homeserver", registration_shared_secret=secret)
-            await school._enrol(classes, pupils)
+            await school.enrol(classes, pupils)
             await school.start_bridge()
             await school.settled()
         except BaseException:
@@ -197,7 +197,8 @@ class BridgedSchool:
         with path.open("w", encoding="utf-8") as out:
             yaml.dump(data, out)
 
-    async def _enrol(self, classes: Sequence[str], pupils: int) -> None:
+    async def enrol(self, classes: Sequence[str], pupils: int) -> None:
+        """Add a school with such classes, and accounts for everybody in it."""
         sheet = self.folder / "roster.xlsx"
         staff = max(4, len(classes) + 1)
         write_sample(sheet, class_names=classes, pupils_per_class=pupils, staff=staff)
@@ -251,6 +252,12 @@ class BridgedSchool:
             await self._bridge.stop()
         await self.standin.stop()
         await self.synapse.stop()
+
+    def peak_mib(self) -> float:
+        """Return the most memory that the running bridge ever had."""
+        assert self._bridge is not None
+        status = Path(f"/proc/{self._bridge.pid}/status").read_text("ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
     def log(self) -> str:
         """Return what the bridge has logged."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from sferum_bridge.bot.import_reading import Importer
 from sferum_bridge.bot.messenger import Messenger
+from sferum_bridge.matrix.downloads import MediaGone
 from sferum_bridge.network.base import (
     Contact,
     LoginExpired,
@@ -165,7 +167,13 @@ def absent(db: Database) -> dict[str, Any]:
         "messenger": sferum.messenger(db),
         "look": nothing_there,
         "may_show": everything,
+        "importer": Importer(db, no_file, 1),
     }
+
+
+async def no_file(_media: str, _mxid: str, _most: int) -> bytes | None:
+    """Give no file at all."""
+    raise MediaGone
 
 
 async def everything(_media: str, _mxid: str) -> bool:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 _LABELS = {
     "mails": "mail",
+    "batches": "batch",
+    "pending_imports": "pending_import",
+    "batch_changes": "batch_change",
     "cases": "case",
+    "year_plans": "year_plan",
     "announcements": "announcement",
     "tickets": "ticket",
     "calls": "call",

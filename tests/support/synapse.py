@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import itertools
 import json
 import secrets
@@ -184,10 +185,11 @@ async def request(
     params: Mapping[str, str] | None = None,
 ) -> Answer:
     """Make one request on a connection of its own."""
+    data = None if raw_body is None else io.BytesIO(raw_body)
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
         session.request(
-            method, url, json=json_body, data=raw_body, headers=headers, params=params
+            method, url, json=json_body, data=data, headers=headers, params=params
         ) as answer,
     ):
         body = await answer.json(content_type=None)

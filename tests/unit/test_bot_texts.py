@@ -22,6 +22,7 @@ from sferum_bridge.bot.texts import LANGUAGES, Text, TextMissingError, Texts, ha
 from sferum_bridge.school.access import Role
 from sferum_bridge.school.kinship import Answer
 from sferum_bridge.school.layout import Kind
+from sferum_bridge.school.people import SchoolClass
 from sferum_bridge.store import tickets
 from sferum_bridge.store.mails import Cause
 
@@ -122,10 +123,12 @@ def test_russian_plurals() -> None:
 
 
 def test_room_names() -> None:
-    names = {kind: TEXTS.room_name(kind, "5А", "СОШ № 0", "ru") for kind in Kind}
+    names = {
+        kind: TEXTS.room_name(kind, SchoolClass("5a", "5А", ""), "СОШ № 0", "ru") for kind in Kind
+    }
     assert names[Kind.PUPILS] == "5А · ученики"
     assert names[Kind.SCHOOL] == "СОШ № 0"
-    assert TEXTS.room_name(Kind.CLASS, "1*_А_*", "", "en") == "1*_А_*"
+    assert TEXTS.room_name(Kind.CLASS, SchoolClass("1", "1*_А_*", ""), "", "en") == "1*_А_*"
 
 
 class _Tags(HTMLParser):

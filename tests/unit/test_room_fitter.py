@@ -14,7 +14,8 @@ from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.creation import RoomMaker
 from sferum_bridge.matrix.facts import Facts
 from sferum_bridge.matrix.policy import Policy
-from sferum_bridge.matrix.room import Progress, RoomFitter
+from sferum_bridge.matrix.progress import Progress, Run
+from sferum_bridge.matrix.room import RoomFitter
 from sferum_bridge.matrix.rooms import KeeperSettings, RoomKeeper
 from sferum_bridge.matrix.shape import LEVELS, Wanted
 from sferum_bridge.matrix.wishes import Wishes
@@ -123,7 +124,10 @@ async def fit(db: Database, homeserver: Homeserver) -> Callable[..., Awaitable[b
     async def fit(*members: str) -> bool:
         room = WantedRoom(KEY, Kind.PARENTS, "1", "", frozenset(), {})
         wanted = Wanted(room, "Родители", dict.fromkeys(members, MEMBER))
-        return await fitter.fit(wanted, {KEY: ROOM}, Progress())
+        async with db.read() as tx:
+            record = await schools.record(tx, school_id)
+        assert record is not None
+        return await fitter.fill(wanted, {KEY: ROOM}, Run(db, record, Progress()))
 
     return fit
 

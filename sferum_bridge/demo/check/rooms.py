@@ -31,8 +31,8 @@ async def wanted_rooms(story: Story) -> Wanted:
             for room in layout(school, today):
                 if room.kind is Kind.GATE:
                     continue
-                class_name = school.classes[room.class_id].name if room.class_id else ""
-                name = texts.room_name(room.kind, class_name, school.name, record.language)
+                of_class = school.classes[room.class_id] if room.class_id else None
+                name = texts.room_name(room.kind, of_class, school.name, record.language)
                 wanted[name] = {
                     mxid: power
                     for person_id, power in room.members.items()

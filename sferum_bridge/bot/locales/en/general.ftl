@@ -50,6 +50,8 @@ help-administrator =
     - `invite pupil 1А Петрова Анна` — bring a pupil in
     - `appoint`, `dismiss`, `hand over` — staff and dates
     - `transfer` — a pupil changes class or school
+    - `year` — open the new school year
+    - `pause`, `resume` — have the making of the school’s rooms rest for a while
     - `unlink parent` — on paper, with a second approver
     - `exception` — an adult who studies here
     - `announce school: assembly at 9:00` — tell the school, a grade (`grade 5`) or a class

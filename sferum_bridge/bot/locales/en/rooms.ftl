@@ -9,6 +9,10 @@ room-pupils = { $class } · pupils
 room-parents = { $class } · parents
 room-materials = { $class } · materials
 
+class-merged = { $class } ({ $year })
+class-graduated = Class of { $summer } · { $class }
+class-gone = Class removed
+
 reason-administrators = you administer the school
 reason-staff = you work at the school
 reason-leaders = you are the class teacher: { $class }
@@ -20,6 +24,7 @@ reason-teachers =
     }
 reason-pupils = you are a pupil: { $class }
 reason-parents = you are a parent: { $child }, { $class }
+reason-reading = you were in this class: { $class }; its chats can be read until { DATETIME($until, dateStyle: "long") }
 
 why = This is why you are in the school’s chats:
 why-room = You are in “{ $room }” because:

@@ -9,6 +9,10 @@ room-pupils = { $class } · ученики
 room-parents = { $class } · родители
 room-materials = { $class } · материалы
 
+class-merged = { $class } ({ $year })
+class-graduated = Выпуск { $summer } · { $class }
+class-gone = Класс удалён
+
 reason-administrators = вы администратор школы
 reason-staff = вы работаете в школе
 reason-leaders = вы классный руководитель: { $class }
@@ -20,6 +24,7 @@ reason-teachers =
     }
 reason-pupils = вы учитесь: { $class }
 reason-parents = вы родитель: { $child }, { $class }
+reason-reading = вы были в этом классе: { $class }; его чаты можно читать до { DATETIME($until, dateStyle: "long") }
 
 why = Вот почему вы состоите в чатах школы:
 why-room = Вы в чате «{ $room }», потому что:

@@ -1,0 +1,98 @@
+"""What one run over a school has to do, room by room, and in which order.
+
+A plan is a value but for what the run itself fills in: the ids of rooms it makes, and what failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sferum_bridge.matrix.due import Known, due
+from sferum_bridge.matrix.progress import Stopped
+from sferum_bridge.school.layout import Kind
+from sferum_bridge.store import absences, rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sferum_bridge.matrix.due import Due, House
+    from sferum_bridge.matrix.shape import Wanted
+    from sferum_bridge.matrix.wishes import Wishes
+    from sferum_bridge.store.database import Tx
+    from sferum_bridge.store.rooms import RoomRecord
+    from sferum_bridge.store.schools import SchoolRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is wanted of a school, and what of it is to be done; both by the keys of rooms."""
+
+    wanted: Sequence[Wanted]
+    due: Mapping[str, Due]
+    known: Mapping[str, RoomRecord]
+    room_ids: dict[str, str]
+    """Of the rooms there are, those just made included."""
+    failures: list[BaseException] = field(default_factory=list)
+
+    def waves(self) -> Sequence[Sequence[Wanted]]:
+        """Return the rooms of the school itself, then those of its classes, class by class."""
+        own = [one for one in self.wanted if not one.room.class_id]
+        return own, [one for one in self.wanted if one.room.class_id]
+
+    def in_order(self, wave: Sequence[Wanted]) -> Sequence[Wanted]:
+        """Return the rooms that are to be filled: first those in which a few are missing."""
+        keys = {one.room.key for one in wave}.intersection(self.room_ids)
+        there = [one for one in self.where(lambda todo: todo.fill) if one.room.key in keys]
+        return sorted(there, key=lambda one: not self.due[one.room.key].is_late)
+
+    def where(self, is_due: Callable[[Due], bool]) -> Sequence[Wanted]:
+        """Return the rooms about which something is to be done; the gate has nobody in it."""
+        people = (one for one in self.wanted if one.room.kind is not Kind.GATE)
+        return [one for one in people if is_due(self.due[one.room.key])]
+
+    def predecessor(self, one: Wanted) -> str:
+        """Return the id of the room whose place one takes that is not made yet; empty for none."""
+        record = self.known.get(one.room.key)
+        return str(record.actual.get("predecessor", "")) if record else ""
+
+    def failed(self, results: Sequence[object]) -> None:
+        """Keep the exceptions among results. Raises `Stopped` where that is one of them."""
+        if any(isinstance(each, Stopped) for each in results):
+            raise Stopped
+        self.failures.extend(each for each in results if isinstance(each, BaseException))
+
+    def raise_failures(self) -> None:
+        """Raise what failed, as a group, if anything did."""
+        if self.failures:
+            raise BaseExceptionGroup("rooms", self.failures)
+
+
+async def read_plan(tx: Tx, wishes: Wishes, record: SchoolRecord, house: House) -> Plan:
+    """Read what there is to do about a school, in one look at the store."""
+    wanted = await wishes.of(tx, record)
+    known = await rooms.of_school(tx, record.id)
+    members = await rooms.members_of_school(tx, record.id)
+    return make_plan(wanted, known, members, await absences.of_school(tx, record.id), house)
+
+
+def make_plan(
+    wanted: Sequence[Wanted],
+    known: Mapping[str, RoomRecord],
+    members: Mapping[str, Mapping[str, str]],
+    staying_out: Mapping[str, Mapping[str, str]],
+    house: House,
+) -> Plan:
+    """Compare a whole school; `members` and `staying_out` are by room id, then by Matrix id."""
+    ids = {key: record.room_id for key, record in known.items() if record.room_id}
+    todo = {}
+    for one in wanted:
+        room_id = ids.get(one.room.key, "")
+        here = Known(
+            record=known.get(one.room.key),
+            members=members.get(room_id, {}),
+            staying_out=staying_out.get(room_id, {}),
+            space=ids.get(one.room.parent, ""),
+        )
+        todo[one.room.key] = due(one, here, house)
+    return Plan(wanted, todo, known, ids)
