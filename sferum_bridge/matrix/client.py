@@ -20,6 +20,7 @@ import logging
 import random
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Homeserver", "TryAgain", "UnknownOutcome", "path"]
 
 log = logging.getLogger(__name__)
+
+DEVICE_NAME = "sferum-bridge"
+"""What people see of the bridge in the list of their sessions."""
 
 # No HTTP statuses of anybody's: what `_once` says when there was none.
 _NEVER_SENT, _NO_ANSWER = 598, 599
@@ -375,7 +379,8 @@ class Homeserver:
         ts: int = 0,
     ) -> str:
         """Send an event once per `txn_id`; return its id. `ts`, in milliseconds, dates it."""
-        answer = await self.request(
+        put = partial(
+            self.request,
             "PUT",
             path("rooms", room_id, "send", event_type, txn_id),
             content=content,
@@ -385,6 +390,14 @@ class Homeserver:
             puppet=puppet,
             kind="send",
         )
+        try:
+            answer = await put()
+        except MatrixRequestError as e:
+            if not device or getattr(e, "errcode", "") != "M_UNKNOWN_DEVICE":
+                raise
+            # Whoever changes a password may sign all their devices out, the bridge's among them.
+            await self.put_device(user, device, DEVICE_NAME, puppet=puppet)
+            answer = await put()
         return text_in(answer, "event_id")
 
 

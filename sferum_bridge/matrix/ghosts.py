@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from mautrix.errors import MatrixRequestError
 
+from sferum_bridge.matrix.client import DEVICE_NAME
 from sferum_bridge.store import chats, rooms
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Database
 
 DEVICE = "SFERUMBRIDGE"
-DEVICE_NAME = "sferum-bridge"
 _FORBIDDEN = 403
 
 

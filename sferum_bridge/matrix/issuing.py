@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix.accounts import LoginsTaken
-from sferum_bridge.matrix.client import TryAgain, UnknownOutcome
-from sferum_bridge.matrix.ghosts import DEVICE, DEVICE_NAME
+from sferum_bridge.matrix.client import DEVICE_NAME, TryAgain, UnknownOutcome
+from sferum_bridge.matrix.ghosts import DEVICE
 from sferum_bridge.matrix.throttle import Throttle
 from sferum_bridge.store import accounts, chats, first_passwords
 

@@ -194,3 +194,24 @@ async def test_what_is_held_back_is_asked_for_once(
 
 def test_segments_are_quoted() -> None:
     assert path("rooms", "!a/b", "join") == "/_matrix/client/v3/rooms/%21a%2Fb/join"
+
+
+async def test_a_device_that_was_signed_out_is_made_anew(
+    homeserver: Homeserver, script: Script
+) -> None:
+    script.answers = [
+        (400, {"errcode": "M_UNKNOWN_DEVICE", "error": "no such device"}),
+        (200, {}),
+        (200, {"event_id": "$a"}),
+    ]
+    sent = await homeserver.send(
+        *("!r", "m.room.message", "t", {}),
+        user="@olga:school.example",
+        device="SFERUMBRIDGE",
+        puppet=True,
+    )
+    assert sent == "$a"
+    first, made, again = script.asked
+    assert (made[0], made[1].partition("?")[0]) == ("PUT", path("devices", "SFERUMBRIDGE"))
+    assert made[2]["Authorization"] == "Bearer puppet"
+    assert first[1] == again[1]
