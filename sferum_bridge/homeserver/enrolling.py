@@ -4,13 +4,13 @@
     {"most": people in one batch}.
 
     `POST`, with {"room_id": …, "user_ids": […]}. `X-Sferum-Body` is the SHA-256 of the body and
-    `X-Sferum-Nonce` 32 hexadecimal digits that were never used; the code is over
-    `POST /_synapse/client/sferum/v1/enrol <nonce> <body> <time>`. Answers
+    `X-Sferum-Nonce` 32 hexadecimal digits that were never used, `X-Sferum-Since` how many
+    milliseconds ago this was first asked: who left by themselves later is not brought back. The
+    code is over `POST /_synapse/client/sferum/v1/enrol <nonce> <body> <since> <time>`. Answers
 
         200 {"joined": [who is in the room now], "refused": {who is not: why}}
         403 it was signed otherwise, too long ago, or has been used before
         409 SFERUM_NOT_THIS_ROOM: nobody is brought into this room this way
-        429 the room is busy: once more, after `retry_after_ms`
         501 SFERUM_NOT_HERE: this Synapse is of a version that batches were not tried on
 
 Every process has it. Which of them stores the events, Synapse finds as for any other.
@@ -26,11 +26,11 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from synapse.api.errors import LimitExceededError, SynapseError
+from synapse.api.errors import SynapseError
 from synapse.module_api.errors import Codes
 from synapse.types import RoomID
 
-from sferum_bridge.homeserver.enrolling_batch import MOST, Batches, BusyError
+from sferum_bridge.homeserver.enrolling_batch import MOST, Batches
 from sferum_bridge.homeserver.enrolling_chain import NotThisRoomError
 from sferum_bridge.homeserver.enrolling_once import Once
 from sferum_bridge.homeserver.enrolling_points import misfit
@@ -52,8 +52,8 @@ logger = logging.getLogger(__name__)
 PATH = "/_synapse/client/sferum/v1/enrol"
 NOT_HERE = "SFERUM_NOT_HERE"
 NOT_THIS_ROOM = "SFERUM_NOT_THIS_ROOM"
-BUSY_MS = 500
 _NONCE = re.compile(r"[0-9a-f]{32}")
+_SINCE = re.compile(r"[0-9]{1,12}")
 _LONGEST_ID = 255
 
 
@@ -76,14 +76,13 @@ class EnrolResource(SignedResource):
         self._once = Once(
             api,
             api.get_current_time_msec,
-            instance=homeserver.get_instance_name(),
             # Longer than a time is good for, on whichever side of this clock it was.
             good_for_ms=int(settings.clock_skew_seconds * 3000),
         )
         self._has_begun = False
 
     async def begin(self) -> None:
-        """Take back what this process held when it was killed; what fails is tried at a request."""
+        """Make the table of nonces; what fails is tried at a request."""
         if not self._has_begun:
             await self._once.begin()
             self._has_begun = True
@@ -96,9 +95,9 @@ class EnrolResource(SignedResource):
         return HTTPStatus.OK, {"most": MOST}
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        names = [f"X-Sferum-{name}" for name in ("Nonce", "Body", "Time")]
-        nonce, digest, moment = (request.getHeader(name) or "" for name in names)
-        words = f"POST {PATH} {nonce} {digest} {moment}"
+        names = [f"X-Sferum-{name}" for name in ("Nonce", "Body", "Since", "Time")]
+        nonce, digest, since, moment = (request.getHeader(name) or "" for name in names)
+        words = f"POST {PATH} {nonce} {digest} {since} {moment}"
         self._authenticate(request, words.encode("utf-8", "surrogateescape"))
         self._check_moment(moment)
         self._check_here()
@@ -107,17 +106,20 @@ class EnrolResource(SignedResource):
         if not hmac.compare_digest(right.encode(), digest.encode("utf-8", "surrogateescape")):
             raise SynapseError(HTTPStatus.FORBIDDEN, "X-Sferum-Body is wrong", Codes.FORBIDDEN)
         room_id, users = _asked(body)
+        if not _SINCE.fullmatch(since):
+            raise SynapseError(
+                HTTPStatus.BAD_REQUEST, "X-Sferum-Since is no duration", Codes.INVALID_PARAM
+            )
+        since_ms = self._api.get_current_time_msec() - int(since)
         await self.begin()
         if not _NONCE.fullmatch(nonce) or not await self._once.use_up(nonce):
             raise SynapseError(
                 HTTPStatus.FORBIDDEN, "X-Sferum-Nonce has been used", Codes.FORBIDDEN
             )
         try:
-            done = await self._batches.enrol(room_id, users)
+            done = await self._batches.enrol(room_id, users, since_ms)
         except NotThisRoomError as error:
             raise SynapseError(HTTPStatus.CONFLICT, str(error), NOT_THIS_ROOM) from error
-        except BusyError as error:
-            raise LimitExceededError("sferum_enrol", retry_after_ms=BUSY_MS) from error
         except Exception as error:
             # The ordinary ways are slower, and may lead in all the same.
             logger.exception("Nobody is enrolled in %s by the batch, which failed", room_id)

@@ -1,21 +1,20 @@
 """Joins of many people into one room, made as Synapse makes each, and stored as one.
 
-    who they are ─► may they ─► room held ─► tips, state ─► a chain of joins ─► stored ─► released
-                                   │            ▲                                 │
-                                   │            └──── the tips are others now ────┘
-                                   └── others hold it: told to come back
+    who they are ─► may they ─► tips, state ─► a chain of joins ─► stored, people told
+                                    ▲                  │
+                                    └── other tips now ┘
 
 Invariants:
     Nobody comes in whom Synapse and the contour would not let in alone: the same callbacks are
     asked, every event goes through the auth rules, and who is banned stays out.
-    The chain hangs on all the tips of the room, and nothing else does: while it is made and stored,
-    the room is held by the lock that Synapse itself takes when it takes history away, which whoever
-    makes or stores an event waits for, in every process. Messages of the room wait that long; other
-    rooms do not. Since storing waits for it, too, the batch is stored beside Synapse's queue of the
-    room, in which nothing moves meanwhile. Where another process stores the room's events, the lock
-    is given up just before: then, as with any join, what is made in between may be a second tip.
+    The chain hangs on all the tips of the room. Where somebody says something while it is made, it
+    is made anew, some times; what is said in the moment that storing takes hangs on the tips as
+    well, as two messages sent at once do, and Synapse's next event follows both. Nobody is kept
+    waiting for a batch, and one that is cut off by a kill leaves nothing held. A ban that meets it
+    prevails by Matrix' own rules about state.
     Stored is everything or nothing: Synapse stores up to 100 events in one transaction.
-    Who is in already is passed over, so a batch can be repeated.
+    Who is in already is passed over, and who left since it was first asked for stays out, so a
+    batch can be repeated.
 
 Why it is quick: one look at the room, one chain of state groups, one transaction and one wake-up
 for everybody, where a join alone needs each for itself. A join is authorised by the bot, as the
@@ -25,29 +24,23 @@ room's join rule lets it (`restricted`, see `matrix.shape`): so no invite is nee
 from __future__ import annotations
 
 import logging
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synapse.api.constants import Membership
 from synapse.api.errors import AuthError, NotFoundError, SynapseError, UnsupportedRoomVersionError
-from synapse.event_auth import validate_event_for_room_version
 from synapse.events.snapshot import UnpersistedEventContext
-from synapse.handlers.worker_lock import NEW_EVENT_DURING_PURGE_LOCK_NAME
-from synapse.storage.controllers.persist_events import _PersistEventsTask
 from synapse.storage.database import make_in_list_sql_clause
-from synapse.types import PersistedEventPosition, create_requester
+from synapse.types import create_requester
 
 from sferum_bridge.homeserver.enrolling_chain import Chain, NotThisRoomError, Person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
-    from synapse.events.snapshot import EventPersistencePair
     from synapse.module_api import ModuleApi
     from synapse.server import HomeServer
     from synapse.storage.database import LoggingTransaction
-    from synapse.storage.databases.main.lock import Lock
 
     from sferum_bridge.school.contour import Facts
 
@@ -56,16 +49,9 @@ logger = logging.getLogger(__name__)
 MOST = 100
 """People in one batch: what Synapse stores in one transaction."""
 TRIES = 4
-"""How often a batch is made while the room changes beneath it."""
-PATIENCE_MS = 5_000
-"""How long a batch waits for a room that others hold."""
-LOOK_SECONDS = 0.02
+"""How often a batch is made while the room changes beneath it; the last is stored in any case."""
 UNHURRIED = 5
 """Events that are made in one go, some milliseconds; then whoever else waits has a turn."""
-
-
-class BusyError(Exception):
-    """Others hold the room, or it changes all the time: later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +82,11 @@ class Batches:
         self._creation = homeserver.get_event_creation_handler()
         self._callbacks: Any = homeserver.get_module_api_callbacks().spam_checker
 
-    async def enrol(self, room_id: str, users: Sequence[str]) -> Outcome:
-        """Bring people into a school room, at most `MOST`.
+    async def enrol(self, room_id: str, users: Sequence[str], since_ms: int) -> Outcome:
+        """Bring people into a school room, at most `MOST`, but for who left since a moment.
 
         Raises:
             NotThisRoomError: Nobody is brought in: it is no such room, or the bot cannot.
-            BusyError: Nobody was brought in yet.
         """
         await self._check_ours(room_id)
         people, refused = await self._look_up(room_id, users)
@@ -113,8 +98,10 @@ class Batches:
             else:
                 coming.append(one)
         if coming:
-            async with self._held(room_id) as lock:
-                made, kept_out = await self._bring_in(room_id, coming, lock)
+            members = self._homeserver.get_room_member_handler().member_linearizer
+            # As Synapse changes a membership: others of this process wait their turn.
+            async with members.queue((room_id,)):
+                made, kept_out = await self._bring_in(room_id, coming, since_ms)
             joined |= made
             refused |= kept_out
         if refused:
@@ -165,39 +152,13 @@ class Batches:
 
     # --- the room -------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def _held(self, room_id: str) -> AsyncIterator[Lock]:
-        """Hold a room, so that nobody else makes or stores an event in it.
-
-        Raises:
-            BusyError: Others do.
-        """
-        members = self._homeserver.get_room_member_handler().member_linearizer
-        handler = self._homeserver.get_worker_locks_handler()
-        name = NEW_EVENT_DURING_PURGE_LOCK_NAME
-        # As Synapse changes a membership: changes of this process wait their turn in the first.
-        async with members.queue((room_id,)):
-            give_up = self._api.get_current_time_msec() + PATIENCE_MS
-            while (
-                lock := await self._store.try_acquire_read_write_lock(name, room_id, write=True)
-            ) is None:
-                if self._api.get_current_time_msec() > give_up:
-                    raise BusyError("others make events in it all the time")
-                await self._api.sleep(LOOK_SECONDS)
-            try:
-                async with lock:
-                    yield lock
-            finally:
-                # Synapse tells who waits before it has released, so that they find it held.
-                handler.notify_lock_released(name, room_id)
-
     async def _bring_in(
-        self, room_id: str, people: Sequence[Person], lock: Lock
+        self, room_id: str, people: Sequence[Person], since_ms: int
     ) -> tuple[set[str], dict[str, str]]:
-        for _ in range(TRIES):
+        for left in reversed(range(TRIES)):
             chain = await Chain.begin(self._homeserver, room_id, self._bot, people)
             for number, one in enumerate(people):
-                await chain.add(one)
+                await chain.add(one, since_ms)
                 if number % UNHURRIED == 0:
                     await self._api.sleep(0)
             if chain.first is None:
@@ -207,52 +168,21 @@ class Batches:
                 pairs += await UnpersistedEventContext.batch_persist_unpersisted_contexts(
                     chain.rest, room_id, chain.group, self._groups
                 )
-            # What hangs on other tips than these would be a fork.
             tips = await self._store.get_prev_events_for_room(room_id)
-            if set(tips) != set(chain.tips) or not await lock.is_still_valid():
+            if left and set(tips) != set(chain.tips):
                 logger.info("%s changed while people were enrolled; once more", room_id)
                 continue
+            bot = self._store.get_app_service_by_user_id(self._bot)
             try:
-                await self._store_all(room_id, pairs, lock)
+                # Checks each by the auth rules, finds whoever stores the room's events, and wakes
+                # up who waits for them.
+                await self._creation.handle_new_client_event(
+                    create_requester(self._bot, app_service=bot), pairs, ratelimit=False
+                )
             except AuthError as error:
                 raise NotThisRoomError(str(error)) from error
-            return chain.joined | {event.state_key for event, _ in pairs}, chain.refused
-        raise BusyError("it changes all the time")
-
-    async def _store_all(
-        self, room_id: str, pairs: Sequence[EventPersistencePair], lock: Lock
-    ) -> None:
-        """Store events, and wake up whoever waits for them, as Synapse does with its own."""
-        here = self._homeserver.get_instance_name()
-        writer = self._homeserver.config.worker.events_shard_config.get_instance(room_id)
-        if writer != here:
-            bot = self._store.get_app_service_by_user_id(self._bot)
-            await lock.release()
-            await self._creation.handle_new_client_event(
-                create_requester(self._bot, app_service=bot), list(pairs), ratelimit=False
-            )
-            return
-        auth, notifier = self._homeserver.get_event_auth_handler(), self._homeserver.get_notifier()
-        for number, (event, _) in enumerate(pairs):
-            validate_event_for_room_version(event)
-            await auth.check_auth_rules_from_context(event)
-            if number % UNHURRIED == 0:
-                await self._api.sleep(0)
-        persistence: Any = self._homeserver.get_storage_controllers().persistence
-        # Nobody is notified of what they do themselves, so there are no push actions to work out.
-        await persistence._persist_event_batch(  # noqa: SLF001 — its queue waits for what we hold
-            room_id, _PersistEventsTask(events_and_contexts=list(pairs), backfilled=False)
-        )
-        stored = []
-        for event, _ in pairs:
-            notifier.notify_user_joined_room(event.event_id, room_id)
-            place = event.internal_metadata.stream_ordering
-            stored.append((event, PersistedEventPosition(here, place or 0)))
-        try:
-            await notifier.on_new_room_events(stored, self._store.get_room_max_token())
-        except Exception:
-            # They are in all the same, and their clients find it out a little later.
-            logger.exception("Not everybody was told at once of who is in %s", room_id)
+            break
+        return chain.joined | {event.state_key for event, _ in pairs}, chain.refused
 
 
 def _accounts(

@@ -85,8 +85,8 @@ class Chain:
         _check_entry({key: events[state[key]] for key in entry if state.get(key) in events}, bot)
         return cls(homeserver, room_id, bot, tips, state, events)
 
-    async def add(self, one: Person) -> None:
-        """Add somebody's join, unless they are in already or may not come."""
+    async def add(self, one: Person, since_ms: int) -> None:
+        """Add somebody's join, unless they are in, may not come or left since by themselves."""
         before = self._events.get(self._state.get((EventTypes.Member, one.user), ""))
         membership = before.membership if before else ""
         if membership == Membership.JOIN:
@@ -94,6 +94,14 @@ class Chain:
             return
         if membership == Membership.BAN:
             self.refused[one.user] = "banned"
+            return
+        if (
+            before is not None
+            and membership == Membership.LEAVE
+            and before.sender == one.user
+            and before.origin_server_ts >= since_ms
+        ):
+            self.refused[one.user] = "left"
             return
         content: dict[str, Any] = {"membership": Membership.JOIN, **one.shown}
         if membership != Membership.INVITE:

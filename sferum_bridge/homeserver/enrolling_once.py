@@ -1,12 +1,8 @@
-"""What of enrolling outlives a process: requests that were used up, and a room held at a crash.
+"""Requests to enrol that were used up.
 
 Whoever listened can send a request again within the minute that its time is good for, and so bring
 back somebody who has left meanwhile. So each names a nonce, that is used up in Synapse's database
 before anything is done: by every process, and after a restart.
-
-A batch holds its room by Synapse's own lock, which a process that is killed leaves behind; nobody
-could write there until Synapse gives it up after two minutes. So a process that starts takes back
-what one of its name held before.
 """
 
 from __future__ import annotations
@@ -35,41 +31,20 @@ _TABLES = (
 
 
 class Once:
-    """Keeps both, for the process named `instance`; `good_for_ms` is how long nonces are kept."""
+    """Keeps nonces for `good_for_ms` milliseconds; `now_ms` is the clock."""
 
-    def __init__(
-        self,
-        api: ModuleApi,
-        now_ms: Callable[[], int],
-        *,
-        instance: str,
-        good_for_ms: int,
-    ) -> None:
+    def __init__(self, api: ModuleApi, now_ms: Callable[[], int], *, good_for_ms: int) -> None:
         self._run: Any = api.run_db_interaction
         self._now_ms = now_ms
-        self._instance = instance
-        self._started_ms = now_ms()
         self._good_for_ms = good_for_ms
 
     async def begin(self) -> None:
-        """Make the tables, and give back the rooms that this process held when it was killed."""
-        await self._run("sferum_enrol_begin", self._begin)
+        """Make the table."""
+        await self._run("sferum_enrol_begin", _create)
 
     async def use_up(self, nonce: str) -> bool:
         """Use a nonce up; false where it was before. `begin` has to be over."""
         return bool(await self._run("sferum_nonces", self._use_up, nonce))
-
-    def _begin(self, txn: LoggingTransaction) -> None:
-        if isinstance(txn.database_engine, PostgresEngine):
-            # IF NOT EXISTS alone fails when two processes create at once.
-            txn.execute("SELECT pg_advisory_xact_lock(?)", (CREATE_LOCK,))
-        for statement in _TABLES:
-            txn.execute(statement)
-        # What this process holds itself was taken, or renewed, since.
-        txn.execute(
-            "DELETE FROM worker_read_write_locks WHERE instance_name = ? AND last_renewed_ts < ?",
-            (self._instance, self._started_ms),
-        )
 
     def _use_up(self, txn: LoggingTransaction, nonce: str) -> bool:
         now = self._now_ms()
@@ -79,3 +54,11 @@ class Once:
             (nonce, now),
         )
         return txn.rowcount > 0
+
+
+def _create(txn: LoggingTransaction) -> None:
+    if isinstance(txn.database_engine, PostgresEngine):
+        # IF NOT EXISTS alone fails when two processes create at once.
+        txn.execute("SELECT pg_advisory_xact_lock(?)", (CREATE_LOCK,))
+    for statement in _TABLES:
+        txn.execute(statement)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from synapse.events.snapshot import UnpersistedEventContext
 from synapse.module_api.errors import ConfigError
-from synapse.storage.controllers.persist_events import EventsPersistenceStorageController
 from synapse.util import SYNAPSE_VERSION
 
 from sferum_bridge.homeserver.wrapping import TRIED_ON, Point, check
@@ -55,29 +54,6 @@ _STATE = Point(
     closes="",
 )
 _TIPS = Point("DataStore.get_prev_events_for_room", ("room_id",), closes="")
-_LOCK = Point(
-    "DataStore.try_acquire_read_write_lock", ("lock_name", "lock_key", "write"), closes=""
-)
-_RELEASED = Point(
-    "WorkerLocksHandler.notify_lock_released",
-    ("lock_name", "lock_key"),
-    closes="",
-    is_async=False,
-)
-_STORE_EVENTS = Point(
-    "EventsPersistenceStorageController._persist_event_batch", ("room_id", "task"), closes=""
-)
-_AUTH = Point(
-    "EventAuthHandler.check_auth_rules_from_context", ("event", "batched_auth_events"), closes=""
-)
-_JOINED = Point(
-    "Notifier.notify_user_joined_room", ("event_id", "room_id"), closes="", is_async=False
-)
-_NOTIFY = Point(
-    "Notifier.on_new_room_events",
-    ("events_and_pos", "max_room_stream_token", "extra_users"),
-    closes="",
-)
 _MAY_JOIN = Point(
     "SpamCheckerModuleApiCallbacks.user_may_join_room",
     ("user_id", "room_id", "is_invited"),
@@ -99,12 +75,6 @@ def misfit(homeserver: HomeServer) -> str:
         (UnpersistedEventContext, _PERSIST),
         (homeserver.get_state_handler(), _STATE),
         (store, _TIPS),
-        (store, _LOCK),
-        (homeserver.get_worker_locks_handler(), _RELEASED),
-        (EventsPersistenceStorageController, _STORE_EVENTS),
-        (homeserver.get_event_auth_handler(), _AUTH),
-        (homeserver.get_notifier(), _JOINED),
-        (homeserver.get_notifier(), _NOTIFY),
         (homeserver.get_module_api_callbacks().spam_checker, _MAY_JOIN),
     )
     try:

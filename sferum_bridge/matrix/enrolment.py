@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import secrets
 import time
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ MOST = 100
 """People in one batch; the extension takes no more, since Synapse stores no more at once."""
 NOT_THIS_ROOM = "SFERUM_NOT_THIS_ROOM"
 """The extension does nothing in this room, for now: what it needs is not as it should be."""
+LEFT = "left"
+"""Why somebody is refused who left by themselves since they were first asked for."""
 _AGAIN = 300.0
 """Seconds after which an extension that was not there is asked for again."""
 
@@ -88,14 +91,16 @@ class Enrolment:
         """Bring people into a room, at most `MOST`; `None` where it is not possible this way.
 
         All who may come in do so at once or, where this raises, perhaps not yet: asking again does
-        no harm. Whoever left by themselves is brought back all the same, so leave them out.
+        no harm. Whoever left by themselves before is brought back, so leave them out; who leaves
+        while an answer is waited for, and was brought in by a try whose answer was lost, is refused
+        as `LEFT`.
 
         Raises `TryAgain` where the homeserver is in trouble.
         """
         if not await self.available():
             return None
         body = json.dumps({"room_id": room_id, "user_ids": list(mxids)}).encode()
-        headers = partial(_signed, self._secret, body)
+        headers = partial(_signed, self._secret, body, time.monotonic())
         try:
             answer = await self._homeserver.request(
                 "POST", ENROL, content=body, headers=headers, kind="enrol"
@@ -131,10 +136,12 @@ class Enrolment:
 _NOT_IMPLEMENTED = 501
 
 
-def _signed(secret: bytes, body: bytes) -> dict[str, str]:
+def _signed(secret: bytes, body: bytes, began: float) -> dict[str, str]:
     """Return the headers of one try: each has a nonce of its own, since none is taken twice."""
     about = {
         "X-Sferum-Nonce": secrets.token_hex(16),
         "X-Sferum-Body": hashlib.sha256(body).hexdigest(),
+        # How long ago, and not when: the clocks of two machines differ.
+        "X-Sferum-Since": str(math.ceil((time.monotonic() - began) * 1000)),
     }
     return signed(secret, "POST", ENROL, about)

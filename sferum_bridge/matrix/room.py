@@ -21,6 +21,7 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
 from sferum_bridge.matrix.due import House, Known, due, levels
+from sferum_bridge.matrix.enrolment import LEFT
 from sferum_bridge.matrix.throttle import Throttle
 from sferum_bridge.store import absences, rooms
 
@@ -216,9 +217,13 @@ class RoomFitter:
             async with self._throttle.step(len(batch)):
                 done = await self._enrolment.enrol(room_id, batch)
                 if done is not None:
-                    joined = [mxid for mxid in batch if mxid in done.joined]
+                    left = [mxid for mxid in batch if done.refused.get(mxid) == LEFT]
+                    joined = [mxid for mxid in batch if mxid in done.joined or mxid in left]
                     async with self._db.write() as tx:
                         await rooms.set_members(tx, room_id, joined, "join")
+                        if left:
+                            # They were in, which nobody could tell us: the look finds them gone.
+                            await rooms.stir(tx, [room_id])
             if done is None:
                 break
             found.update(joined)

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from sferum_bridge.matrix.enrolment import ENROL, MOST
 from tests.support.enrolling import hall
-from tests.support.synapse import Account, Answer, request, sign
+from tests.support.synapse import Answer, request, sign
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,36 +37,25 @@ async def at(homeserver: Homeserver) -> AsyncIterator[Hall]:
 
 
 async def asked(
-    at: Hall, body: Any, *, moment: int | None = None, nonce: str | None = None, secret: str = ""
+    at: Hall,
+    body: Any,
+    *,
+    moment: int | None = None,
+    nonce: str | None = None,
+    secret: str = "",
+    since: int = 0,
 ) -> Answer:
     """Ask the door without the bridge's client."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {
         "X-Sferum-Nonce": secrets.token_hex(16) if nonce is None else nonce,
         "X-Sferum-Body": hashlib.sha256(raw).hexdigest(),
+        "X-Sferum-Since": str(since),
         "X-Sferum-Time": str(int(time.time()) if moment is None else moment),
     }
     words = " ".join(["POST", ENROL, *headers.values()])
     headers["X-Sferum-Mac"] = sign(secret or at.server.facts_secret, words.encode())
     return await request("POST", at.server._address(ENROL), raw_body=raw, headers=headers)
-
-
-async def tips(at: Hall, room: str) -> list[str]:
-    """Return the events that the next one would hang on, as the server's admins read them."""
-    admin = await at.server.account("admin", admin=True)
-    answer = await at.server.call(
-        "GET", f"/_synapse/admin/v1/rooms/{room}/forward_extremities", by=admin
-    )
-    assert answer.status == 200, answer
-    return [one["event_id"] for one in answer.body["results"]]
-
-
-async def timeline(at: Hall, room: str, by: Account) -> list[dict[str, Any]]:
-    """Return a room's events, the oldest first."""
-    params = {"dir": "b", "limit": "200"}
-    answer = await at.server.call("GET", f"rooms/{room}/messages", by=by, params=params)
-    assert answer.status == 200, answer
-    return list(reversed(answer.body["chunk"]))
 
 
 @pytest.mark.parametrize("version", ["10", "11", "12"])
@@ -86,7 +75,7 @@ async def test_a_batch_is_in_and_looks_like_joins(at: Hall, version: str) -> Non
     }
     joins = {
         e["state_key"]: e
-        for e in await timeline(at, room, at.server.bot)
+        for e in await at.timeline(room, at.server.bot)
         if e["type"] == "m.room.member" and e["state_key"] in ids and e["sender"] == e["state_key"]
     }
     bot = at.server.bot.user_id
@@ -95,13 +84,13 @@ async def test_a_batch_is_in_and_looks_like_joins(at: Hall, version: str) -> Non
         authorised = content.get("join_authorised_via_users_server")
         assert authorised == (None if mxid == ids[0] else bot)
         assert content["displayname"] == mxid[1:].partition(":")[0]
-    assert len(await tips(at, room)) == 1
+    assert len(await at.tips(room)) == 1
     # Once more changes nothing.
-    before = await timeline(at, room, at.server.bot)
+    before = await at.timeline(room, at.server.bot)
     again = await at.enrolment.enrol(room, ids)
     assert again is not None
     assert again.joined == set(ids)
-    after = await timeline(at, room, at.server.bot)
+    after = await at.timeline(room, at.server.bot)
     assert [e["event_id"] for e in after] == [e["event_id"] for e in before]
 
 
@@ -207,6 +196,47 @@ async def test_the_door_is_shut_for_others(at: Hall) -> None:
     assert (await at.members(room))[pupil.user_id] == "leave"
 
 
+async def test_who_left_while_the_answer_was_waited_for_stays_out(at: Hall) -> None:
+    """The answer to the first try was lost; the bridge asks again, and says since when."""
+    gone, new = await at.newcomers(2)
+    room = await at.room()
+    await at.tell()
+    assert await at.enrolment.enrol(room, [gone.user_id])
+    await at.server.call("POST", f"rooms/{room}/leave", {}, by=gone)
+    body = {"room_id": room, "user_ids": [gone.user_id, new.user_id]}
+    again = await asked(at, body, since=60_000)
+    assert again.body == {"joined": [new.user_id], "refused": {gone.user_id: "left"}}
+    assert (await at.members(room))[gone.user_id] == "leave"
+    # Whom the bridge asks for since they left, they asked to come back.
+    back = await at.enrolment.enrol(room, [gone.user_id])
+    assert back is not None
+    assert back.joined == {gone.user_id}
+
+
+async def test_a_ban_beside_a_batch_holds(at: Hall) -> None:
+    """Whichever was first, and when asked again."""
+    pupils = await at.newcomers(2 * COUNT)
+    room = await at.room()
+    await at.tell()
+    ids = [one.user_id for one in pupils]
+
+    async def ban(mxid: str, moment: float) -> None:
+        await asyncio.sleep(moment)
+        answer = await at.server.call("POST", f"rooms/{room}/ban", {"user_id": mxid}, by=bot)
+        assert answer.status == 200, answer
+
+    bot = at.server.bot
+    banned = ids[::3]
+    bans = (ban(mxid, number * 0.02) for number, mxid in enumerate(banned))
+    await asyncio.gather(at.enrolment.enrol(room, ids), *bans)
+    members = await at.members(room)
+    assert {mxid for mxid, how in members.items() if how == "ban"} == set(banned)
+    done = await at.enrolment.enrol(room, ids)
+    assert done is not None
+    assert done.refused == dict.fromkeys(banned, "banned")
+    assert done.joined == set(ids) - set(banned)
+
+
 async def test_messages_go_on_and_nothing_forks(at: Hall) -> None:
     pupils = await at.newcomers(2 * COUNT)
     writer, *rest = pupils
@@ -228,12 +258,15 @@ async def test_messages_go_on_and_nothing_forks(at: Hall) -> None:
             assert done.joined == set(ids)
 
     await asyncio.gather(write(), enrol())
-    assert len(await tips(at, room)) == 1
+    last = f"rooms/{room}/send/m.room.message/last"
+    content = {"msgtype": "m.text", "body": str(WRITTEN)}
+    assert (await at.server.call("PUT", last, content, by=writer)).status == 200
+    assert len(await at.tips(room)) == 1, "what was made at once is followed by one event"
     bodies = [
         event["content"]["body"]
-        for event in await timeline(at, room, writer)
+        for event in await at.timeline(room, writer)
         if event["type"] == "m.room.message"
     ]
-    assert bodies == [str(number) for number in range(WRITTEN)]
+    assert bodies == [str(number) for number in range(WRITTEN + 1)]
     joined = {mxid for mxid, how in (await at.members(room)).items() if how == "join"}
     assert joined == {one.user_id for one in pupils} | {at.server.bot.user_id}

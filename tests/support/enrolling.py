@@ -91,6 +91,21 @@ class Hall:
         assert answer.status == 200, answer
         return {e["state_key"]: e["content"]["membership"] for e in answer.body["chunk"]}
 
+    async def tips(self, room: str) -> list[str]:
+        """Return the events that the next one would hang on, as the server's admins read them."""
+        admin = await self.server.account("admin", admin=True)
+        path = f"/_synapse/admin/v1/rooms/{room}/forward_extremities"
+        answer = await self.server.call("GET", path, by=admin)
+        assert answer.status == 200, answer
+        return [one["event_id"] for one in answer.body["results"]]
+
+    async def timeline(self, room: str, by: Account) -> list[dict[str, Any]]:
+        """Return a room's events, the oldest first."""
+        params = {"dir": "b", "limit": "500"}
+        answer = await self.server.call("GET", f"rooms/{room}/messages", by=by, params=params)
+        assert answer.status == 200, answer
+        return list(reversed(answer.body["chunk"]))
+
 
 @asynccontextmanager
 async def hall(server: Homeserver, *, secret: str | None = None) -> AsyncIterator[Hall]:

@@ -91,7 +91,8 @@ async def test_every_request_is_signed_for_itself() -> None:
     assert len(nonces) == len(posts)
     for headers, body in posts:
         digest = hashlib.sha256(body).hexdigest()
-        said = (headers["X-Sferum-Nonce"], digest, headers["X-Sferum-Time"])
+        names = ("X-Sferum-Since", "X-Sferum-Time")
+        said = (headers["X-Sferum-Nonce"], digest, *(headers[name] for name in names))
         assert headers["X-Sferum-Mac"] == sign(SECRET, " ".join(["POST", ENROL, *said]).encode())
 
 

@@ -34,6 +34,7 @@ async def _asks(world: World, room: str, *users: str, wrong: str = "", nonce: st
     headers = {
         "X-Sferum-Nonce": "" if wrong == "nonce" else nonce or secrets.token_hex(16),
         "X-Sferum-Body": hashlib.sha256(body).hexdigest(),
+        "X-Sferum-Since": "0",
         "X-Sferum-Time": str(int(time.time()) - 3600 * (wrong == "time")),
     }
     verb = "GET" if wrong == "method" else "POST"
