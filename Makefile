@@ -29,7 +29,7 @@ export UV_SYSTEM_CERTS := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture september import-kills fuzz walk config clean
+.PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture september import-kills apart fuzz walk config clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -75,6 +75,9 @@ september: $(DEV) ## Import 2,550 pupils while 200 parents confirm and all goes 
 import-kills: KILLS = 50,11,12
 import-kills: $(DEV) ## Kill the bridge 50 times during an import, on both databases, and look who is where
 	SFERUM_IMPORT_KILLS=$(KILLS) $(BIN)/pytest -s tests/integration/test_rooms_kills.py
+
+apart: $(DEV) ## Two bridges of two schools on one PostgreSQL server, and one of them killed
+	SFERUM_APART=1 $(BIN)/pytest tests/integration/test_bridges_apart.py
 
 fuzz: MORE = 20
 fuzz: $(DEV) ## Break what VK, people, the homeserver and roster files say, MORE times as often as `make test` (0: in all ways)

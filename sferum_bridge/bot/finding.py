@@ -111,9 +111,7 @@ def pupils_of(
     return _fitting(school, in_class, text)
 
 
-def staff_of(
-    school: School, today: Mapping[str, Sequence[Reason]], text: str
-) -> Sequence[Found]:
+def staff_of(school: School, today: Mapping[str, Sequence[Reason]], text: str) -> Sequence[Found]:
     """Return the staff who fit, of a school that was read already (`today`: access.reasons)."""
     ids = [id_ for id_, why in today.items() if any(r.role in _STAFF for r in why)]
     return _fitting(school, dict.fromkeys(ids, ""), text)

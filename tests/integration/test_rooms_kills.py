@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import PostgresServer
 
-KILLS, CLASSES, PUPILS = map(int, os.environ.get("SFERUM_IMPORT_KILLS", "6,2,4").split(","))
+KILLS, CLASSES, PUPILS = map(int, os.environ.get("SFERUM_IMPORT_KILLS", "2,2,3").split(","))
 SEED = os.environ.get("SFERUM_IMPORT_SEED") or str(SystemRandom().randrange(10**9))
 IS_LONG = KILLS > 10
 pytestmark = [

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Database
     from tests.support.postgres import PostgresServer
 
-_SIZES = os.environ.get("SFERUM_SEPTEMBER", "4,15,8")
+_SIZES = os.environ.get("SFERUM_SEPTEMBER", "2,10,4")
 CLASSES, PUPILS, PARENTS = map(int, _SIZES.split(","))
 SEED = os.environ.get("SFERUM_SEPTEMBER_SEED") or str(random.SystemRandom().randrange(10**9))
 IS_LONG = PARENTS >= 100
