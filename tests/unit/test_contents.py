@@ -136,6 +136,8 @@ APK = {"AndroidManifest.xml": bytes(10), "classes.dex": b"dex\n035\x00" + bytes(
         (b"BZh" + bytes(range(9, 200)), "", Inside.HARMLESS),
         (zipped({"a.img": b"x"}), "a.zip", Inside.HOLDS_PROGRAM),
     ],
+    # A packed file holds when it was packed, so it is no name for a test.
+    ids=lambda value: "data" if isinstance(value, bytes) else None,
 )
 def test_what_is_inside(data: bytes, name: str, found: Inside) -> None:
     file = io.BytesIO(data)
