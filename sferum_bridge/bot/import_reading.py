@@ -11,7 +11,9 @@ gone with it; between two questions it waits sealed in the database (`store.impo
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +25,7 @@ from sferum_bridge.matrix.downloads import MediaAway, MediaGone
 from sferum_bridge.roster.model import Severity
 from sferum_bridge.roster.reader import read
 from sferum_bridge.school.attachments import MEGABYTE
-from sferum_bridge.store import class_ids, imports, queues
+from sferum_bridge.store import class_ids, imports, queues, schools
 from sferum_bridge.store.news import NEWS
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ LOOK, AGAIN = "import-look", "import-again"
 QUESTIONS = frozenset({LOOK, AGAIN})
 _LANE = "bot/import/"
 _AWAY = 503
+_MARKING_SECONDS = 240
+"""On the clock; the processor time of the process is limited by itself."""
 _SUFFIXES = frozenset((".xlsx", ".xlsm", ".xls", ".ods", ".csv", ".zip"))
 
 
@@ -75,7 +79,7 @@ class Importer:
 
     async def answer(self, question: str, content: Mapping[str, Any]) -> FileRead | NotRead:
         """Return what `ask` asked for. Raises `TryAgain` where the homeserver is away."""
-        name = str(content.get("name", ""))
+        name, school_id = str(content.get("name", "")), str(content.get("school", ""))
         if question == LOOK:
             try:
                 media, mxid = str(content["media"]), str(content["mxid"])
@@ -89,10 +93,12 @@ class Importer:
                 waiting = await imports.pending(tx, str(content["mxid"]))
             if waiting is None or waiting.id != content["id"]:
                 return NotRead("import-gone")
-            name, data = waiting.name, waiting.data
+            name, data, school_id = waiting.name, waiting.data, waiting.school_id
         async with self._db.read() as tx:
-            known = await class_ids.of(tx)
-        return await _read(name, data, known, str(content["language"]), rejected=question == AGAIN)
+            records = await schools.records(tx)
+            school = next((one.name for one in records if one.id == school_id), "")
+            said = {"school": school, "class_ids": await class_ids.of(tx, school_id)}
+        return await _read(name, data, said, str(content["language"]), rejected=question == AGAIN)
 
 
 class Fetching:
@@ -128,7 +134,7 @@ class Fetching:
 async def _read(
     name: str,
     data: bytes,
-    known: Mapping[str, Mapping[str, str]],
+    said: Mapping[str, Any],
     language: str,
     *,
     rejected: bool,
@@ -137,26 +143,34 @@ async def _read(
     with TemporaryDirectory(prefix="sferum-import-") as folder:
         path = Path(folder) / f"list{suffix if suffix in _SUFFIXES else ''}"
         await asyncio.to_thread(path.write_bytes, data)
-        reading = await asyncio.to_thread(read, path, class_ids=known)
+        reading = await asyncio.to_thread(read, path, **said)
         wrong = any(each.severity is Severity.ERROR for each in reading.problems)
         marked = b""
         if wrong or (reading.problems and not rejected):
-            marked = await _marked(path, language, rejected=rejected)
+            marked = await _marked(path, said, language, rejected=rejected)
     return FileRead(name, data, reading, marked)
 
 
-async def _marked(path: Path, language: str, *, rejected: bool) -> bytes:
-    """Have a process of its own write the workbook; nothing where the file is no readable one."""
+async def _marked(path: Path, said: Mapping[str, Any], language: str, *, rejected: bool) -> bytes:
+    """Have a process of its own write the workbook; nothing where it cannot, or takes too much."""
     how = "rejected" if rejected else "all"
     command = [sys.executable, "-m", "sferum_bridge.roster.marked", str(path), language, how]
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        written, _ = await process.communicate()
-    except BaseException:
-        process.kill()
-        raise
+        async with asyncio.timeout(_MARKING_SECONDS):
+            written, _ = await process.communicate(json.dumps(said).encode())
+    except TimeoutError:
+        return b""
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
     return b"" if process.returncode else written
 
 

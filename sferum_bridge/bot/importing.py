@@ -96,6 +96,8 @@ async def receive(talk: Talk, file: Enclosed) -> bool:
             await staffing.which_school(talk, list(administered.values()), word, "")
             return True
         state = {"school": next(iter(administered))}
+    # A word about this file may not go to one that waits, whatever becomes of this one.
+    await imports.drop(talk.tx, talk.mxid)
     if not file.media:
         await talk.reply("import-encrypted")
         return True

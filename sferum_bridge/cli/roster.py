@@ -23,13 +23,14 @@ from sferum_bridge.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sferum_bridge.config import Config
     from sferum_bridge.roster import Reading
     from sferum_bridge.roster.guards import Limits
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.imports import Applied, Choices, Prepared
+    from sferum_bridge.store.schools import SchoolRecord
 
 _CONSOLE = "console"
 _language = click.option("--lang", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
@@ -111,6 +112,7 @@ def check(asked: _Asked, marked: Path | None, lang: str, *, details: bool, as_js
     """Say everything that is wrong with a roster and what it would change; change nothing."""
     from sferum_bridge.cli import roster_shown
 
+    _refuse_existing(marked)
     work = carry_out(_work(asked, apply=False))
     if marked is not None:
         _write_marked(asked.file, marked, work.reading, lang)
@@ -141,6 +143,7 @@ def apply_(
     """Apply the good rows of a roster; the running bridge then makes the rooms."""
     from sferum_bridge.cli import roster_shown
 
+    _refuse_existing(rejected)
     work = carry_out(_work(asked, apply=True))
     if rejected is not None and work.has_rejected:
         _write_marked(asked.file, rejected, work.reading, lang, rejected=True)
@@ -207,14 +210,15 @@ class _Work:
 async def _work(asked: _Asked, *, apply: bool) -> _Work:
     from sferum_bridge.roster.model import Form
     from sferum_bridge.roster.reader import read
-    from sferum_bridge.store import class_ids, imports
+    from sferum_bridge.store import class_ids, imports, schools
 
     form = Form(asked.form) if asked.form else None
     reading = read(asked.file, form=form, year=asked.year, school=asked.school)
     if any(each.code == "oneroster_class_unknown" for each in reading.problems):
         # A list of changes: an earlier list may have said which classes these are.
         async with database(asked.config_path) as (_, db), db.read() as tx:
-            known = await class_ids.of(tx)
+            found = _school_of(await schools.records(tx), _name(reading, asked))
+            known = await class_ids.of(tx, found.id) if found else {}
         reading = read(asked.file, form=form, year=asked.year, school=asked.school, class_ids=known)
     if reading.fatal:
         return _Work(reading)
@@ -308,15 +312,12 @@ async def _place(tx: Tx, config: Config, reading: Reading, asked: _Asked, *, app
     from sferum_bridge.roster.guards import confirms
     from sferum_bridge.store import schools
 
-    info = reading.roster.school
-    name = asked.school or (info.name if info else "")
+    info, name = reading.roster.school, _name(reading, asked)
     records = await schools.records(tx)
-    found = [one for one in records if one.id == name or confirms(name, one.name)]
-    if not found and not name and len(records) == 1:
-        found = list(records)
-    if found:
+    found = _school_of(records, name)
+    if found is not None:
         # The zone in a file is for a new school; an existing one keeps its own.
-        return _Place(found[0].id, found[0].name, found[0].timezone)
+        return _Place(found.id, found.name, found.timezone)
     if not name:
         raise click.ClickException("The file does not name its school. Name it with --school.")
     if records and not confirms(asked.confirm, name):
@@ -331,6 +332,28 @@ async def _place(tx: Tx, config: Config, reading: Reading, asked: _Asked, *, app
     timezone = (info.timezone if info else "") or config.school.timezone
     language = (info.language if info else "") or config.school.language
     return _Place("", name, timezone, language)
+
+
+def _name(reading: Reading, asked: _Asked) -> str:
+    info = reading.roster.school
+    return asked.school or (info.name if info else "")
+
+
+def _school_of(records: Sequence[SchoolRecord], name: str) -> SchoolRecord | None:
+    """Return the school of that id or name, or the only one where none is named."""
+    from sferum_bridge.roster.guards import confirms
+
+    found = [one for one in records if one.id == name]
+    found = found or [one for one in records if confirms(name, one.name)]
+    if not found and not name and len(records) == 1:
+        return records[0]
+    if len(found) > 1:
+        ids = ", ".join(one.id for one in found)
+        raise click.ClickException(
+            f"Several schools are called «{name}». Name the one that is meant by its id, with "
+            f"--school: {ids}"
+        )
+    return found[0] if found else None
 
 
 def _day(tx: Tx, timezone: str) -> Any:
@@ -353,6 +376,12 @@ def _json(work: _Work) -> dict[str, Any]:
     return {"school": work.school, **said, "held": work.is_held, "batch": work.batch_id}
 
 
+def _refuse_existing(out: Path | None) -> None:
+    """Refuse to write over a file, before anything is done."""
+    if out is not None and out.exists():
+        raise click.ClickException(f"{out} is there already. Name another file, or remove it.")
+
+
 def _write_marked(
     file: Path, out: Path, reading: Reading, lang: str, *, rejected: bool = False
 ) -> None:
@@ -365,6 +394,7 @@ def _write_marked(
         click.echo(f"{out} is not written: the file itself cannot be read.", err=True)
         return
     try:
-        out.write_bytes(written)
+        with out.open("xb") as opened:
+            opened.write(written)
     except OSError as e:
         raise click.ClickException(f"{out} cannot be written: {e.strerror}") from e

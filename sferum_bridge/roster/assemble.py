@@ -155,7 +155,7 @@ def _without_shared_ids(
 ) -> tuple[list[PupilRow], list[StaffRow]]:
     """Leave out every row whose id another row has too; an id is one person's in the school.
 
-    Rows of one pupil whose terms do not meet are no doubt: the pupil changes class in between.
+    Rows of one pupil whose terms do not meet are no doubt, where the class changes in between.
     """
     pupils = _without_repeated(pupils, findings)
     staff = _without_repeated(staff, findings)
@@ -187,8 +187,12 @@ def _changes_class(rows: Sequence[PupilRow | StaffRow]) -> bool:
         for row in rows
     ):
         return False
-    terms = sorted((row.since or date.min, row.until or date.max) for row in rows)
-    return all(one[1] < next_[0] for one, next_ in pairwise(terms))
+    terms = sorted(
+        (row.since or date.min, row.until or date.max, row.class_name)
+        for row in rows
+        if isinstance(row, PupilRow)
+    )
+    return all(one[1] < next_[0] and one[2] != next_[2] for one, next_ in pairwise(terms))
 
 
 def _without_repeated(rows: list[Human], findings: Findings) -> list[Human]:

@@ -9,6 +9,8 @@ Imported where it is used: what writes workbooks takes ten MiB.
 from __future__ import annotations
 
 import io
+import json
+import resource
 import sys
 from collections import defaultdict
 from datetime import date
@@ -39,7 +41,11 @@ _FILLS = {
 _GRAVITY = (Severity.FATAL, Severity.ERROR, Severity.WARNING)
 _LONGEST = 32_000
 """Characters of a cell: a workbook takes 32,767."""
+_SHARE = 2
+"""Times what a workbook may take to be read: it is read here, and one is written."""
 _ID, _CHILD = "Ид", "Ид ребёнка"
+MOST_CELLS = 400_000
+"""Cells of the file that are written; beyond them only those with a finding are."""
 _COMMENT_WIDTH, _COMMENT_HEIGHT = 320, 160
 
 
@@ -61,10 +67,10 @@ def marked(
     book.remove(book.worksheets[0])
     shown = [grid for grid in grids if not grid.hidden]
     wanted = _wanted_ids(shown, reading) if rejected else set()
+    left = MOST_CELLS
     for grid in shown:
-        _Sheet(book.create_sheet(_sheet_name(grid.name)), grid, reading, lang).write(
-            rejected=rejected, ids=wanted
-        )
+        sheet = _Sheet(book.create_sheet(_sheet_name(grid.name)), grid, reading, lang, left)
+        left = sheet.write(rejected=rejected, ids=wanted)
     _summary(book, reading, lang)
     out = io.BytesIO()
     book.save(out)
@@ -110,10 +116,11 @@ def _places(grid: Grid, header: int) -> Mapping[str, int]:
 class _Sheet:
     """Writes one sheet."""
 
-    def __init__(self, sheet: Any, grid: Grid, reading: Reading, lang: str) -> None:
+    def __init__(self, sheet: Any, grid: Grid, reading: Reading, lang: str, left: int) -> None:
         self._sheet = sheet
         self._grid = grid
         self._lang = lang
+        self._left = left
         self._header = table.header_row(grid) or 0
         self._places = _places(grid, self._header)
         self._problems: dict[tuple[int, int], list[Problem]] = defaultdict(list)
@@ -133,7 +140,8 @@ class _Sheet:
             if each.personal and each.sheet in own
         }
 
-    def write(self, *, rejected: bool, ids: set[str]) -> None:
+    def write(self, *, rejected: bool, ids: set[str]) -> int:
+        """Write the rows; return how many cells may still be written."""
         number = 0
         for index, line in enumerate(self._grid.rows):
             if rejected and not self._is_kept(index, line, ids):
@@ -142,6 +150,7 @@ class _Sheet:
             for place, cell in enumerate(line):
                 self._cell(number, place, cell, index)
         self._sheet.freeze_panes = f"A{self._header + 2}"
+        return self._left
 
     def _is_kept(self, index: int, line: Sequence[Cell], ids: set[str]) -> bool:
         kind = columns.sheet_named(self._grid.name)
@@ -158,8 +167,9 @@ class _Sheet:
 
     def _cell(self, number: int, place: int, cell: Cell, index: int) -> None:
         problems = self._problems.get((index + 1, place), ())
-        if not problems and cell in ("", None):
+        if not problems and (cell in ("", None) or self._left <= 0):
             return
+        self._left -= 1
         hidden = place in self._hidden and index > self._header
         target = self._sheet.cell(number, place + 1)
         if not hidden and isinstance(cell, str | date):
@@ -208,10 +218,16 @@ def _summary(book: Workbook, reading: Reading, lang: str) -> None:
 def main(path: str, lang: str, rejected: str) -> None:
     """Read a file and write the workbook to the standard output, as a process of its own.
 
-    So a running bridge needs none of what this takes.
+    What `reader.read` is told of the school comes in as JSON. Memory and processor time are
+    bounded, so a running bridge needs none of what this takes.
     """
-    file = Path(path)
-    written = marked(file, read(file), lang, rejected=rejected == "rejected")
+    limits = Limits()
+    seconds = _SHARE * limits.seconds
+    resource.setrlimit(resource.RLIMIT_AS, (_SHARE * limits.memory_bytes,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    file, said = Path(path), json.load(sys.stdin)
+    reading = read(file, limits, **said)
+    written = marked(file, reading, lang, rejected=rejected == "rejected", limits=limits)
     sys.stdout.buffer.write(written)
 
 

@@ -66,12 +66,19 @@ def read(
     known = {id_: _kept(each) for id_, each in class_ids.items()}
     taught = Taught(org.id if org else "", {**known, **groups})
     roster = oneroster_people.read(files, taught, findings)
-    homerooms = [each for each in groups.values() if each.homeroom]
     ties: list[RosterClassTie] = []
     for part in (roster, roster.endings):
         ties += [*part.enrolments, *part.leaderships, *part.teachings]
     named = {tie.class_name for tie in ties}
-    homerooms += [each for each in known.values() if each.homeroom and each.name in named]
+    used = {line["classSourcedId"] for line in files.of("enrollments")}
+    earlier = [
+        (id_ in used, each.year, each)
+        for id_, each in known.items()
+        if id_ not in groups and each.homeroom and each.name in named
+    ]
+    # The last of a name counts: what this list says, else the class its lines name by id.
+    homerooms = [each for *_, each in sorted(earlier, key=lambda one: one[:2])]
+    homerooms += [each for each in groups.values() if each.homeroom]
     roster = replace(
         roster,
         school=SchoolInfo(org["name"]) if org and org["name"] != UNNAMED else None,
@@ -117,6 +124,7 @@ def _school(files: Files, findings: Findings, wanted: str) -> Line | None:
         return None
     schools = [line for line in orgs.values() if line["type"] == "school" and not line.deleted]
     key = classes.key(wanted)
+    code = "oneroster_schools" if schools else "oneroster_no_school"
     if wanted and len(schools) > 1:
         schools = [
             each
@@ -128,7 +136,6 @@ def _school(files: Files, findings: Findings, wanted: str) -> Line | None:
     if files.delta and not schools:
         return None
     names = ", ".join(line["name"] for line in orgs.values() if line["type"] == "school")[:300]
-    code = "oneroster_schools" if schools or wanted else "oneroster_no_school"
     findings.add(code, Severity.FATAL, sheet="orgs.csv", column="type", names=names or "—")
     return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from sferum_bridge.roster import leaving
@@ -33,7 +33,6 @@ from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Post
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
-    from datetime import date
 
     from sferum_bridge.roster.matching import Decisions, Known
     from sferum_bridge.roster.model import Roster, RosterGuardian, RosterKey, RosterPerson
@@ -191,25 +190,36 @@ class _Planner:
         self, wanted: Iterable[New], stored: Sequence[StoredAssignment], named: set[str]
     ) -> tuple[New, ...]:
         """Return what to add; what to end goes to `_to_end`, for the people `named` only."""
-        still_open: dict[Hashable, list[StoredAssignment]] = defaultdict(list)
-        for tie in stored:
-            if not self._is_over(tie.term.until):
-                still_open[tie.person_id, self._stored_object(tie)].append(tie)
-        to_add = []
-        for new in wanted:
-            held = still_open.pop((self._ids.get(new.person), _object(new)), [])
-            if not held and not self._is_over(new.until):
-                to_add.append(new)
-            if new.until is not None:
-                self._to_end += [Ended(t, new.until) for t in held if t.term.until != new.until]
+        asked: dict[Hashable, list[New]] = defaultdict(list)
+        for new in dict.fromkeys(wanted):
+            asked[self._ids.get(new.person), _object(new)].append(new)
+        held: set[New] = set()
         yesterday = self._today - timedelta(days=1)
-        self._to_end += [
-            Ended(tie, yesterday)
-            for ties in still_open.values()
-            for tie in ties
-            if tie.person_id in named
-        ]
-        return tuple(to_add)
+        for tie in stored:
+            if self._is_over(tie.term.until):
+                continue
+            meant = self._meant(tie.term, asked.get((tie.person_id, self._stored_object(tie)), ()))
+            if meant is not None:
+                held.add(meant)
+                if meant.until not in (None, tie.term.until):
+                    self._to_end.append(Ended(tie, meant.until))
+            elif tie.person_id in named:
+                self._to_end.append(Ended(tie, yesterday))
+        return tuple(
+            new
+            for news in asked.values()
+            for new in news
+            if new not in held and not self._is_over(new.until)
+        )
+
+    def _meant(self, term: Term, asked: Sequence[New]) -> New | None:
+        """Return which tie of the file a stored one is: who comes back to a class has two of it."""
+        near = [new for new in asked if new.since == term.since or _overlap(term, new)]
+        if not near and len(asked) == 1 and self._is_over(asked[0].until):
+            return asked[0]
+        return max(
+            near, key=lambda new: (new.since == term.since, new.until == term.until), default=None
+        )
 
     def _keep_administrators(self, added: Sequence[NewAppointment]) -> list[Namesake]:
         """Keep the administrators in office if the file would leave a day without one; tell whom.
@@ -294,6 +304,12 @@ class _Planner:
         if isinstance(tie, Teaching):
             return self._class_keys[tie.class_id], classes.key(tie.subject)
         return tie.post
+
+
+def _overlap(term: Term, new: NewAssignment) -> bool:
+    return (term.since or date.min) <= (new.until or date.max) and (new.since or date.min) <= (
+        term.until or date.max
+    )
 
 
 def _object(tie: NewAssignment) -> Hashable:

@@ -26,10 +26,9 @@ async def keep(tx: Tx, school_id: str, class_ids: Mapping[str, Mapping[str, str]
         await state.put(tx, f"{_PREFIX}{school_id}", written)
 
 
-async def of(tx: Tx, school_id: str = "") -> Mapping[str, Mapping[str, str]]:
-    """Return what is known of classes by their ids; of every school, if none is named."""
-    found: dict[str, Mapping[str, str]] = {}
-    named = await state.get(tx, f"{_PREFIX}{school_id}") if school_id else ""
-    for written in [named] if school_id else await state.under(tx, _PREFIX):
-        found |= json.loads(written or "{}")
+async def of(tx: Tx, school_id: str) -> Mapping[str, Mapping[str, str]]:
+    """Return what is known of a school's classes by their ids."""
+    found: dict[str, Mapping[str, str]] = json.loads(
+        await state.get(tx, f"{_PREFIX}{school_id}") or "{}"
+    )
     return found

@@ -42,10 +42,14 @@ async def known(tx: Tx, school_id: str) -> Known:
     ids = await tx.all(select(roster_ids).where(roster_ids.c.school_id == school_id))
     school = await schools.load(tx, school_id)
     found: dict[str, dict[str, str]] = {}
-    for row in await tx.all(select(contacts)):
-        if row.person_id in school.people:
-            value = tx.sealer.unseal(row.sealed, f"contact.{row.kind}")
-            found.setdefault(row.person_id, {})[row.kind] = value
+    ordered = sorted(school.people)
+    for start in range(0, len(ordered), _CHUNK):
+        c = contacts.c
+        theirs = select(contacts).where(c.person_id.in_(ordered[start : start + _CHUNK]))
+        for row in await tx.all(theirs.order_by(c.person_id, c.kind, c.digest)):
+            if row.kind not in found.setdefault(row.person_id, {}):
+                value = tx.sealer.unseal(row.sealed, f"contact.{row.kind}")
+                found[row.person_id][row.kind] = value
     return Known(
         school,
         {row.roster_id: row.person_id for row in ids},
@@ -97,9 +101,9 @@ async def _tell_of_moves(
     for new in plan.enrolments_to_add:
         child_id, at = ids[new.person], new.school_class
         class_id, since = left.get(child_id, ("", None))
-        if since is not None and years[class_id] == at.year:
+        entered = class_ids[at.name, at.year]
+        if since is not None and years[class_id] == at.year and class_id != entered:
             since = max(since, new.since or since)
-            entered = class_ids[at.name, at.year]
             await staffing.tell_of_move(tx, school_id, child_id, class_id, entered, since)
 
 
@@ -117,8 +121,9 @@ async def _people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str])
             )
         )
         await _identify(tx, school_id, change.person_id, change.external_id)
-        await tx.run(delete(contacts).where(contacts.c.person_id == change.person_id))
-        await _contact(tx, change.person_id, change.email, change.phone)
+        for kind, value in (("email", change.email), ("phone", change.phone)):
+            if kind in change.changed:
+                await _reach(tx, change.person_id, kind, value)
 
 
 async def _add_people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str]) -> None:
@@ -172,10 +177,14 @@ async def _identify(tx: Tx, school_id: str, person_id: str, roster_id: str) -> N
         )
 
 
-async def _contact(tx: Tx, person_id: str, email: str, phone: str) -> None:
-    for kind, value in (("email", email), ("phone", phone)):
-        if value:
-            await accounts.add_contact(tx, person_id, kind, value)
+async def _reach(tx: Tx, person_id: str, kind: str, value: str) -> None:
+    """Store a contact instead of the one that `known` compared; others of the person stay."""
+    c = contacts.c
+    mine = (c.person_id == person_id, c.kind == kind)
+    old = await tx.value(select(c.digest).where(*mine).order_by(c.digest).limit(1))
+    if old is not None:
+        await tx.run(delete(contacts).where(*mine, c.digest == old))
+    await accounts.add_contact(tx, person_id, kind, value)
 
 
 async def _classes(tx: Tx, school_id: str, plan: Plan) -> dict[tuple[str, str], str]:
@@ -240,9 +249,9 @@ async def _end(tx: Tx, school_id: str, ended: Ended) -> None:
         same += [c.kind == "leadership", c.class_id == given.class_id]
     else:
         same += [c.kind == "teaching", c.class_id == given.class_id, c.subject == given.subject]
-    held = given.term.until
-    still = c.until.is_(None) if held is None else c.until == held
-    await tx.run(update(assignments).where(*same, still).values(until=ended.until))
+    for column, day in ((c.since, given.term.since), (c.until, given.term.until)):
+        same.append(column.is_(None) if day is None else column == day)
+    await tx.run(update(assignments).where(*same).values(until=ended.until))
 
 
 async def _expect(tx: Tx, school_id: str, plan: Plan, ids: Mapping[RosterKey, str]) -> None:

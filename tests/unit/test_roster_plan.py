@@ -426,3 +426,22 @@ def test_a_corrected_contact_is_kept_only_where_contacts_are_compared(stored: Kn
     assert plan.empty
     assert [(each.field, each.outcome) for each in plan.corrected] == [("email", KEPT)]
     assert not planned(grids(Ученики=rows), replace(known, contacts=None)).corrected
+
+
+def test_who_comes_back_to_a_class_has_two_terms_in_it_and_the_same_file_changes_nothing() -> None:
+    person = ["03", "Ветерков", "Глеб", "", "2013-09-01"]
+    terms = [
+        ("5А", "", "", "", "01.09.2026", "10.10.2026"),
+        ("6Б", "", "", "", "11.10.2026", "30.11.2026"),
+        ("5А", "", "", "", "01.12.2026", ""),
+    ]
+    pupils = [PUPIL_HEADER, *([*person, *term] for term in terms)]
+    plan = planned(grids(Ученики=pupils, Родители=GOOD["Родители"][:1]), NOTHING)
+    assert len(plan.enrolments_to_add) == len(terms)
+    again = planned(grids(Ученики=pupils, Родители=GOOD["Родители"][:1]), applied(plan, NOTHING))
+    assert again.empty
+    twice = [PUPIL_HEADER, [*person, *terms[0]], [*person, *terms[2]]]
+    read = read_grids(grids(Ученики=twice, Родители=GOOD["Родители"][:1]))
+    assert [each.code for each in read.problems if each.severity.value == "error"] == [
+        "id_twice"
+    ] * 2
