@@ -265,7 +265,7 @@ class RoomSettings(_Section):
     batch: int = Field(
         default=50,
         ge=1,
-        le=200,
+        le=100,
         description="People brought into a room together, where the homeserver extension does it.",
     )
     rest: float = Field(

@@ -188,11 +188,10 @@ async def _chosen(
     from sferum_bridge.bot.ordering import Unclear
     from sferum_bridge.school.year import Choices
 
-    today = record.day(tx.now)
-    day = asked.day or today
+    parts = [*asked.choices, *([f"on {asked.day.isoformat()}"] if asked.day else [])]
     try:
-        parts = [*asked.choices, f"on {day.isoformat()}"]
-        said = year_saying.read("\n".join(parts), here, today).choices
+        chosen = year_saying.read("\n".join(parts), here, record.day(tx.now))
+        said, day = chosen.choices, chosen.day
         year = year_saying.school_year(asked.year) if asked.year else said.year
     except Unclear as e:
         raise click.ClickException(lines.text(e.key, **e.values).body) from e

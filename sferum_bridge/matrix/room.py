@@ -21,7 +21,7 @@ from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
 from sferum_bridge.matrix.due import House, Known, due, levels
-from sferum_bridge.matrix.enrolment import LEFT
+from sferum_bridge.matrix.enrolment import LEFT, MOST
 from sferum_bridge.matrix.throttle import Throttle
 from sferum_bridge.store import absences, rooms
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE, _BATCH = 4, 200
+_AT_ONCE = 4
 
 
 class RoomFitter:
@@ -66,7 +66,7 @@ class RoomFitter:
         ghost_prefix: str,
         enrolment: Enrolment | None = None,
         throttle: Throttle | None = None,
-        batch: int = _BATCH,
+        batch: int = MOST,
     ) -> None:
         self._db = db
         self._homeserver = homeserver
