@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.support.enrolling import Hall
     from tests.support.postgres import PostgresServer
 
-COUNT, KILLS = 16, 2
+COUNT, KILLS = 12, 1
 WORKERS_COUNT = 12
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sferum_bridge.school.people import School
     from tests.support.bridge import Client, LinkedChat
 
-KILLS, MESSAGES, CHATS = map(int, os.environ.get("SFERUM_TORTURE", "2,96,2").split(","))
+KILLS, MESSAGES, CHATS = map(int, os.environ.get("SFERUM_TORTURE", "1,64,2").split(","))
 SEED = os.environ.get("SFERUM_TORTURE_SEED") or str(SystemRandom().randrange(10**9))
 IS_LONG = KILLS >= 10
 PACE = 1.5

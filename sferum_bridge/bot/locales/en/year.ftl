@@ -82,3 +82,11 @@ year-room-open = This chat is open again, you can write here.
 year-news-opened = The school year { $year } was opened: { $school }. Chats change by themselves. To undo it: `year undo`
 year-news-undone = The opening of the school year { $year } was undone: { $school }. Chats change by themselves.
 year-news-failed = The school year was to open today, but something has changed since that was planned, and it cannot be told by itself any more. Nothing has changed: { $school }. See what is in the way: `year`
+
+action-year-plan = the opening of the school year was set for a day
+action-year-fail = the opening that was set for a day did not happen
+action-year-forget = the opening that was set for a day was called off
+action-batch-year = a new school year was opened
+action-batch-import = a list of the school was applied
+action-batch-undo = changes of many at once were taken back
+action-roster-export = the list of the school was written into a file

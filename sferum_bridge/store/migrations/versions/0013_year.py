@@ -27,3 +27,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_year_plans_school_id"),
         sa.PrimaryKeyConstraint("school_id", name="pk_year_plans"),
     )
+
+
+def downgrade() -> None:
+    """Take them away again: closed classes are classes, and nothing is planned."""
+    op.drop_table("year_plans")
+    for name in ("successor_id", "kept_until", "closed_on"):
+        op.drop_column("classes", name)
