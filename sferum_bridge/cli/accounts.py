@@ -12,10 +12,11 @@ from sferum_bridge.cli.common import (
     config_option,
     database,
     json_option,
+    school_option,
     show,
     show_json,
 )
-from sferum_bridge.cli.staffing import find_school, school_option
+from sferum_bridge.cli.staffing import find_school
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

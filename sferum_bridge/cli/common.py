@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CONSOLE = "console"
+"""Who did what is done by a command, in the log."""
+
 config_option = click.option(
     "--config",
     "-c",
@@ -29,6 +32,10 @@ config_option = click.option(
     default=Path("config.yaml"),
     show_default=True,
     help="The settings file; relative paths in it are taken from its folder.",
+)
+school_option = click.option("--school", default="", help="The school, where there are several.")
+language_option = click.option(
+    "--lang", type=click.Choice(["ru", "en"]), default="ru", show_default=True
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs to read.")
 

@@ -14,6 +14,7 @@ from sferum_bridge.cli.common import (
     config_option,
     database,
     json_option,
+    school_option,
     show,
     show_json,
 )
@@ -62,7 +63,7 @@ def contour() -> None:
     metavar="ROOM",
     help="A room's id, or what it is for: staff, parents/5А; may be repeated.",
 )
-@click.option("--school", default="", help="The school, where there are several.")
+@school_option
 @_language
 @json_option
 def open_(config_path: Path, lang: str | None, *, as_json: bool, **asked: Any) -> None:

@@ -15,6 +15,7 @@ from sferum_bridge.cli.common import (
     config_option,
     database,
     json_option,
+    language_option,
     show,
     show_json,
 )
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sferum_bridge.matrix.outbox import File
 
 _person = click.argument("person_id")
-_language = click.option("--lang", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
 _folder = click.Path(path_type=Path, file_okay=False)
 
 
@@ -50,7 +50,7 @@ def requests(config_path: Path, *, as_json: bool) -> None:
 @privacy.command()
 @_person
 @config_option
-@_language
+@language_option
 @click.option("--output", type=_folder, required=True, help="The folder to write into.")
 @click.option("--messages/--no-messages", default=True, help="With the index of own messages.")
 def export(person_id: str, config_path: Path, lang: str, output: Path, *, messages: bool) -> None:
@@ -68,7 +68,7 @@ def export(person_id: str, config_path: Path, lang: str, output: Path, *, messag
 @privacy.command()
 @_person
 @config_option
-@_language
+@language_option
 @click.option("--school", default="", help="Only what this school keeps, by name.")
 @click.option("--yes", is_flag=True, help="Do it; without, only say what would go.")
 @click.option("--reason", default="", help="Why; it stays in the log, so name nobody.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sferum_bridge.cli.common import (
+    CONSOLE,
     carry_out,
     config_option,
     database,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.rooms import RoomRecord
 
-_CONSOLE = "console"
 _SECONDS = 60.0
 _COLUMNS = ("Room", "Key", "What", "By", "Whom", "Done")
 _REPORT = {
@@ -165,7 +165,7 @@ async def _renew(config_path: Path, texts: Sequence[str], *, yes: bool) -> Seque
         records = [await _find(tx, text) for text in dict.fromkeys(texts)]
         for record in records if yes else ():
             await stored.renew(tx, record)
-            audit.record(tx, _CONSOLE, "room.renew", record.room_id, school=record.school_id)
+            audit.record(tx, CONSOLE, "room.renew", record.room_id, school=record.school_id)
     return records
 
 
@@ -191,5 +191,5 @@ async def _admit(config_path: Path, account: str, room: str) -> RoomRecord:
             await absences.end(tx, record.room_id, [account])
             await schools.changed(tx, record.school_id)
             subject, school_id = person.id if person else account, record.school_id
-            audit.record(tx, _CONSOLE, "room.admit", subject, record.room_id, school=school_id)
+            audit.record(tx, CONSOLE, "room.admit", subject, record.room_id, school=school_id)
     return record

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from sferum_bridge.cli.common import (
+    CONSOLE,
     carry_out,
     config_option,
     database,
     json_option,
+    school_option,
     show,
     show_json,
 )
-from sferum_bridge.cli.staffing import find_school, school_option
+from sferum_bridge.cli.staffing import find_school
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Database, Tx
     from sferum_bridge.store.schools import SchoolRecord
 
-_CONSOLE = "console"
 _LOOK_SECONDS = 1.0
 _COLUMNS = ("School", "State", "Done", "Rooms to make", "To come in", "To go", "To rename")
 
@@ -104,7 +105,7 @@ async def _rest(config_path: Path, school: str, *, paused: bool) -> tuple[School
         is_new = await schools.pause(tx, record.id, paused=paused)
         if is_new:
             action = "rooms.pause" if paused else "rooms.resume"
-            audit.record(tx, _CONSOLE, action, record.id, school=record.id)
+            audit.record(tx, CONSOLE, action, record.id, school=record.id)
     return record, is_new
 
 

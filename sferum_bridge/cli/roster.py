@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
 from sferum_bridge.cli import roster_files, roster_undo
 from sferum_bridge.cli.common import (
+    CONSOLE,
     carry_out,
     config_option,
     database,
     json_option,
+    language_option,
+    school_option,
     show,
     show_json,
 )
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.imports import Applied, Choices, Prepared
     from sferum_bridge.store.schools import SchoolRecord
-
-_CONSOLE = "console"
-_language = click.option("--lang", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
-_school = click.option("--school", default="", help="The school, where there are several.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def _import_options(command: Callable[..., None]) -> Callable[..., None]:
     options = [
         click.argument("file", type=click.Path(path_type=Path, exists=True)),
         config_option,
-        _school,
+        school_option,
         click.option(
             "--form",
             type=click.Choice(["template", "wide", "oneroster"]),
@@ -106,7 +103,7 @@ roster.add_command(roster_files.export)
     help="Write the file as .xlsx with what is wrong marked.",
 )
 @click.option("--details", is_flag=True, help="Who changes, and who is in which room.")
-@_language
+@language_option
 @json_option
 def check(asked: _Asked, marked: Path | None, lang: str, *, details: bool, as_json: bool) -> None:
     """Say everything that is wrong with a roster and what it would change; change nothing."""
@@ -135,7 +132,7 @@ def check(asked: _Asked, marked: Path | None, lang: str, *, details: bool, as_js
     help="Write the rows that were left out as .xlsx, to be corrected and imported.",
 )
 @click.option("--details", is_flag=True, help="Who changed, and who is in which room.")
-@_language
+@language_option
 @json_option
 def apply_(
     asked: _Asked, rejected: Path | None, lang: str, *, details: bool, as_json: bool
@@ -228,7 +225,7 @@ async def _work(asked: _Asked, *, apply: bool) -> _Work:
         async with db.write() if apply else db.read() as tx:
             place = await _place(tx, config, reading, asked, apply=apply)
             if not apply:
-                day = _day(tx, place.timezone)
+                day = schools.day_in(place.timezone, tx.now)
                 prepared = await imports.prepare(
                     tx, place.id, day, reading, choices, limits, place.name
                 )
@@ -247,7 +244,7 @@ async def _apply(
             name, zone = place.name, place.timezone
             school_id = place.id or await schools.add(tx, name, zone, place.language)
             done = await imports.apply(
-                tx, school_id, reading, choices, limits, actor=_CONSOLE, label=label
+                tx, school_id, reading, choices, limits, actor=CONSOLE, label=label
             )
             if done.is_held:
                 raise _HeldError  # noqa: TRY301 - to have what was done taken back
@@ -354,10 +351,6 @@ def _school_of(records: Sequence[SchoolRecord], name: str) -> SchoolRecord | Non
             f"--school: {ids}"
         )
     return found[0] if found else None
-
-
-def _day(tx: Tx, timezone: str) -> Any:
-    return datetime.fromtimestamp(tx.now / 1000, UTC).astimezone(ZoneInfo(timezone)).date()
 
 
 def _limits(config: Config) -> Limits:

@@ -13,6 +13,8 @@ from sferum_bridge.cli.common import (
     config_option,
     database,
     json_option,
+    language_option,
+    school_option,
     show,
     show_json,
 )
@@ -41,7 +43,7 @@ def template(folder: Path) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @config_option
-@click.option("--school", default="", help="The school, where there are several.")
+@school_option
 @click.option(
     "--format",
     "form",
@@ -51,7 +53,7 @@ def template(folder: Path) -> None:
     help="template: .xlsx, or .zip of CSV files; wide: .xlsx or .csv; oneroster: .zip.",
 )
 @click.option("--year", default="", help="The school year, as 2026/2027; the latest, if left out.")
-@click.option("--lang", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
+@language_option
 @json_option
 def export(
     file: Path, config_path: Path, school: str, form: str, year: str, lang: str, *, as_json: bool

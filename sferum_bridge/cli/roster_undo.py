@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from sferum_bridge.cli.common import (
+    CONSOLE,
     carry_out,
     config_option,
     database,
     json_option,
+    language_option,
+    school_option,
     show,
     show_json,
 )
@@ -26,15 +29,11 @@ if TYPE_CHECKING:
     from sferum_bridge.store.batches import Batch, Undone
     from sferum_bridge.store.schools import SchoolRecord
 
-_CONSOLE = "console"
-_language = click.option("--lang", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
-_school = click.option("--school", default="", help="The school, where there are several.")
-
 
 @click.command()
 @config_option
-@_school
-@_language
+@school_option
+@language_option
 @json_option
 def batches(config_path: Path, school: str, lang: str, *, as_json: bool) -> None:
     """List the imports and school years that can still be undone, the newest first."""
@@ -61,8 +60,8 @@ def batches(config_path: Path, school: str, lang: str, *, as_json: bool) -> None
 @click.command()
 @click.argument("batch", default="")
 @config_option
-@_school
-@_language
+@school_option
+@language_option
 @json_option
 def undo(batch: str, config_path: Path, school: str, lang: str, *, as_json: bool) -> None:
     """Undo an import as a whole: the one of an id, or the last one.
@@ -101,7 +100,7 @@ async def _carry_out_undo(
             # Before: who is taken away by it has a name, too.
             found = await stored.one(tx, batch)
             people = (await schools.load(tx, found.school_id)).people if found else {}
-            undone = await stored.undo(tx, batch, _CONSOLE, days=config.school.undo_days)
+            undone = await stored.undo(tx, batch, CONSOLE, days=config.school.undo_days)
         except NotUndoableError as e:
             days = config.school.undo_days
             raise click.ClickException(_NOT_UNDONE[e.why.value].format(days=days)) from e

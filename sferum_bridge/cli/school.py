@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -14,10 +12,11 @@ from sferum_bridge.cli.common import (
     config_option,
     database,
     json_option,
+    school_option,
     show,
     show_json,
 )
-from sferum_bridge.cli.staffing import ROLES, find_school, school_option
+from sferum_bridge.cli.staffing import ROLES, find_school
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +128,7 @@ def _staff_row(
     from sferum_bridge.school.people import Appointment, Teaching
 
     giver = here.people.get(actor)
-    on = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(record.timezone)).date()
+    on = record.day(at)
     of = "" if isinstance(tie, Appointment) else here.classes[tie.class_id].name
     if isinstance(tie, Teaching) and tie.subject:
         of = f"{of}, {tie.subject}"

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from sferum_bridge.cli.common import (
+    CONSOLE,
     carry_out,
     config_option,
     database,
     json_option,
+    school_option,
     show,
     show_json,
 )
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.schools import SchoolRecord
 
-_CONSOLE = "console"
 _CLASS_TEACHER = "class-teacher"
 _FEWEST_NAMES = 2
 
@@ -52,7 +53,6 @@ def day_option(_context: click.Context, _option: click.Parameter, value: str | N
     return day
 
 
-school_option = click.option("--school", default="", help="The school, where there are several.")
 _post = click.Choice(["administrator", "teacher", "staff", _CLASS_TEACHER])
 _since = click.option(
     "--since", callback=day_option, metavar="DAY", help="The first day; today, if left out."
@@ -327,7 +327,7 @@ async def _carry_out(build: _Build, asked: _Asked) -> tuple[_Desk, Changes]:
                 changes = staffing.decide(desk.here, order, today)
         except staffing.Refused as e:
             raise click.ClickException(_REFUSED[e.refusal.value]) from e
-        await stored.carry_out(tx, record.id, changes, _CONSOLE, order.act.value, today)
+        await stored.carry_out(tx, record.id, changes, CONSOLE, order.act.value, today)
         return desk, shown
 
 
@@ -338,7 +338,7 @@ async def _newcomer(desk: _Desk, account: str, name: tuple[str, str, str]) -> st
     from sferum_bridge.store import staffing as stored
 
     was_nobody = await accounts.person_of(desk.tx, account) is None
-    person_id = await stored.newcomer(desk.tx, desk.record.id, account, name, _CONSOLE)
+    person_id = await stored.newcomer(desk.tx, desk.record.id, account, name, CONSOLE)
     if was_nobody:
         shown = f"{name[1]} {name[0]}"
         await outbox.rename(desk.tx, f"console.{person_id}.name", account, shown)

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sferum_bridge.cli.common import (
+    CONSOLE,
     carry_out,
     config_option,
     database,
     json_option,
+    school_option,
     show,
     show_json,
 )
-from sferum_bridge.cli.staffing import day_option, find_school, school_option
+from sferum_bridge.cli.staffing import day_option, find_school
 from sferum_bridge.cli.year_shown import as_plain, rooms_follow
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.schools import SchoolRecord
 
-_CONSOLE = "console"
 
 _choices = click.argument("choices", nargs=-1)
 _on = click.option(
@@ -174,9 +175,9 @@ async def _plan(asked: _Asked, *, do: bool) -> _Found:
                 f"{lines.text('year-cannot', year=plan.year).body}\n{problems}"
             )
         if do and day > record.day(tx.now):
-            await year.plan_for(tx, record, choices, day, _CONSOLE, kept)
+            await year.plan_for(tx, record, choices, day, CONSOLE, kept)
         elif do:
-            await year.open_now(tx, record, choices, _CONSOLE, kept)
+            await year.open_now(tx, record, choices, CONSOLE, kept)
         return _Found(record, here, plan, lines)
 
 
@@ -250,7 +251,7 @@ async def _undo(
         planned = await year.planned(tx, record.id)
         if planned is not None:
             if yes:
-                await year.forget_plan(tx, record.id, _CONSOLE)
+                await year.forget_plan(tx, record.id, CONSOLE)
             return record.id, lines.text("year-forgotten", day=planned.day).body, None
         days = config.school.undo_days
         batch = await year.last_opened(tx, record.id, days)
@@ -259,6 +260,6 @@ async def _undo(
         if not yes:
             at = register.moment(record, batch.at).strftime("%Y-%m-%d %H:%M")
             return record.id, f"{record.name}: {batch.label}, opened {at}, would be undone.", None
-        done = await year.undo(tx, record, _CONSOLE, days)
+        done = await year.undo(tx, record, CONSOLE, days)
         lines = replace(lines, here=await schools.load(tx, record.id))
         return record.id, lines.undone(done).body, done

@@ -66,7 +66,12 @@ class SchoolRecord:
 
     def day(self, now: int) -> date:
         """Return the day it is in the school's zone at a time (milliseconds)."""
-        return datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(self.timezone)).date()
+        return day_in(self.timezone, now)
+
+
+def day_in(timezone: str, now: int) -> date:
+    """Return the day it is in a zone at a time (milliseconds)."""
+    return datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(timezone)).date()
 
 
 async def add(tx: Tx, name: str, timezone: str, language: str) -> str:
