@@ -93,3 +93,9 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> N
 def show_json(value: Any) -> None:
     """Print JSON for a program."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def refuse_existing(out: Path) -> None:
+    """Refuse to write over a file, before anything is done."""
+    if out.exists():
+        raise click.ClickException(f"{out} is there already. Name another file, or remove it.")

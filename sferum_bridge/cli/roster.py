@@ -18,6 +18,7 @@ from sferum_bridge.cli.common import (
     database,
     json_option,
     language_option,
+    refuse_existing,
     school_option,
     show,
     show_json,
@@ -109,7 +110,8 @@ def check(asked: _Asked, marked: Path | None, lang: str, *, details: bool, as_js
     """Say everything that is wrong with a roster and what it would change; change nothing."""
     from sferum_bridge.cli import roster_shown
 
-    _refuse_existing(marked)
+    if marked is not None:
+        refuse_existing(marked)
     work = carry_out(_work(asked, apply=False))
     if marked is not None:
         _write_marked(asked.file, marked, work.reading, lang)
@@ -140,7 +142,8 @@ def apply_(
     """Apply the good rows of a roster; the running bridge then makes the rooms."""
     from sferum_bridge.cli import roster_shown
 
-    _refuse_existing(rejected)
+    if rejected is not None:
+        refuse_existing(rejected)
     work = carry_out(_work(asked, apply=True))
     if rejected is not None and work.has_rejected:
         _write_marked(asked.file, rejected, work.reading, lang, rejected=True)
@@ -367,12 +370,6 @@ def _json(work: _Work) -> dict[str, Any]:
         return {**roster_shown.reading_json(work.reading), **nothing, "held": False, "batch": ""}
     said = roster_shown.as_json(work.prepared)
     return {"school": work.school, **said, "held": work.is_held, "batch": work.batch_id}
-
-
-def _refuse_existing(out: Path | None) -> None:
-    """Refuse to write over a file, before anything is done."""
-    if out is not None and out.exists():
-        raise click.ClickException(f"{out} is there already. Name another file, or remove it.")
 
 
 def _write_marked(

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sferum_bridge.cli.common import (
+    CONSOLE,
     carry_out,
     config_option,
     database,
     json_option,
     language_option,
+    refuse_existing,
     school_option,
     show,
     show_json,
@@ -66,8 +68,7 @@ def export(
     endings = _ENDINGS[form]
     if file.suffix.lower() not in endings:
         raise click.ClickException(f"{form} is written as {' or '.join(endings)}: name {file} so.")
-    if file.exists():
-        raise click.ClickException(f"{file} is there already. Name another file, or remove it.")
+    refuse_existing(file)
     lost = carry_out(_export(file, config_path, school, form, year))
     from sferum_bridge.roster.export import LEFT_OUT
 
@@ -84,20 +85,17 @@ def export(
 async def _export(
     file: Path, config_path: Path, school: str, form: str, year: str
 ) -> Mapping[str, int]:
+    from sferum_bridge.cli.staffing import find_school
     from sferum_bridge.roster.export import write
     from sferum_bridge.roster.model import Form
-    from sferum_bridge.store import audit, listing, schools
+    from sferum_bridge.store import audit, listing
 
     async with database(config_path) as (_, db), db.write() as tx:
-        known = {record.name: record for record in await schools.records(tx)}
-        wanted = [known[school]] if school in known else [] if school else list(known.values())
-        if len(wanted) != 1:
-            names = ", ".join(known) or "—"
-            raise click.ClickException(f"Which school? Name it with --school. There are: {names}")
-        roster = await listing.roster(tx, wanted[0], year)
+        wanted = await find_school(tx, school)
+        roster = await listing.roster(tx, wanted, year)
         if not roster.classes:
             raise click.ClickException("There is nothing of this school year. Name another --year.")
-        audit.record(tx, "console", "roster.export", wanted[0].id, form, school=wanted[0].id)
+        audit.record(tx, CONSOLE, "roster.export", wanted.id, form, school=wanted.id)
         kind, _, version = form.partition("-")
         # Beside its place, then moved there: nobody ever finds half a file.
         unfinished = file.with_name(f".{os.getpid()}-{file.name}")

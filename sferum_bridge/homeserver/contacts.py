@@ -25,11 +25,7 @@ class ContactsResource(SignedResource):
     """Serves `PATH`: GET returns the verified e-mails and phones of the account `X-Sferum-User`."""
 
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        user = request.getHeader("X-Sferum-User") or ""
-        moment = request.getHeader("X-Sferum-Time") or ""
-        signed = f"GET {PATH} {user} {moment}".encode("utf-8", "surrogateescape")
-        self._authenticate(request, signed)
-        self._check_moment(moment)
+        (user,) = self._about(request, "GET", PATH, "User")
         if not self._api.is_mine(user):
             raise SynapseError(
                 HTTPStatus.NOT_FOUND, "the account is not of this server", Codes.NOT_FOUND

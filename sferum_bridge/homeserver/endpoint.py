@@ -31,9 +31,7 @@ class FactsResource(SignedResource):
         self._ledger = ledger
 
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        moment = request.getHeader("X-Sferum-Time") or ""
-        self._authenticate(request, f"GET {PATH} {moment}".encode())
-        self._check_moment(moment)
+        self._about(request, "GET", PATH)
         return HTTPStatus.OK, _told(await self._ledger.status())
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for

@@ -88,18 +88,12 @@ class EnrolResource(SignedResource):
             self._has_begun = True
 
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        moment = request.getHeader("X-Sferum-Time") or ""
-        self._authenticate(request, f"GET {PATH} {moment}".encode("utf-8", "surrogateescape"))
-        self._check_moment(moment)
+        self._about(request, "GET", PATH)
         self._check_here()
         return HTTPStatus.OK, {"most": MOST}
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        names = [f"X-Sferum-{name}" for name in ("Nonce", "Body", "Since", "Time")]
-        nonce, digest, since, moment = (request.getHeader(name) or "" for name in names)
-        words = f"POST {PATH} {nonce} {digest} {since} {moment}"
-        self._authenticate(request, words.encode("utf-8", "surrogateescape"))
-        self._check_moment(moment)
+        nonce, digest, since = self._about(request, "POST", PATH, "Nonce", "Body", "Since")
         self._check_here()
         body = self._body(request)
         right = hashlib.sha256(body).hexdigest()

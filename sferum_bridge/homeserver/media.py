@@ -91,11 +91,8 @@ class MediaResource(SignedResource):
 
     def _asked(self, request: SynapseRequest, method: str) -> tuple[str, str, int, str]:
         """Return file, account, time and event that a request is about."""
-        names = [f"X-Sferum-{name}" for name in ("Media", "User", "Since", "Event", "Time")]
-        media_id, user, since, event_id, moment = (request.getHeader(name) or "" for name in names)
-        words = f"{method} {PATH} {media_id} {user} {since} {event_id} {moment}"
-        self._authenticate(request, words.encode("utf-8", "surrogateescape"))
-        self._check_moment(moment)
+        about = ("Media", "User", "Since", "Event")
+        media_id, user, since, event_id = self._about(request, method, PATH, *about)
         if not _ID.fullmatch(media_id) or not _TIME.fullmatch(since):
             raise SynapseError(HTTPStatus.BAD_REQUEST, "no id or no time", Codes.INVALID_PARAM)
         return media_id, user, int(since), event_id

@@ -46,11 +46,7 @@ class PasswordsResource(SignedResource):
         self._homeserver = homeserver
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
-        names = [f"X-Sferum-{name}" for name in ("User", "Body", "Time")]
-        user, code, moment = (request.getHeader(name) or "" for name in names)
-        words = f"POST {PATH} {user} {code} {moment}"
-        self._authenticate(request, words.encode("utf-8", "surrogateescape"))
-        self._check_moment(moment)
+        user, code = self._about(request, "POST", PATH, "User", "Body")
         password = self._password(request, code)
         await self._check_account(user)
         hashed = await self._homeserver.get_auth_handler().hash(password)

@@ -12,6 +12,8 @@ from synapse.module_api import DirectServeJsonResource
 from synapse.module_api.errors import Codes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from synapse.http.site import SynapseRequest
     from synapse.module_api import ModuleApi
     from synapse.util.clock import Clock
@@ -44,6 +46,17 @@ class SignedResource(DirectServeJsonResource):
         # As bytes: compare_digest refuses text that is not ASCII.
         if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape")):
             raise SynapseError(HTTPStatus.FORBIDDEN, "X-Sferum-Mac is wrong", Codes.FORBIDDEN)
+
+    def _about(self, request: SynapseRequest, method: str, path: str, *names: str) -> Sequence[str]:
+        """Return the headers `X-Sferum-<name>`, which the code is over, besides the time.
+
+        What `matrix.policy.signed` writes. Raises `SynapseError` for a wrong code or an old time.
+        """
+        said = [request.getHeader(f"X-Sferum-{name}") or "" for name in (*names, "Time")]
+        text = " ".join([method, path, *said])
+        self._authenticate(request, text.encode("utf-8", "surrogateescape"))
+        self._check_moment(said[-1])
+        return said[:-1]
 
     def _check_moment(self, moment: str) -> None:
         """Refuse what was signed long ago: it may be a repetition by somebody who listened."""
