@@ -32,6 +32,8 @@ class Storm:
         self._session: aiohttp.ClientSession | None = None
         self.share = 0.0
         """Which part of all requests is refused now."""
+        self.is_due = False
+        """Whether the next request is refused, whatever the share."""
         self.longest_wait_ms = 1500
         """The most it asks to wait for."""
         self.refused = self.passed = 0
@@ -66,7 +68,8 @@ class Storm:
     async def _take(self, request: web.Request) -> web.Response:
         assert self._session is not None
         body = await request.read()
-        if self._random.random() < self.share:
+        if self.is_due or self._random.random() < self.share:
+            self.is_due = False
             self.refused += 1
             wait = self._random.randint(100, self.longest_wait_ms)
             told = {"errcode": "M_LIMIT_EXCEEDED", "error": "Too Many", "retry_after_ms": wait}

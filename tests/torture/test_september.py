@@ -220,7 +220,8 @@ class September:
     async def trouble(self) -> None:
         """Rain refusals in the middle of it, and restart the homeserver once."""
         await asyncio.sleep(SECONDS / 4)
-        self.storm.share = SHARE
+        # Batches are few: a short rain would fall between them, if it were all left to chance.
+        self.storm.share, self.storm.is_due = SHARE, True
         await asyncio.sleep(SECONDS / 4)
         begin, synapse = time.monotonic(), self.bridged.synapse
         synapse.settings = replace(synapse.settings, start_timeout=PATIENCE)
