@@ -27,6 +27,8 @@ export UV_NO_PROGRESS := 1
 # Schools sit behind proxies with certificates of their own: trust what the machine trusts.
 export UV_SYSTEM_CERTS := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
+# Compiled modules are kept, whatever the surroundings say: a process starts in a third of the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset demo-check test check bench contour contour-walk torture september import-kills apart fuzz walk config clean

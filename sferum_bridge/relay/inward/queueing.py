@@ -128,18 +128,18 @@ class Queueing:
         self, turn: Turn, chat: Chat, event: RemoteEvent, *, silent: bool = False
     ) -> None:
         """Queue an event; one that this version fails on is told of, so that nothing is stuck."""
-        if not await self._tried(turn, self.put(turn, chat, event, silent=silent)):
-            await self._tried(turn, self._unreadable(turn, chat, event))
+        if not await self._tried(turn, lambda: self.put(turn, chat, event, silent=silent)):
+            await self._tried(turn, lambda: self._unreadable(turn, chat, event))
 
     async def pin(self, turn: Turn, chat: Chat, message_id: str) -> None:
         """Have a message be the pinned one; an empty id: none is."""
-        await self._tried(turn, self._row(turn, chat, message_id, {"relay": "pin"}))
+        await self._tried(turn, lambda: self._row(turn, chat, message_id, {"relay": "pin"}))
 
-    async def _tried(self, turn: Turn, work: Awaitable[None]) -> bool:
+    async def _tried(self, turn: Turn, work: Callable[[], Awaitable[None]]) -> bool:
         """Do something whole or not at all; false, and reported, where this version fails on it."""
         try:
             async with turn.tx.attempt():
-                await work
+                await work()
         except Exception as e:
             if is_away(e):
                 raise
