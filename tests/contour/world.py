@@ -140,7 +140,15 @@ class World(Sight):
         """
         if len(self.server.processes) == 1:
             return 0
-        return 1 if self.closed else 10
+        return self.within(1)
+
+    def within(self, seconds: float) -> float:
+        """Return how long to look for what an attack did.
+
+        Where it must not succeed, all of it is waited; where it has to, it ends with its success,
+        which a busy machine may keep waiting.
+        """
+        return seconds if self.closed else max(10, seconds)
 
     @property
     def nowhere(self) -> str:

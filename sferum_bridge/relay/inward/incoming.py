@@ -19,6 +19,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sferum_bridge.network.base import (
@@ -142,7 +143,8 @@ class Incoming:
                 listening[login.id] = _Listening(tasks.create_task(self._listen(login)), now)
             if login.id in fresh and login.id not in beginning:
                 beginning.add(login.id)
-                tasks.create_task(_noted(self._begin_all(login), login.id, beginning))
+                begin = partial(self._begin_all, login)
+                tasks.create_task(_noted(begin, login.id, beginning))
 
     async def _listen(self, login: Login) -> None:
         pace = Pace(login.id)
@@ -297,8 +299,8 @@ class Incoming:
         return found
 
 
-async def _noted(work: Awaitable[None], login_id: str, under_way: set[str]) -> None:
+async def _noted(work: Callable[[], Awaitable[None]], login_id: str, under_way: set[str]) -> None:
     try:
-        await work
+        await work()
     finally:
         under_way.discard(login_id)

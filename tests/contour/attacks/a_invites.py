@@ -197,7 +197,7 @@ async def _delayed(world: World, by: Actor, room: str, whom: Actor) -> Leak:
 
     await asyncio.sleep(0.2)
     await until(fired)
-    return await until(lambda: world.is_invited(whom, room), 0.3)
+    return await until(lambda: world.is_invited(whom, room), world.within(0.3))
 
 
 @attack("A17", "a teacher invites a stranger into the pupils' room, a moment later")

@@ -128,7 +128,9 @@ async def _pupil_goes_out(world: World, how: str) -> Leak:
             await world.o.join(room, via)  # the state event needs a room the server is in
             await pupil.set_state(room, MEMBER, {"membership": "join"}, pupil.user_id)
     # Where this server is in the room already, the join is made here and sent there.
-    return await until(lambda: world.is_member(room, pupil.user_id, seen_by=world.m), 0.5)
+    return await until(
+        lambda: world.is_member(room, pupil.user_id, seen_by=world.m), world.within(0.5)
+    )
 
 
 attack.each(
@@ -246,7 +248,7 @@ async def _(world: World) -> Leak:
 async def _(world: World) -> Leak:
     room = await world.loose_room(federate=True, state=PUBLIC)
     await world.m.join(room, world.server.name)
-    return await until(lambda: world.is_member(room, world.m.user_id), 0.5)
+    return await until(lambda: world.is_member(room, world.m.user_id), world.within(0.5))
 
 
 @attack("B32", "a stranger enters a teacher's room through a room he is in")

@@ -311,7 +311,9 @@ async def _(world: World) -> Leak:
     path = f"rooms/{room}/state/{RULES}/"
     await world.t1.put(path, {"join_rule": "public"}, **{"org.matrix.msc4140.delay": 100})
     await asyncio.sleep(0.2)
-    return await until(lambda: world.has_state(room, RULES, {"join_rule": "public"}), 0.5)
+    return await until(
+        lambda: world.has_state(room, RULES, {"join_rule": "public"}), world.within(0.5)
+    )
 
 
 @attack("C37", "a server administrator upgrades a class's room")

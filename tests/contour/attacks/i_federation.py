@@ -249,7 +249,11 @@ async def _(world: World) -> Leak:
         answer = await world.s1.get("sync", since=since, timeout=0, filter=chosen)
         return word in str(answer.body)
 
-    return "the pupil's client got the reason" if await until(has_come, world.lag) else ""
+    return (
+        "the pupil's client got the reason"
+        if await until(has_come, world.within(world.lag))
+        else ""
+    )
 
 
 async def _told_by_the_past(world: World, changes: tuple[str, ...]) -> Leak:
@@ -273,7 +277,11 @@ async def _told_by_the_past(world: World, changes: tuple[str, ...]) -> Leak:
         assert all(answer.status == 200 for answer in seen), seen
         return any(told in str(answer.body) for answer in seen for told in (room, word))
 
-    return "the pupil's client shows the room" if await until(has_come, world.lag) else ""
+    return (
+        "the pupil's client shows the room"
+        if await until(has_come, world.within(world.lag))
+        else ""
+    )
 
 
 attack.each(
