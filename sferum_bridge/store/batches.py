@@ -5,7 +5,9 @@
 
 A batch is one transaction: it has happened or it has not, and the rooms follow. Nobody is torn out
 of a life they have here since: a person the batch brought who is linked, or has an account, stays,
-and only their assignments end. An erasure takes what a batch knows of somebody with it (`forget`).
+and only their assignments end. Nor does anybody come back whom somebody has let go since: of a
+person who lost an assignment after the batch none is opened again. An erasure takes what a batch
+knows of somebody with it (`forget`).
 """
 
 from __future__ import annotations
@@ -219,15 +221,16 @@ async def undo(tx: Tx, batch_id: str, actor: str, *, days: float = 30) -> Undone
     record = next(each for each in await schools.records(tx) if each.id == school_id)
     today = record.day(tx.now)
     changes = await changes_of(tx, batch_id)
+    let_go = await _let_go(tx, batch)
     try:
         async with tx.attempt():
-            undoing = _Undoing(tx, school_id, today)
+            undoing = _Undoing(tx, school_id, today, let_go)
             await undoing.run(changes)
             left = await schools.load(tx, school_id)
             if rules.loses_administrators(held, left, today):
                 raise _Unadministered  # noqa: TRY301 - to have what was done taken back
     except _Unadministered:
-        undoing = _Undoing(tx, school_id, today)
+        undoing = _Undoing(tx, school_id, today, let_go)
         await undoing.run([each for each in changes if not _makes_administrator(each)])
         undoing.leave(
             Kind.LAST_ADMINISTRATOR, *(each for each in changes if _makes_administrator(each))
@@ -238,6 +241,13 @@ async def undo(tx: Tx, batch_id: str, actor: str, *, days: float = 30) -> Undone
     await schools.changed(tx, school_id)
     await staffing.revoke_void(tx, school_id, actor, today)
     return Undone(replace(batch, undone_at=tx.now), undoing.restored, undoing.left)
+
+
+async def _let_go(tx: Tx, batch: Batch) -> Collection[str]:
+    """Return who lost an assignment after a batch, by another one or by hand."""
+    c = t.audit.c
+    since = (c.school_id == batch.school_id, c.at > batch.at, c.action.like("%.end"))
+    return {row.subject for row in await tx.all(select(c.subject).where(*since).distinct())}
 
 
 class _Unadministered(Exception):
@@ -252,9 +262,10 @@ def _makes_administrator(change: Change) -> bool:
 class _Undoing:
     """Puts back the rows of one batch: takes away, renames, changes, then adds."""
 
-    def __init__(self, tx: Tx, school_id: str, today: date) -> None:
+    def __init__(self, tx: Tx, school_id: str, today: date, let_go: Collection[str]) -> None:
         self._tx = tx
         self._school_id = school_id
+        self._let_go = let_go
         self._yesterday = today - timedelta(days=1)
         self.restored = 0
         self.left: list[Left] = []
@@ -292,6 +303,8 @@ class _Undoing:
         else:
             apart = change.kept.apart
             fits = all(held[n] == v for n, v in change.after.items() if n not in apart)
+        if change.kept is ASSIGNMENTS and change.before and change.person_id in self._let_go:
+            fits = False
         if not fits:
             self.leave(Kind.CHANGED, change)
         return fits

@@ -9,8 +9,18 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.school import people as p
+from sferum_bridge.school import staffing as rules
 from sferum_bridge.school.corrections import Field
-from sferum_bridge.store import accounts, audit, batches, corrections, erasing, kin, schools
+from sferum_bridge.store import (
+    accounts,
+    audit,
+    batches,
+    corrections,
+    erasing,
+    kin,
+    schools,
+    staffing,
+)
 from sferum_bridge.store import tables as t
 from sferum_bridge.store.batches import Kind, NotUndoableError
 from tests.support import databases
@@ -328,3 +338,34 @@ async def test_nothing_of_a_batch_stands_readable(database: Database) -> None:
     for word in ("Раньшев", "Иначев", "Новиков", "new@", "+79", "список"):
         assert word not in plain
         assert word.encode() not in hidden
+
+
+async def test_who_was_let_go_since_does_not_come_back(database: Database, clock: Clock) -> None:
+    async with database.write() as tx:
+        f = await settled(tx)
+        post = {"kind": "appointment", "post": "teacher", "school_id": f.school_id}
+        lead = {"kind": "leadership", "class_id": f.class_id, "school_id": f.school_id}
+        for n, person_id in enumerate(f.adults[:2]):
+            for what in (post, lead):
+                row = {"id": f"{what['kind']}{n}", "person_id": person_id, **what}
+                await tx.run(insert(t.assignments).values(**row))
+    async with (
+        database.write() as tx,
+        batches.recorded(tx, f.school_id, kind="year", actor="console", label="2026") as batch_id,
+    ):
+        leads = t.assignments.c.kind == "leadership"
+        await tx.run(update(t.assignments).where(leads).values(until=databases.DAY))
+    clock.now += DAY_MS
+    gone, stays = f.adults[:2]
+    async with database.write() as tx:
+        school = await staffing.read(tx, f.school_id)
+        [held] = [one for one in school.appointments if one.person_id == gone]
+        changes = rules.Changes(ends=[rules.Ending(held, databases.DAY)])
+        args = (tx, f.school_id, changes, "admin", "dismissed")
+        await staffing.carry_out(*args, databases.DAY + timedelta(days=1))
+    async with database.write() as tx:
+        done = await batches.undo(tx, batch_id, "admin")
+    assert [(one.person_id, one.why) for one in done.left] == [(gone, Kind.CHANGED)]
+    async with database.read() as tx:
+        school = await schools.load(tx, f.school_id)
+    assert [one.person_id for one in school.leaderships if one.term.until is None] == [stays]
