@@ -10,8 +10,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from sferum_bridge.store import year
-from sferum_bridge.store.away import outlasting
+from sferum_bridge.store import failures, year
+from sferum_bridge.store.away import is_away, outlasting
 
 if TYPE_CHECKING:
     from sferum_bridge.store.database import Database
@@ -33,16 +33,21 @@ class YearOpener:
         self._kept_days = kept_days
 
     async def run(self) -> None:
-        """Open years for ever. Raises what is not a database that is away."""
+        """Open years for ever."""
         while True:
             with outlasting(log, "Opening a school year"):
                 await self.once()
             await asyncio.sleep(_EVERY)
 
     async def once(self) -> None:
-        """Open whatever is due."""
+        """Open whatever is due; a school that this version fails on holds up no other."""
         async with self._db.read() as tx:
             due = await year.due(tx)
         for record in due:
-            async with self._db.write() as tx:
-                await year.open_as_planned(tx, record, self._kept_days)
+            try:
+                async with self._db.write() as tx:
+                    await year.open_as_planned(tx, record, self._kept_days)
+            except Exception as e:
+                if is_away(e):
+                    raise
+                failures.report(log, e, "A planned school year could not be opened")

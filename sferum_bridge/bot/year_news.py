@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.bot import register
+from sferum_bridge.bot.texts import bullets, fitting, paragraphs
+from sferum_bridge.bot.year_lines import Lines
 from sferum_bridge.school.layout import Kind, key
-from sferum_bridge.store import rooms, schools
+from sferum_bridge.school.year import Ambiguity, Problem
+from sferum_bridge.store import accounts, rooms, schools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,11 +69,19 @@ async def undone(talk: Talk, content: Mapping[str, Any]) -> None:
 
 
 async def failed(talk: Talk, content: Mapping[str, Any]) -> None:
-    """Tell the administrators that the day came and the year could not be opened."""
+    """Tell the administrators that the day came and why the year could not be opened."""
     record = await register.school(talk.tx, str(content["school"]))
-    if record is not None:
-        heads = await register.administrators(talk.tx, record)
-        await talk.inform(heads, "year-news-failed", school=record.name)
+    if record is None:
+        return
+    here = await schools.load(talk.tx, record.id)
+    why = [Problem(Ambiguity(kind), names, id_) for kind, names, id_ in content["problems"]]
+    for person_id in await register.administrators(talk.tx, record):
+        lines = Lines(talk.texts, await talk.language_of(person_id), here)
+        said = [lines.text("year-news-failed", school=record.name)]
+        said += [bullets(fitting([lines.problem(one) for one in why]))]
+        said += [lines.text("year-news-failed-next")]
+        for mxid in await accounts.mxids_of(talk.tx, person_id):
+            await talk.tell(mxid, paragraphs(said))
 
 
 async def _made(talk: Talk, record: SchoolRecord) -> Mapping[str, str]:

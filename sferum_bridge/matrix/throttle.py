@@ -4,9 +4,11 @@
     429, 5xx, slow ─► half as much, at most once for what was asked before it was halved
     429            ─► besides, nothing is asked by anybody here until the wait it names is over
 
-*Slow* is measured by the quickest answers of the same kind, so that a slow machine and a quick one
-find their own pace. A message of somebody that is slow halves too: making rooms has time, people
-who write have none. Below one at once there are rests between: at a half, as long as what was done.
+*Slow* is measured by the second quickest answer of the same kind, so that a slow machine and a quick
+one find their own pace, and one answer that had nothing to do (a batch of people who were in already)
+is not taken for the norm; nor is a refusal, which is always quick. A message of somebody that is slow
+halves too: making rooms has time, people who write have none. Below one at once there are rests
+between: at a half, as long as what was done.
 
 A slot is held by a task; what a task that holds none asks is somebody else's and only listened to.
 Cancellation gives the slot back.
@@ -27,10 +29,10 @@ _LEAST = 1 / 8
 _SLOW = 3.0
 _NEVER_SLOW = 0.06
 """Seconds: an answer as quick as that is no trouble."""
-_DRIFT = 1.005
-"""By how much the quickest answer known grows with each slower one: machines change."""
+_DRIFT = 1.02
+"""By how much the quickest answers known grow with each further one: machines change."""
 _LONGEST_REST = 5.0
-_TOO_MANY, _BROKEN = 429, 500
+_DONE, _TOO_MANY, _BROKEN = 200, 429, 500
 _LIVE = "send"
 """The kind of request that carries what somebody says."""
 
@@ -61,7 +63,7 @@ class Throttle:
         self._limit = 1.0
         self._halved_at = -1.0
         self._not_before = 0.0
-        self._best: dict[tuple[str, int], float] = {}
+        self._quickest: dict[tuple[str, int], list[float]] = {}
         self._inside: dict[asyncio.Task[object] | None, _Turn] = {}
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -108,13 +110,14 @@ class Throttle:
         turn = self._inside.get(asyncio.current_task())
         began = self._now() - seconds
         if turn is None:
-            if kind == _LIVE and self._is_slow(kind, 1, seconds):
+            if kind == _LIVE and self._is_slow(kind, 1, status, seconds):
                 self._halve(began)
             return
         turn.seconds += seconds
         if status == _TOO_MANY:
             self._not_before = max(self._not_before, self._now() + wait)
-        if status == _TOO_MANY or status >= _BROKEN or self._is_slow(kind, turn.size, seconds):
+        is_slow = self._is_slow(kind, turn.size, status, seconds)
+        if status == _TOO_MANY or status >= _BROKEN or is_slow:
             self._halve(began)
         else:
             # By one a round; below one, where a round has only a part, by doubling.
@@ -126,12 +129,12 @@ class Throttle:
             self._limit = max(_LEAST, self._limit / 2)
             self._halved_at = self._now()
 
-    def _is_slow(self, kind: str, size: int, seconds: float) -> bool:
+    def _is_slow(self, kind: str, size: int, status: int, seconds: float) -> bool:
+        """Tell whether something took long, and learn from it how long it takes."""
+        if status != _DONE:
+            return False
         # Batches of about the same size take about the same time.
         key = (kind, size.bit_length())
-        best = self._best.get(key)
-        if best is None or seconds <= best:
-            self._best[key] = seconds
-            return False
-        self._best[key] = best * _DRIFT
-        return seconds > max(_NEVER_SLOW, best * _SLOW)
+        known = self._quickest.get(key, [])
+        self._quickest[key] = sorted([*(each * _DRIFT for each in known), seconds])[:2]
+        return len(known) > 1 and seconds > max(_NEVER_SLOW, known[1] * _SLOW)

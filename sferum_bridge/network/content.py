@@ -78,11 +78,27 @@ class File:
 
     @property
     def identity(self) -> str:
-        """Return what tells it from others, whenever it is heard of.
+        """Return what tells it from others, whenever it is heard of."""
+        return self._told_by(_lasting(self.url))
 
-        The rest of an address may be a permission that is given anew each time.
-        """
-        return "\n".join([self.kind, self.url.partition("?")[0], self.name, str(self.size)])
+    @property
+    def former_identity(self) -> str:
+        """Return what told it from others before hosts were left out: files are noted so still."""
+        return self._told_by(self.url.partition("?")[0])
+
+    def _told_by(self, address: str) -> str:
+        return "\n".join([self.kind, address, self.name, str(self.size)])
+
+
+def _lasting(url: str) -> str:
+    """Return what stays of an address: which host has a file changes, and who may read it.
+
+    A video's path says nothing, the `id` of its query names it.
+    """
+    place, _, query = url.partition("?")
+    path = place.partition("://")[2].partition("/")[2]
+    names = [one for one in query.split("&") if one.startswith("id=")]
+    return "?".join([f"/{path}", *names[:1]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class Ambiguity(StrEnum):
     """A pupil is to repeat a grade that has several classes, none with the name of theirs."""
     NO_SUCH_CLASS = "no-such-class"
     """A class teacher was chosen for a class that there will not be."""
+    NOT_STAFF = "not-staff"
+    """Who was chosen for a class's teacher does not work here on the day."""
 
 
 @dataclass(frozen=True, slots=True)

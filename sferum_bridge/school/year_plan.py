@@ -219,7 +219,14 @@ class _Opening:
             and self._steps[tie.class_id].fate in {Fate.MERGED, Fate.GRADUATED}
         ]
         begins: list[Assignment] = []
+        day = self._empty.day
+        here = self._school
+        posts = (*here.appointments, *here.leaderships, *here.teachings)
+        at_work = {tie.person_id for tie in posts if tie.term.covers(day)}
         for name, person_id in self._choices.leaders.items():
+            if person_id not in at_work:
+                self._problems.append(Problem(Ambiguity.NOT_STAFF, [name], person_id))
+                continue
             class_id = self._named.get(name, "")
             if not class_id:
                 self._problems.append(Problem(Ambiguity.NO_SUCH_CLASS, [name]))
@@ -228,8 +235,8 @@ class _Opening:
             over += [tie for tie in led if tie.person_id != person_id]
             if not any(tie.person_id == person_id and tie.term.until is None for tie in led):
                 over += [tie for tie in led if tie.person_id == person_id]
-                begins.append(Leadership(person_id, class_id, Term(self._empty.day)))
-        cut = staffing.cut(dict.fromkeys(over), self._empty.day - _DAY)
+                begins.append(Leadership(person_id, class_id, Term(day)))
+        cut = staffing.cut(dict.fromkeys(over), day - _DAY)
         return replace(cut, begins=begins)
 
 

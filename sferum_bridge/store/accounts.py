@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, insert, or_, select, update
 
 from sferum_bridge.store import audit, news, schools
 from sferum_bridge.store.tables import (
@@ -136,12 +137,17 @@ async def schools_of(tx: Tx, person_id: str) -> set[str]:
 
 
 async def without_account(tx: Tx, school_id: str) -> Sequence[Person]:
-    """Return the people of a school, expected guardians included, who have no account yet."""
+    """Return the people of a school, expected guardians included, who have no account yet.
+
+    Whoever is not there any more needs none, and their guardians neither.
+    """
     missing = ~exists().where(accounts.c.person_id == people.c.id)
-    ties = select(assignments.c.person_id).where(assignments.c.school_id == school_id)
-    guardians = select(expected_parents.c.parent_id).where(
-        expected_parents.c.school_id == school_id
-    )
+    # In the west it may still be yesterday.
+    day = datetime.fromtimestamp(tx.now / 1000, UTC).date() - timedelta(days=1)
+    a, e = assignments.c, expected_parents.c
+    lasting = or_(a.until.is_(None), a.until >= day)
+    ties = select(a.person_id).where(a.school_id == school_id, lasting)
+    guardians = select(e.parent_id).where(e.school_id == school_id, e.child_id.in_(ties))
     query = select(people).where(missing, people.c.id.in_(ties.union(guardians)))
     query = query.where(people.c.erased_at.is_(None))
     return [schools.person(row) for row in await tx.all(query.order_by(people.c.id))]

@@ -36,7 +36,7 @@ OPENED = "year.opened"
 UNDONE = "year.undone"
 """News of an opening that was undone: the same; `closed` are open again."""
 FAILED = "year.failed"
-"""News of a day that came and found the year not plannable any more: `school`."""
+"""News of a day that came and found the year not plannable any more: `school`, `problems`."""
 FARTHEST = timedelta(days=366)
 """How far ahead an opening may be planned."""
 _SEALED = "year_plan"
@@ -181,7 +181,8 @@ async def open_as_planned(tx: Tx, record: SchoolRecord, kept_days: int) -> None:
     except Ambiguous as e:
         await tx.run(delete(year_plans).where(year_plans.c.school_id == record.id))
         audit.record(tx, "bridge", "year.fail", record.id, str(e), school=record.id)
-        await news.put(tx, FAILED, {"school": record.id})
+        problems = [[one.why.value, [*one.names], one.person_id] for one in e.problems]
+        await news.put(tx, FAILED, {"school": record.id, "problems": problems})
 
 
 async def forget_plan(tx: Tx, school_id: str, actor: str) -> bool:

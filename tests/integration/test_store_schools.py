@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from sferum_bridge.school import people as p
 from sferum_bridge.school.access import Role, reasons
@@ -193,6 +193,10 @@ async def test_login_slips_are_for_those_without_an_account(database: Database) 
         missing = await accounts.without_account(tx, f.school_id)
         assert [person.id for person in missing] == [f.adults[0]]
         assert await accounts.without_account(tx, "another school") == []
+        gone = assignments.c.person_id == f.child_id
+        day = DAY - timedelta(days=30)
+        await tx.run(update(assignments).where(gone).values(until=day))
+        assert await accounts.without_account(tx, f.school_id) == [], "nobody is left there"
 
 
 async def test_the_language_is_remembered(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,3 +232,40 @@ async def test_who_reads_an_old_chat_is_told_why(world: World) -> None:
         assert "Выпуск 2027 · 5А" in message(await world.write(who, "почему")).body
     answer = message(await world.write(BROTHER, "почему")).body
     assert "5А" not in answer
+
+
+async def test_a_class_teacher_who_left_since_leads_nothing(world: World) -> None:
+    before = await classes_of(world)
+    await world.write(ADMIN, f"{ASK}; 6А: {world.ids[TEACHER]}; с 01.06.2027")
+    await world.write(ADMIN, SCHOOL)
+    async with world.db.write() as tx:
+        c = tables.assignments.c
+        hers = (c.person_id == world.ids[TEACHER],)
+        await tx.run(update(tables.assignments).where(*hers).values(until=date(2027, 5, 1)))
+    world.now += 252 * DAY
+    await YearOpener(world.db, 365).once()
+    assert await classes_of(world) == before
+    async with world.db.read() as tx:
+        assert await year.planned(tx, world.ids["school"]) is None
+    [told] = await world.work_off(NEWS)
+    assert "6А" in told.body
+    assert "в этот день здесь не работает" in told.body
+
+
+async def test_one_school_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.write(ADMIN, f"{ASK}; с 01.06.2027")
+    await world.write(ADMIN, SCHOOL)
+    world.now += 252 * DAY
+    tried = []
+
+    async def broken(_tx: object, record: object, _kept_days: int) -> None:
+        tried.append(record)
+        raise LookupError("Выдумкина")
+
+    monkeypatch.setattr(year, "open_as_planned", broken)
+    await YearOpener(world.db, 365).once()
+    assert tried
+    assert "could not be opened: LookupError" in caplog.text
+    assert "Выдумкина" not in caplog.text

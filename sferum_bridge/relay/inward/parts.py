@@ -70,6 +70,19 @@ def wanted_still(
     return places
 
 
+def renewed(noted: Sequence[str], wanted: Sequence[tuple[str, str]]) -> Sequence[str]:
+    """Return digests that are noted, those of former times as they would be noted today.
+
+    `wanted` has the former (empty for none) and today's digest of what a message says. Files that
+    were told apart less may be several by today's.
+    """
+    today: dict[str, list[str]] = defaultdict(list)
+    for former, digest in wanted:
+        if former and digest not in noted:
+            today[former].append(digest)
+    return [today[one].pop(0) if today.get(one) else one for one in noted]
+
+
 def plan(shown: Sequence[Part], wanted: Sequence[Part], used: int) -> Plan:
     """Return how to get from what is shown to what should be.
 

@@ -156,7 +156,8 @@ class Queueing:
         said = [message.content.text]
         try:
             for silent in (False, True):
-                said += [one.said for one in to_matrix.shown(message, look, silent=silent)[:1]]
+                for one in to_matrix.shown(message, look, silent=silent)[:1]:
+                    said += [one.said, one.file.former_identity if one.file else ""]
         except Exception as e:  # noqa: BLE001 - its trouble ends nobody's listening
             failures.report(log, e, "A message cannot be compared with what is shown")
         return {chats.digest_of(turn.tx, text) for text in said if text}
@@ -268,16 +269,20 @@ class Queueing:
         if not url or (ghost.mxid, url) in self._pictured:
             return
         self._pictured.add((ghost.mxid, url))
-        # The rest of an address may be a permission that is given anew each time.
-        digest = chats.digest_of(tx, url.partition("?")[0])
-        if await chats.ghost_picture(tx, ghost.mxid) == digest:
+        file = File(FileKind.PHOTO, url)
+        digest = chats.digest_of(tx, file.identity)
+        shown = await chats.ghost_picture(tx, ghost.mxid)
+        if shown == chats.digest_of(tx, url.partition("?")[0]):  # noted before hosts were left out
+            await chats.set_ghost_picture(tx, ghost.mxid, digest)
+            return
+        if shown == digest:
             return
         row = {
             "relay": "picture",
             "as": asdict(ghost),
             "origin": [turn.login.id, "", ""],
             "network": network,
-            "file": to_matrix.stored(File(FileKind.PHOTO, url)),
+            "file": to_matrix.stored(file),
             "digest": digest,
         }
         lane, name = f"ghost/{ghost.mxid}", f"picture.{ghost.mxid}.{schools.new_id()}"
@@ -354,4 +359,5 @@ def _stored(tx: Tx, one: Shown) -> dict[str, Any]:
     stored: dict[str, Any] = {"kind": one.kind, "digest": chats.digest_of(tx, one.said)}
     if one.file is None:
         return {**stored, "content": dict(one.content)}
-    return {**stored, "file": to_matrix.stored(one.file)}
+    former = chats.digest_of(tx, one.file.former_identity)
+    return {**stored, "former": former, "file": to_matrix.stored(one.file)}

@@ -9,6 +9,7 @@ nothing to do.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mautrix.errors import MatrixRequestError
@@ -53,7 +54,7 @@ class Revising:
     async def edit(self, item: Item) -> None:
         """Show what a message says by now."""
         row = item.content
-        known = await self._parts(row)
+        known = await self._renewed(row, await self._parts(row))
         live = [one for one in known if not one.is_gone]
         if any(one.from_matrix for one in known):
             await self._correct(row, live)
@@ -80,6 +81,23 @@ class Revising:
         for one in await self._parts(item.content):
             if not one.is_gone:
                 await self._redact(item.content, one)
+
+    async def _renewed(self, row: Mapping[str, Any], known: Sequence[Mapped]) -> Sequence[Mapped]:
+        """Return known parts; files of them that are noted by a former identity are noted anew."""
+        known = sorted(known, key=lambda one: one.is_gone)
+        noted = [one.digest for one in known]
+        told = parts.renewed(
+            noted, [(one.get("former", ""), one["digest"]) for one in row["parts"]]
+        )
+        if told == noted:
+            return known
+        found = []
+        async with self._db.write() as tx:
+            for one, digest in zip(known, told, strict=True):
+                if digest != one.digest:
+                    await chats.set_shown(tx, row["origin"][0], one, digest=digest, late=True)
+                found.append(replace(one, digest=digest))
+        return found
 
     async def _replace(self, item: Item, shown: Mapped, wanted: Mapping[str, Any]) -> None:
         row, edits = item.content, shown.edits

@@ -101,10 +101,12 @@ class Deleting:
         async def is_it(file: File) -> bool:
             nonlocal is_found, is_unknown
             async with self._db.read() as tx:
-                digest = chats.digest_of(tx, file.identity)
-            is_found |= digest in one.digests
-            is_unknown |= digest not in one.digests and digest not in others
-            return digest in one.digests
+                said = (file.identity, file.former_identity)
+                digests = {chats.digest_of(tx, each) for each in said}
+            is_this = not digests.isdisjoint(one.digests)
+            is_found |= is_this
+            is_unknown |= not is_this and digests.isdisjoint(others)
+            return is_this
 
         async def take_out(connector: Connector) -> None:
             is_words = one.kind in _WORDS

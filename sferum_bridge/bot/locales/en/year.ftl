@@ -30,6 +30,7 @@ year-problem-taken = There is a { $name } in the new year already. If it came wi
 year-problem-no-pupil = { $person } is in no class that goes into the new year. Check whom you mean.
 year-problem-no-class = { $person } repeats a grade that will have no class (it was { $name }). Say which class: name, equals sign, class. A class there is not will be made.
 year-problem-which-class = { $person } repeats a grade; there will be no { $name }, but: { $others }. Say which: name, equals sign, class.
+year-problem-not-staff = { $person } does not work here on that day, and was chosen as the class teacher ({ $name }). Name somebody else: `{ $name }: Sidorova Vera`
 year-problem-no-such-class = There will be no { $name } in the new year, nor a class teacher of it. Write the name it will have: `6А: Sidorova Vera`
 
 year-file = School year
@@ -81,7 +82,8 @@ year-room-farewell = { $class } has graduated! This chat can be read until { DAT
 year-room-open = This chat is open again, you can write here.
 year-news-opened = The school year { $year } was opened: { $school }. Chats change by themselves. To undo it: `year undo`
 year-news-undone = The opening of the school year { $year } was undone: { $school }. Chats change by themselves.
-year-news-failed = The school year was to open today, but something has changed since that was planned, and it cannot be told by itself any more. Nothing has changed: { $school }. See what is in the way: `year`
+year-news-failed = The school year was to open today, but something at the school has changed since that was planned, and it cannot be told by itself any more. Chats and lists are as they were: { $school }. In the way is:
+year-news-failed-next = What was planned is not kept any longer. To see what would happen now, and to open the year: `year`, and behind it what is to be otherwise.
 
 action-year-plan = the opening of the school year was set for a day
 action-year-fail = the opening that was set for a day did not happen
