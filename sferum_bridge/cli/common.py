@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sferum_bridge.config import Config, ConfigError, load
+from sferum_bridge.config import Config, ConfigError, database_url, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -54,12 +54,36 @@ async def database(path: Path) -> AsyncIterator[tuple[Config, Database]]:
     from sferum_bridge.app import opened_database
     from sferum_bridge.store.migrate import SchemaError
 
-    config = read_config(path)
+    config, is_open = read_config(path), False
     try:
         async with opened_database(config, path.parent) as db:
+            is_open = True
             yield config, db
     except (ConfigError, SchemaError) as e:
         raise click.ClickException(str(e)) from e
+    except Exception as e:
+        # A file that cannot be written, once it is open, is another one.
+        if is_open and isinstance(e, OSError):
+            raise
+        explain_database(e, database_url(config, path.parent))
+        raise
+
+
+def explain_database(error: Exception, url: str) -> None:
+    """Raise what to say of an error, where it means that the database cannot be used."""
+    import asyncpg
+    from sqlalchemy import make_url
+
+    from sferum_bridge.store.away import is_away
+
+    # The second: who connects is unknown there, or what is asked for.
+    if is_away(error) or isinstance(error, asyncpg.PostgresError):
+        cause: BaseException = error.__cause__ or error
+        raise click.ClickException(
+            f"The database cannot be used ({type(cause).__name__}): "
+            f"{make_url(url).render_as_string(hide_password=True)}. "
+            "Start it, or correct database.url in the settings, and run the command again."
+        ) from error
 
 
 def carry_out(work: Coroutine[Any, Any, T]) -> T:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from sferum_bridge.cli.common import config_option, database, log_to_stderr, read_config
+from sferum_bridge.cli.common import (
+    config_option,
+    database,
+    explain_database,
+    log_to_stderr,
+    read_config,
+)
 from sferum_bridge.config import database_url
 
 if TYPE_CHECKING:
@@ -34,9 +41,15 @@ def run(config_path: Path, *, take_over: bool) -> None:
 
     config = read_config(config_path)
     log_to_stderr(config.logging.level)
+    url = database_url(config, config_path.parent)
 
     async def alone() -> None:
-        async with held(database_url(config, config_path.parent)) as hold:
+        async with AsyncExitStack() as stack:
+            try:
+                hold = await stack.enter_async_context(held(url))
+            except Exception as e:
+                explain_database(e, url)
+                raise
             await _run(config_path, hold, take_over=take_over)
 
     try:

@@ -89,7 +89,8 @@ class Issuer:
                 try:
                     async with throttle.step():
                         issued = await self._made(one, names[one.person_id])
-                    await each(issued)
+                    if issued is not None:
+                        await each(issued)
                 except LoginsTaken:
                     taken.append(one.person_id)
                 except (MatrixRequestError, TryAgain, UnknownOutcome, OSError) as e:
@@ -107,10 +108,15 @@ class Issuer:
             raise failed[0]
         return taken
 
-    async def _made(self, begun: FirstPassword, name: str) -> Issued:
+    async def _made(self, begun: FirstPassword, name: str) -> Issued | None:
+        """Return somebody's first password; `None` for who needs none any more."""
         password = self._registrar.password(begun.person_id, begun.seed)
         if begun.is_set:
             return Issued(begun, password)
+        async with self._db.read() as tx:
+            # It was their turn late: they may have redeemed an invite since, or been erased.
+            if not await accounts.lacks(tx, begun.person_id):
+                return None
         mxid = await self._registrar.account_for(begun.person_id, name, password)
         async with self._db.write() as tx:
             return Issued(await first_passwords.tie(tx, begun, mxid), password)

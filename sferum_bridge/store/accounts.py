@@ -136,6 +136,13 @@ async def schools_of(tx: Tx, person_id: str) -> set[str]:
     return {row.school_id for row in (*own, *child)}
 
 
+async def lacks(tx: Tx, person_id: str) -> bool:
+    """Tell whether a person, who was not erased, has no account."""
+    missing = ~exists().where(accounts.c.person_id == people.c.id)
+    here = (people.c.id == person_id, people.c.erased_at.is_(None))
+    return await tx.value(select(people.c.id).where(*here, missing)) is not None
+
+
 async def without_account(tx: Tx, school_id: str) -> Sequence[Person]:
     """Return the people of a school, expected guardians included, who have no account yet.
 

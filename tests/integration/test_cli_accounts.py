@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from sferum_bridge import config as settings
-from sferum_bridge.app import opened_database
+from sferum_bridge.app import issuer, opened_database, opened_homeserver
 from sferum_bridge.cli import main
 from sferum_bridge.store import accounts
 from tests.support.bot import assign, settle
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
+    from sferum_bridge.matrix.issuing import Issued
     from tests.support.synapse import Homeserver
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -85,3 +86,26 @@ async def test_a_class_that_is_not_there_makes_nobody_an_account(
     assert refused.stdout == ""
     everybody = await installation.create("--json")
     assert len(everybody.stdout.splitlines()) == 2
+
+
+async def test_who_got_an_account_meanwhile_gets_no_second(installation: Installation) -> None:
+    config = settings.load(installation.folder / "config.yaml")
+    names = {installation.ids[GLEB]: "Глеб", installation.ids[FEKLA]: "Фёкла"}
+    served: list[str] = []
+    async with (
+        opened_database(config, installation.folder) as db,
+        opened_homeserver(config) as homeserver,
+    ):
+
+        async def each(issued: Issued) -> None:
+            served.append(issued.person_id)
+            [other] = names.keys() - {issued.person_id}
+            async with db.write() as tx:
+                await accounts.add_account(tx, "@by-another-way:school.example", other)
+
+        taken = await issuer(config, db, homeserver).create(names, each, at_once=1)
+        async with db.read() as tx:
+            owned = await accounts.by_person(tx)
+    assert len(served) == 1
+    assert taken == []
+    assert all(len(owned[person_id]) == 1 for person_id in names)
