@@ -16,8 +16,8 @@ FOLDER ?= .demo
 ROSTER ?=
 # How long the long walk is.
 STEPS ?= 1000000
-# Tests at a time: one a core.
-JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# Tests at a time: one more than cores, as many a test waits for processes it has started.
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)))
 
 # Paths, texts and output are UTF-8 whatever LANG says; no interpreter is ever downloaded.
 export PYTHONUTF8 := 1

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from sferum_bridge.matrix.enrolment import ENROL, MOST
 from tests.support.enrolling import hall
+from tests.support.exported import judged
 from tests.support.synapse import Answer, request, sign
 
 if TYPE_CHECKING:
@@ -92,6 +93,21 @@ async def test_a_batch_is_in_and_looks_like_joins(at: Hall, version: str) -> Non
     assert again.joined == set(ids)
     after = await at.timeline(room, at.server.bot)
     assert [e["event_id"] for e in after] == [e["event_id"] for e in before]
+
+
+@pytest.mark.parametrize("version", ["10", "11", "12"])
+async def test_another_server_would_take_every_event(at: Hall, version: str) -> None:
+    pupils = await at.newcomers(COUNT)
+    room = await at.room(version=version, invite=[pupils[0].user_id])
+    await at.tell()
+    ids = [one.user_id for one in pupils]
+    for some in (ids[:3], ids[3:]):
+        done = await at.enrolment.enrol(room, some)
+        assert done is not None
+        assert done.joined == set(some)
+    events = await judged(at, room, version)
+    joins = [e.state_key for e in events if e.type == "m.room.member" and e.membership == "join"]
+    assert sorted(joins) == sorted([at.server.bot.user_id, *ids])
 
 
 async def test_clients_see_it_at_once(at: Hall) -> None:
