@@ -85,7 +85,7 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
     if _bare(talk.said) != _bare(record.name):
         await talk.reply("year-type-name", school=record.name)
     elif state["what"] == _TAKE_BACK:
-        await _undo(talk, record)
+        await _undo(talk, record, state)
     else:
         await _open(talk, record, state)
 
@@ -181,15 +181,21 @@ async def _ask_to_undo(talk: Talk, record: SchoolRecord) -> None:
     if batch is None:
         await talk.reply("year-nothing-to-undo", days=_days(talk))
         return
-    await dialogues.open_dialogue(talk.tx, talk.mxid, {**_state(record), "what": _TAKE_BACK})
+    state = {**_state(record), "what": _TAKE_BACK, "batch": batch.id}
+    await dialogues.open_dialogue(talk.tx, talk.mxid, state)
     at = register.moment(record, batch.at)
     values = {"school": record.name, "year": batch.label, "at": at}
     no = commands.word(Name.CANCEL, talk.language)
     await talk.answer(talk.text("year-ask-undo", **values), [Offer("❌", no)])
 
 
-async def _undo(talk: Talk, record: SchoolRecord) -> None:
+async def _undo(talk: Talk, record: SchoolRecord, state: Mapping[str, Any]) -> None:
     await dialogues.close_dialogue(talk.tx, talk.mxid)
+    batch = await stored.last_opened(talk.tx, record.id, _days(talk))
+    if batch is not None and batch.id != state["batch"]:
+        # Somebody opened another since: what was shown is not what would be undone.
+        await _ask_to_undo(talk, record)
+        return
     try:
         done = await stored.undo(talk.tx, record, talk.person_id, _days(talk))
     except stored.NothingToUndo:

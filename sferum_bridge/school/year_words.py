@@ -60,9 +60,11 @@ def read(said: Iterable[str], school: School) -> Said:
         left, equals, right = (piece.strip() for piece in part.partition("="))
         if not equals:
             name, colon, person = (piece.strip() for piece in part.partition(":"))
-            if not colon or not person:
+            of_class = _class_name(name, part) if colon and person else ""
+            # Two for one class: nobody can tell which of them is meant.
+            if not of_class or of_class in dict(leaders):
                 raise Unreadable(part)
-            leaders.append((_class_name(name, part), person))
+            leaders.append((of_class, person))
         elif not left:
             new += [_class_name(name, part) for name in re.split(r"[,\s]+", right)]
         elif ids := _classes(left, of_name):

@@ -10,6 +10,7 @@ import pytest_asyncio
 from sqlalchemy import insert, update
 
 from sferum_bridge.bot.year_due import YearOpener
+from sferum_bridge.school.year import Choices
 from sferum_bridge.store import accounts, batches, rooms, schools, tables, year
 from tests.support.bot import (
     ADMIN,
@@ -269,3 +270,26 @@ async def test_one_school_holds_up_no_other(
     assert tried
     assert "could not be opened: LookupError" in caplog.text
     assert "Выдумкина" not in caplog.text
+
+
+async def test_what_was_not_shown_is_not_taken_back(world: World) -> None:
+    await world.write(ADMIN, MERGE)
+    await world.write(ADMIN, SCHOOL)
+    assert "2027/2028" in message(await world.write(ADMIN, "год отменить")).body
+    world.now += DAY
+    async with world.db.write() as tx:
+        [record] = await schools.records(tx)
+        await year.open_now(tx, record, Choices(year="2028/2029"), "console", 365)
+    opened = await classes_of(world)
+    asked = message(await world.write(ADMIN, SCHOOL))
+    assert "2028/2029" in asked.body
+    assert await classes_of(world) == opened
+    await world.write(ADMIN, SCHOOL)
+    assert (await classes_of(world))[world.ids["5А"]] == "6А"
+
+
+async def test_two_teachers_for_one_class_are_asked_about(world: World) -> None:
+    said = f"{ASK}; 6А: {world.ids[TEACHER]}; 6а: {world.ids[ADMIN]}"
+    answer = message(await world.write(ADMIN, said)).body
+    assert f"6а: {world.ids[ADMIN]}" in answer
+    assert "ничего не изменилось" in answer
