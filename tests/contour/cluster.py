@@ -11,6 +11,7 @@ answer: so what holds in the main process has to hold in the worker, too.
 
 from __future__ import annotations
 
+import io
 import re
 import ssl
 from contextlib import suppress
@@ -132,7 +133,7 @@ class Front:
                 # As it came: other servers have signed it.
                 URL(place + request.raw_path, encoded=True),
                 headers=headers,
-                data=await request.read(),
+                data=io.BytesIO(await request.read()),
                 allow_redirects=False,
             ) as answer:
                 body = await answer.read()

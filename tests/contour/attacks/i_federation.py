@@ -133,7 +133,7 @@ async def _(world: World) -> Leak:
     assert answer.status == 200, answer
     await asyncio.sleep(0.2)
     del event_id
-    return await until(lambda: world.is_invited(world.s1, room), world.lag)
+    return await until(lambda: world.is_invited(world.s1, room), world.within(world.lag))
 
 
 @attack("I20", "somebody of another server invites a pupil to a room this server is in")
@@ -212,9 +212,8 @@ async def _(world: World) -> Leak:
     user = world.m.user_id
     join_id, join = await _membership(world, world.bot, room, user, user, "join")
     await world.forged.transaction(pdus=[join])
-    await asyncio.sleep(0.2)
     del join_id
-    return await world.is_member(room, user)
+    return await until(lambda: world.is_member(room, user), world.within(0.2))
 
 
 @attack("I26", "a leave sent in somebody's name", works_without=False)
