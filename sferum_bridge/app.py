@@ -13,11 +13,13 @@ import math
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
 from aiohttp import web
+from sqlalchemy import make_url
 
 from sferum_bridge import config as settings
 from sferum_bridge.bot import commands, events, keys
@@ -72,6 +74,7 @@ from sferum_bridge.relay.outward.way import Outward, OutwardSettings
 from sferum_bridge.school import quiet
 from sferum_bridge.school.attachments import MEGABYTE
 from sferum_bridge.store import documents, logins, migrate, news, queues
+from sferum_bridge.store.away import Unreachable
 from sferum_bridge.store.blobs import Blobs
 from sferum_bridge.store.database import Database, open_database
 from sferum_bridge.store.sealing import Sealer
@@ -89,7 +92,6 @@ from sferum_bridge.web.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-    from pathlib import Path
 
     from sferum_bridge.config import Config
     from sferum_bridge.matrix.lanes import Note
@@ -119,10 +121,17 @@ class NotDirect(Exception):
 async def opened_database(config: Config, folder: Path) -> AsyncIterator[Database]:
     """Open the database of an installation and bring its tables up to date.
 
-    Relative paths of the settings are taken from `folder`. Raises `ConfigError` and `SchemaError`.
+    Relative paths of the settings are taken from `folder`. Raises `ConfigError`, `SchemaError` and,
+    where a SQLite file has no folder, `Unreachable`.
     """
+    url = settings.database_url(config, folder)
+    address = make_url(url)
+    # Found out now: a driver that cannot open a file does not end in good order.
+    is_file = address.get_backend_name() == "sqlite" and bool(address.database)
+    if is_file and not Path(str(address.database)).parent.is_dir():
+        raise Unreachable(address, FileNotFoundError())
     key = settings.secret_key(folder / config.database.secret_key_file)
-    db = open_database(settings.database_url(config, folder), Sealer(key))
+    db = open_database(url, Sealer(key))
     try:
         await migrate.upgrade(db)
         yield db

@@ -7,10 +7,13 @@ what the owner wrote, values and comments, and only adds what is missing.
 
 from __future__ import annotations
 
+import glob
 import io
 import os
 import re
 import secrets
+import time
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 GENERATE = "generate"
 """Written where a secret belongs; the first command that needs it puts a random one there."""
+
+_ABANDONED_SECONDS = 3600.0
 
 
 class ConfigError(Exception):
@@ -748,13 +753,22 @@ def ensure(path: Path) -> Config:
 def write_private(path: Path, content: bytes) -> None:
     """Write a file in one step, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+        # Of a write that was killed; one that goes on elsewhere is younger.
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _ABANDONED_SECONDS:
+                leftover.unlink()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    temporary.touch(mode=0o600)
-    with temporary.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
+    try:
+        temporary.touch(mode=0o600)
+        with temporary.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def database_url(config: Config, folder: Path) -> str:

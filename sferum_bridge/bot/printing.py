@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
-from typing import TYPE_CHECKING
-
-import segno
+from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.bot import commands
 from sferum_bridge.bot.commands import Name
@@ -87,13 +85,19 @@ class Slip:
 
 def qr(link: str, name: str) -> File:
     """Return a picture of a link for another phone's camera. `name` is what the file is called."""
-    code = segno.make_qr(link, error=_CORRECTION)
+    code = _code(link)
     modules, _ = code.symbol_size(border=_QUIET_ZONE)
     scale = -(-_LEAST_WIDTH // int(modules))
     width, height = code.symbol_size(scale, border=_QUIET_ZONE)
     picture = BytesIO()
     code.save(picture, kind="png", scale=scale, border=_QUIET_ZONE)
     return File(name, "image/png", picture.getvalue(), int(width), int(height))
+
+
+def _code(link: str) -> Any:
+    import segno  # noqa: PLC0415 - three MiB, from the first code that is made
+
+    return segno.make_qr(link, error=_CORRECTION)
 
 
 def sheet(title: str, slips: Sequence[Slip], *, language: str) -> File:
@@ -120,7 +124,7 @@ def document(title: str, slips: Sequence[Slip], *, language: str) -> bytes:
 
 
 def _slip(slip: Slip) -> str:
-    qr_code = segno.make_qr(slip.link, error=_CORRECTION)
+    qr_code = _code(slip.link)
     picture = qr_code.svg_inline(omitsize=True, border=_QUIET_ZONE, svgclass=None, lineclass=None)
     steps = "".join(f"<li>{_shown(step)}</li>" for step in slip.steps)
     blank = f'<p class="blank">{_shown(slip.blank)}</p>' if slip.blank else ""

@@ -52,6 +52,7 @@ def read_config(path: Path) -> Config:
 async def database(path: Path) -> AsyncIterator[tuple[Config, Database]]:
     """Open the database of the installation whose settings lie at `path`."""
     from sferum_bridge.app import opened_database
+    from sferum_bridge.store.away import Unreachable, is_unusable
     from sferum_bridge.store.migrate import SchemaError
 
     config, is_open = read_config(path), False
@@ -59,31 +60,18 @@ async def database(path: Path) -> AsyncIterator[tuple[Config, Database]]:
         async with opened_database(config, path.parent) as db:
             is_open = True
             yield config, db
-    except (ConfigError, SchemaError) as e:
+    except (ConfigError, SchemaError, Unreachable) as e:
         raise click.ClickException(str(e)) from e
     except Exception as e:
         # A file that cannot be written, once it is open, is another one.
         if is_open and isinstance(e, OSError):
             raise
-        explain_database(e, database_url(config, path.parent))
-        raise
+        from sqlalchemy import make_url
 
-
-def explain_database(error: Exception, url: str) -> None:
-    """Raise what to say of an error, where it means that the database cannot be used."""
-    import asyncpg
-    from sqlalchemy import make_url
-
-    from sferum_bridge.store.away import is_away
-
-    # The second: who connects is unknown there, or what is asked for.
-    if is_away(error) or isinstance(error, asyncpg.PostgresError):
-        cause: BaseException = error.__cause__ or error
-        raise click.ClickException(
-            f"The database cannot be used ({type(cause).__name__}): "
-            f"{make_url(url).render_as_string(hide_password=True)}. "
-            "Start it, or correct database.url in the settings, and run the command again."
-        ) from error
+        if not is_unusable(e):
+            raise
+        address = make_url(database_url(config, path.parent))
+        raise click.ClickException(str(Unreachable(address, e))) from e
 
 
 def carry_out(work: Coroutine[Any, Any, T]) -> T:

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from sferum_bridge.store.schools import SchoolRecord
 
 
+# File systems take names of 255 bytes, two a Cyrillic letter; what is added to them has to fit too.
+_SCHOOL_BYTES, _NAME_BYTES = 100, 200
+
+
 class Kind(StrEnum):
     """Who is on a page, in the order of the pages."""
 
@@ -97,6 +101,11 @@ def prepare(folder: Path) -> None:
         )
 
 
+def _cut(text: str, most: int) -> str:
+    """Return as much of a text as has so many bytes."""
+    return text.encode()[:most].decode(errors="ignore")
+
+
 class Printer:
     """Writes pages of slips into a folder."""
 
@@ -124,8 +133,9 @@ class Printer:
         content = printing.document(title, made, language=record.language)
         stem = self._say(page, "login-slips-file", kind=page.kind, **names)
         if len(self._records) > 1:
-            stem = f"{record.name} {stem}"
-        stem = re.sub(r"[^\w.-]+", "_", stem).strip("._") or page.kind
+            # A school's whole name is often longer than a file's may be; the class is not cut off.
+            stem = f"{_cut(record.name, _SCHOOL_BYTES)} {stem}"
+        stem = _cut(re.sub(r"[^\w.-]+", "_", stem).strip("._"), _NAME_BYTES) or page.kind
         for number in count(1):
             path = self._folder / f"{stem}{f'-{number}' if number > 1 else ''}.html"
             if not path.exists():

@@ -53,7 +53,8 @@ class _Stand:
 def progress(config_path: Path, *, once: bool, as_json: bool) -> None:
     """Show how far the making of rooms has come, until it is done; Ctrl-C ends only the showing.
 
-    The running bridge makes them. Where nobody looks (no terminal, or --json) it is said once.
+    The running bridge makes them. Whom the homeserver refuses is tried again, less and less often,
+    and not waited for. Where nobody looks (no terminal, or --json) it is said once.
     """
     from rich.console import Console
 
@@ -129,12 +130,12 @@ async def _follow(config_path: Path) -> Sequence[_Stand]:
                     tasks[stand.school] = task
                     text = f"{stand.school} ({stand.state})"
                     bars.update(task, completed=stand.percent, description=text)
-                if all(stand.state == _DONE for stand in stands):
+                if all(stand.state in {_DONE, _REFUSED} for stand in stands):
                     return stands
                 await asyncio.sleep(_LOOK_SECONDS)
 
 
-_DONE = "done"
+_DONE, _REFUSED = "done", "refused, tried again later"
 
 
 def _wishes() -> Wishes:
@@ -160,11 +161,18 @@ async def _stand(tx: Tx, config: Config, wishes: Wishes, record: SchoolRecord) -
     whole = sum(1 + len(one.members) for one in plan.wanted)
     todo = plan.due.values()
     left = sum(each.steps for each in todo)
-    is_done = record.applied >= record.wanted and not left
-    waits = "paused" if record.paused else "being made"
+    is_over = record.applied >= record.wanted
+    is_done = is_over and not left
+    if record.paused and not is_done:
+        state = "paused"
+    elif is_over:
+        # What is left was refused, or changed by itself a moment ago.
+        state = _REFUSED if left else _DONE
+    else:
+        state = "being made"
     return _Stand(
         school=record.name,
-        state=_DONE if is_done else waits,
+        state=state,
         percent=100 if is_done else min(99, max(0, whole - left) * 100 // max(whole, 1)),
         rooms_to_make=sum(each.create for each in todo),
         to_come_in=sum(len(each.absent) for each in todo),

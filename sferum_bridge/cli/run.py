@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ import click
 from sferum_bridge.cli.common import (
     config_option,
     database,
-    explain_database,
     log_to_stderr,
     read_config,
 )
@@ -37,24 +35,19 @@ log = logging.getLogger(__name__)
 )
 def run(config_path: Path, *, take_over: bool) -> None:
     """Run the bridge until Ctrl-C or SIGTERM."""
+    from sferum_bridge.store.away import Unreachable
     from sferum_bridge.store.holding import Occupied, held
 
     config = read_config(config_path)
     log_to_stderr(config.logging.level)
-    url = database_url(config, config_path.parent)
 
     async def alone() -> None:
-        async with AsyncExitStack() as stack:
-            try:
-                hold = await stack.enter_async_context(held(url))
-            except Exception as e:
-                explain_database(e, url)
-                raise
+        async with held(database_url(config, config_path.parent)) as hold:
             await _run(config_path, hold, take_over=take_over)
 
     try:
         asyncio.run(alone())
-    except Occupied as e:
+    except (Occupied, Unreachable) as e:
         raise click.ClickException(str(e)) from e
 
 

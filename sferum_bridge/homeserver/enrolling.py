@@ -1,7 +1,6 @@
 """The door by which the bridge brings many people into a room at once (design §4).
 
-    `GET /_synapse/client/sferum/v1/enrol`, signed as that of the facts, tells that it is here:
-    {"most": people in one batch}.
+    `GET /_synapse/client/sferum/v1/enrol`, signed as that of the facts, tells that it is here: {}.
 
     `POST`, with {"room_id": …, "user_ids": […]}. `X-Sferum-Body` is the SHA-256 of the body and
     `X-Sferum-Nonce` 32 hexadecimal digits that were never used, `X-Sferum-Since` how many
@@ -12,6 +11,7 @@
         403 it was signed otherwise, too long ago, or has been used before
         409 SFERUM_NOT_THIS_ROOM: nobody is brought into this room this way
         501 SFERUM_NOT_HERE: this Synapse is of a version that batches were not tried on
+        502, 503 what is missing may be there any moment: the facts, the database, a process
 
 Every process has it. Which of them stores the events, Synapse finds as for any other.
 """
@@ -30,10 +30,8 @@ from synapse.api.errors import SynapseError
 from synapse.module_api.errors import Codes
 from synapse.types import RoomID
 
-from sferum_bridge.homeserver.enrolling_batch import MOST, Batches
-from sferum_bridge.homeserver.enrolling_chain import NotThisRoomError
 from sferum_bridge.homeserver.enrolling_once import Once
-from sferum_bridge.homeserver.enrolling_points import misfit
+from sferum_bridge.homeserver.enrolling_points import MOST, NotThisRoomError, misfit
 from sferum_bridge.homeserver.signed import SignedResource
 
 if TYPE_CHECKING:
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from synapse.server import HomeServer
     from synapse.util.clock import Clock
 
+    from sferum_bridge.homeserver.enrolling_batch import Outcome
     from sferum_bridge.homeserver.settings import Settings
     from sferum_bridge.school.contour import Facts
 
@@ -69,10 +68,15 @@ class EnrolResource(SignedResource):
         settings: Settings,
     ) -> None:
         super().__init__(api, clock, settings)
-        self._batches = Batches(api, homeserver, facts, settings.bot)
         self._misfit = misfit(homeserver)
         if self._misfit:
             logger.warning("People are not enrolled by the batch: %s", self._misfit)
+        else:
+            from sferum_bridge.homeserver.enrolling_batch import Batches  # noqa: PLC0415 — it fits
+
+            self._batches = Batches(api, homeserver, facts, settings.bot)
+        database = homeserver.get_datastores().main.database_engine.module
+        self._database_away = (database.OperationalError, database.InterfaceError)
         self._once = Once(
             api,
             api.get_current_time_msec,
@@ -90,7 +94,7 @@ class EnrolResource(SignedResource):
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
         self._about(request, "GET", PATH)
         self._check_here()
-        return HTTPStatus.OK, {"most": MOST}
+        return HTTPStatus.OK, {}
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
         nonce, digest, since = self._about(request, "POST", PATH, "Nonce", "Body", "Since")
@@ -105,20 +109,33 @@ class EnrolResource(SignedResource):
                 HTTPStatus.BAD_REQUEST, "X-Sferum-Since is no duration", Codes.INVALID_PARAM
             )
         since_ms = self._api.get_current_time_msec() - int(since)
-        await self.begin()
-        if not _NONCE.fullmatch(nonce) or not await self._once.use_up(nonce):
-            raise SynapseError(
-                HTTPStatus.FORBIDDEN, "X-Sferum-Nonce has been used", Codes.FORBIDDEN
-            )
         try:
-            done = await self._batches.enrol(room_id, users, since_ms)
+            await self.begin()
+            if not _NONCE.fullmatch(nonce) or not await self._once.use_up(nonce):
+                raise SynapseError(
+                    HTTPStatus.FORBIDDEN, "X-Sferum-Nonce has been used", Codes.FORBIDDEN
+                )
+            done = await self._enrol(room_id, users, since_ms)
+        except self._database_away as error:
+            raise SynapseError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer"
+            ) from error
+        return HTTPStatus.OK, {"joined": sorted(done.joined), "refused": dict(done.refused)}
+
+    async def _enrol(self, room_id: str, users: Sequence[str], since_ms: int) -> Outcome:
+        try:
+            return await self._batches.enrol(room_id, users, since_ms)
         except NotThisRoomError as error:
             raise SynapseError(HTTPStatus.CONFLICT, str(error), NOT_THIS_ROOM) from error
+        except self._database_away:
+            raise
         except Exception as error:
-            # The ordinary ways are slower, and may lead in all the same.
+            # What is passing, the ordinary ways would meet as well.
+            if isinstance(error, SynapseError) and error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            # They are slower, and may lead in all the same.
             logger.exception("Nobody is enrolled in %s by the batch, which failed", room_id)
             raise SynapseError(HTTPStatus.CONFLICT, "the batch failed", NOT_THIS_ROOM) from error
-        return HTTPStatus.OK, {"joined": sorted(done.joined), "refused": dict(done.refused)}
 
     def _check_here(self) -> None:
         if self._misfit:

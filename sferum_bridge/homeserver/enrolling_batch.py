@@ -9,9 +9,10 @@ Invariants:
     asked, every event goes through the auth rules, and who is banned stays out.
     The chain hangs on all the tips of the room. Where somebody says something while it is made, it
     is made anew, some times; what is said in the moment that storing takes hangs on the tips as
-    well, as two messages sent at once do, and Synapse's next event follows both. Nobody is kept
-    waiting for a batch, and one that is cut off by a kill leaves nothing held. A ban that meets it
-    prevails by Matrix' own rules about state.
+    well, as two messages sent at once do, and Synapse's next event follows both. Who writes waits
+    for nothing but the storing; other changes of memberships in the room wait for the batch, in the
+    same process, and a purge of the room does; one that is cut off by a kill leaves nothing held
+    but that, for two minutes. A ban that meets it prevails by Matrix' own rules about state.
     Stored is everything or nothing: Synapse stores up to 100 events in one transaction.
     Who is in already is passed over, and who left since it was first asked for stays out, so a
     batch can be repeated.
@@ -28,12 +29,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synapse.api.constants import Membership
-from synapse.api.errors import AuthError, NotFoundError, SynapseError, UnsupportedRoomVersionError
+from synapse.api.errors import AuthError, NotFoundError, UnsupportedRoomVersionError
 from synapse.events.snapshot import UnpersistedEventContext
+from synapse.handlers.worker_lock import NEW_EVENT_DURING_PURGE_LOCK_NAME
 from synapse.storage.database import make_in_list_sql_clause
 from synapse.types import create_requester
 
-from sferum_bridge.homeserver.enrolling_chain import Chain, NotThisRoomError, Person
+from sferum_bridge.homeserver.enrolling_chain import Chain, Person
+from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -46,8 +49,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST = 100
-"""People in one batch: what Synapse stores in one transaction."""
 TRIES = 4
 """How often a batch is made while the room changes beneath it; the last is stored in any case."""
 UNHURRIED = 5
@@ -87,6 +88,7 @@ class Batches:
 
         Raises:
             NotThisRoomError: Nobody is brought in: it is no such room, or the bot cannot.
+            SynapseError: The facts cannot be read now, or another of Synapse's processes is away.
         """
         await self._check_ours(room_id)
         people, refused = await self._look_up(room_id, users)
@@ -99,8 +101,14 @@ class Batches:
                 coming.append(one)
         if coming:
             members = self._homeserver.get_room_member_handler().member_linearizer
-            # As Synapse changes a membership: others of this process wait their turn.
-            async with members.queue((room_id,)):
+            # As Synapse changes a membership: others of this process wait their turn, and a purge
+            # of the room until it is done.
+            async with (
+                members.queue((room_id,)),
+                self._homeserver.get_worker_locks_handler().acquire_read_write_lock(
+                    NEW_EVENT_DURING_PURGE_LOCK_NAME, room_id, write=False
+                ),
+            ):
                 made, kept_out = await self._bring_in(room_id, coming, since_ms)
             joined |= made
             refused |= kept_out
@@ -109,11 +117,7 @@ class Batches:
         return Outcome(joined, refused)
 
     async def _check_ours(self, room_id: str) -> None:
-        try:
-            facts = await self._facts()
-        except SynapseError as error:
-            raise NotThisRoomError("the school's facts are missing") from error
-        if room_id not in facts.rooms:
+        if room_id not in (await self._facts()).rooms:
             raise NotThisRoomError("it is no school room")
         if await self._store.is_room_blocked(room_id):
             raise NotThisRoomError("it is blocked on this server")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from synapse.api.constants import EventContentFields, EventTypes, JoinRules, Membership
@@ -11,6 +12,7 @@ from synapse.api.errors import SynapseError
 from synapse.handlers.room_member import get_users_which_can_issue_invite
 from synapse.types import create_requester
 
+from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
 from sferum_bridge.homeserver.naming import change_of
 
 if TYPE_CHECKING:
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
     from synapse.server import HomeServer
 
 logger = logging.getLogger(__name__)
-
-
-class NotThisRoomError(Exception):
-    """People are not brought into this room this way; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +107,8 @@ class Chain:
         try:
             await self._add(one.user, content)
         except SynapseError as error:
+            if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise  # nothing that they are refused for
             # One person must not keep the others out.
             logger.info("%s is not enrolled in %s: %s", one.user, self._room_id, error)
             self.refused[one.user] = "not_let"

@@ -1,14 +1,16 @@
 """What of Synapse a batch of joins leans on: parts that no release promises to keep.
 
 A wrap that does not fit stops Synapse, since the contour would be open. Here nothing is lost but
-speed: the door answers that it is not here, and the bridge brings people in the ordinary ways.
+speed: the door answers that it is not here, and the bridge brings people in the ordinary ways. So
+what makes batches (`enrolling_batch`, `enrolling_chain`) is imported here only, for a version that
+it is known to be written for: another one may have moved what it imports.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from synapse.events.snapshot import UnpersistedEventContext
 from synapse.module_api.errors import ConfigError
 from synapse.util import SYNAPSE_VERSION
 
@@ -16,6 +18,14 @@ from sferum_bridge.homeserver.wrapping import TRIED_ON, Point, check
 
 if TYPE_CHECKING:
     from synapse.server import HomeServer
+
+MOST = 100
+"""People in one batch: what Synapse stores in one transaction."""
+
+
+class NotThisRoomError(Exception):
+    """People are not brought into this room this way; says why."""
+
 
 _CREATE = Point(
     "EventCreationHandler.create_event",
@@ -59,6 +69,12 @@ _MAY_JOIN = Point(
     ("user_id", "room_id", "is_invited"),
     closes="",
 )
+_LOCK = Point(
+    "WorkerLocksHandler.acquire_read_write_lock",
+    ("lock_name", "lock_key", "write"),
+    closes="",
+    is_async=False,
+)
 
 
 def misfit(homeserver: HomeServer) -> str:
@@ -66,23 +82,25 @@ def misfit(homeserver: HomeServer) -> str:
     # Run from a checkout, it names that behind its number.
     if SYNAPSE_VERSION.partition(" ")[0] not in TRIED_ON:
         return f"Synapse {SYNAPSE_VERSION} is none of {', '.join(TRIED_ON)}"
-    creation = homeserver.get_event_creation_handler()
-    store = homeserver.get_datastores().main
-    leant_on = (
-        (creation, _CREATE),
-        (creation, _HANDLE),
-        (UnpersistedEventContext, _STORE),
-        (UnpersistedEventContext, _PERSIST),
-        (homeserver.get_state_handler(), _STATE),
-        (store, _TIPS),
-        (homeserver.get_module_api_callbacks().spam_checker, _MAY_JOIN),
-    )
     try:
+        batch = import_module("sferum_bridge.homeserver.enrolling_batch")
+        creation = homeserver.get_event_creation_handler()
+        store = homeserver.get_datastores().main
+        leant_on = (
+            (creation, _CREATE),
+            (creation, _HANDLE),
+            (batch.UnpersistedEventContext, _STORE),
+            (batch.UnpersistedEventContext, _PERSIST),
+            (homeserver.get_state_handler(), _STATE),
+            (store, _TIPS),
+            (homeserver.get_module_api_callbacks().spam_checker, _MAY_JOIN),
+            (homeserver.get_worker_locks_handler(), _LOCK),
+        )
         for owner, point in leant_on:
             check(getattr(owner, point.method.rpartition(".")[2], None), point)
         _ = homeserver.get_room_member_handler().member_linearizer.queue
     except ConfigError as error:
         return str(error)
-    except AttributeError as error:
+    except (ImportError, AttributeError) as error:
         return f"Synapse {SYNAPSE_VERSION}: {error}"
     return ""

@@ -6,7 +6,7 @@ what is wanted and what is known, so a crash loses none of it and nothing has to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sferum_bridge.matrix import shape
@@ -63,6 +63,8 @@ class Due:
     over: Collection[str]
     """Who stays out of the room, and belongs there no longer."""
     levels: bool
+    lower: bool
+    """Whether somebody has more power there than they should."""
     hang: bool
     """Whether it hangs in another space than it should, or in none."""
     rename: bool
@@ -83,6 +85,11 @@ class Due:
         return bool(self.create or self.absent or self.over or self.levels or self.hang)
 
     @property
+    def revokes(self) -> bool:
+        """Tell whether it takes anything from anybody, which no pause holds up."""
+        return bool(self.gone) or self.lower
+
+    @property
     def is_late(self) -> bool:
         """Tell whether a few are missing in a room that is there: who waits for it is a person."""
         return not self.create and 0 < len(self.absent) <= FEW
@@ -95,6 +102,7 @@ def due(one: Wanted, known: Known, house: House) -> Due:
     """
     record = known.record if known.record and known.record.room_id else None
     actual = record.actual if record else {}
+    users: Mapping[str, int] = actual.get("users", {})
     absent = [
         mxid
         for mxid in one.members
@@ -113,6 +121,7 @@ def due(one: Wanted, known: Known, house: House) -> Due:
         ],
         over=known.staying_out.keys() - one.members.keys(),
         levels=record is not None and _levels_differ(one, record, house),
+        lower=any(power > one.members.get(mxid, 0) for mxid, power in users.items()),
         hang=record is not None and _hangs_elsewhere(one, actual, known.space),
         rename=record is not None and actual.get("name") != one.name,
     )
@@ -122,6 +131,13 @@ def levels(one: Wanted, record: RoomRecord, house: House) -> dict[str, object]:
     """Return the power levels a room is to have. It keeps the version it was made in."""
     version = str(record.actual.get("version", house.version))
     return shape.power_levels(one.room.plan, one.moderators, bot=house.bot, version=version)
+
+
+def lowered(one: Wanted, record: RoomRecord) -> Wanted:
+    """Return a room in which nobody has more power than they should, nor more than they had."""
+    given = record.actual.get("users", {})
+    members = {mxid: min(power, given.get(mxid, 0)) for mxid, power in one.members.items()}
+    return replace(one, members=members)
 
 
 def _hangs_elsewhere(one: Wanted, actual: Mapping[str, object], space: str) -> bool:

@@ -87,20 +87,20 @@ class Enrolment:
                 self._is_there = True
         return bool(self._is_there)
 
-    async def enrol(self, room_id: str, mxids: Sequence[str]) -> Enrolled | None:
+    async def enrol(self, room_id: str, mxids: Sequence[str], ago: float = 0.0) -> Enrolled | None:
         """Bring people into a room, at most `MOST`; `None` where it is not possible this way.
 
         All who may come in do so at once or, where this raises, perhaps not yet: asking again does
         no harm. Whoever left by themselves before is brought back, so leave them out; who leaves
         while an answer is waited for, and was brought in by a try whose answer was lost, is refused
-        as `LEFT`.
+        as `LEFT`. Where a call before was cut off, `ago` is how many seconds ago that began.
 
         Raises `TryAgain` where the homeserver is in trouble.
         """
         if not await self.available():
             return None
         body = json.dumps({"room_id": room_id, "user_ids": list(mxids)}).encode()
-        headers = partial(_signed, self._secret, body, time.monotonic())
+        headers = partial(_signed, self._secret, body, time.monotonic() - ago)
         try:
             answer = await self._homeserver.request(
                 "POST", ENROL, content=body, headers=headers, kind="enrol"

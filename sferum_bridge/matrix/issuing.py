@@ -119,6 +119,10 @@ class Issuer:
                 return None
         mxid = await self._registrar.account_for(begun.person_id, name, password)
         async with self._db.write() as tx:
+            lacks = await accounts.lacks(tx, begun.person_id)
+            if not lacks and mxid not in await accounts.mxids_of(tx, begun.person_id):
+                # It happened while the account was made, which is nobody's then, for good.
+                return None
             return Issued(await first_passwords.tie(tx, begun, mxid), password)
 
     async def reset(self, begun: FirstPassword) -> Issued:

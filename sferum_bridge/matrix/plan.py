@@ -35,16 +35,40 @@ class Plan:
     """Of the rooms there are, those just made included."""
     failures: list[BaseException] = field(default_factory=list)
 
-    def waves(self) -> Sequence[Sequence[Wanted]]:
-        """Return the rooms of the school itself, then those of its classes, class by class."""
-        own = [one for one in self.wanted if not one.room.class_id]
-        return own, [one for one in self.wanted if one.room.class_id]
+    def waves(self) -> Sequence[tuple[Sequence[Wanted], Sequence[Wanted]]]:
+        """Return what is made, and what is filled then: wave by wave.
 
-    def in_order(self, wave: Sequence[Wanted]) -> Sequence[Wanted]:
-        """Return the rooms that are to be filled: first those in which a few are missing."""
+        The school's own rooms come first, then those for which a person waits, then class by class.
+        The last ones come to those before as well, which may have come before their spaces.
+        """
+        own = [one for one in self.wanted if not one.room.class_id]
+        of_classes = [one for one in self.wanted if one.room.class_id]
+        awaited = [one for one in of_classes if self._is_awaited(one)]
+        others = [one for one in of_classes if not self._is_awaited(one)]
+        return (own, own), (awaited, awaited), (others, of_classes)
+
+    def _is_awaited(self, one: Wanted) -> bool:
+        """Tell whether people wait for a room who came one by one.
+
+        No roster makes a parent: each has confirmed by themselves, and looks for the room now.
+        """
+        todo = self.due[one.room.key]
+        return todo.is_late or (one.room.kind is Kind.PARENTS and bool(todo.others))
+
+    def to_fill(self, wave: Sequence[Wanted]) -> Sequence[Wanted]:
+        """Return the rooms of a wave that are there and not as they should be."""
         keys = {one.room.key for one in wave}.intersection(self.room_ids)
-        there = [one for one in self.where(lambda todo: todo.fill) if one.room.key in keys]
-        return sorted(there, key=lambda one: not self.due[one.room.key].is_late)
+        there = [one for one in self.where(lambda _: True) if one.room.key in keys]
+        return [one for one in there if self.due[one.room.key].fill or self._hangs_nowhere(one)]
+
+    def _hangs_nowhere(self, one: Wanted) -> bool:
+        """Tell whether the space of a room was made after it."""
+        record = self.known.get(one.room.key)
+        return bool(
+            record
+            and one.room.parent in self.room_ids
+            and record.actual.get("space", "") != self.room_ids[one.room.parent]
+        )
 
     def where(self, is_due: Callable[[Due], bool]) -> Sequence[Wanted]:
         """Return the rooms about which something is to be done; the gate has nobody in it."""

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from mautrix.errors import MatrixRequestError
 
 from sferum_bridge.matrix import shape
-from sferum_bridge.matrix.due import House, Known, due, levels
+from sferum_bridge.matrix.due import House, Known, due, levels, lowered
 from sferum_bridge.matrix.enrolment import LEFT, MOST
 from sferum_bridge.matrix.throttle import Throttle
-from sferum_bridge.store import absences, rooms
+from sferum_bridge.store import absences, asked, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -82,20 +82,25 @@ class RoomFitter:
         return self._enrolment is not None and await self._enrolment.available()
 
     async def clear(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
-        """Remove whoever belongs there no more, after whoever leads it from now on has come in."""
+        """Take away who and what belongs there no more, after whoever leads it now has come in."""
         room_id = room_ids[one.room.key]
         async with self.one_at_a_time[room_id]:
             known, todo = await self._look(one, room_ids)
             complete = await self._bring_in(room_id, known, todo.leaders, run)
-            await self._set_levels(one, known, todo, run)
+            if todo.levels:
+                await run.go_on()
+                await self._set_levels(one, known)
             return await self._remove_all(room_id, todo.gone, run) and complete
 
-    async def remove(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
-        """Remove whoever belongs there no more, and change nothing else."""
+    async def revoke(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
+        """Remove who belongs there no more, take power that is nobody's any more, and no more."""
         room_id = room_ids[one.room.key]
         async with self.one_at_a_time[room_id]:
-            _, todo = await self._look(one, room_ids)
-            return await self._remove_all(room_id, todo.gone, run)
+            known, todo = await self._look(one, room_ids)
+            complete = await self._remove_all(room_id, todo.gone, run)
+            if todo.lower and known.record is not None:
+                await self._set_levels(lowered(one, known.record), known)
+            return complete
 
     async def fill(self, one: Wanted, room_ids: Mapping[str, str], run: Run) -> bool:
         """Bring everybody in, and do all the rest but the name.
@@ -115,7 +120,9 @@ class RoomFitter:
             # Power is given to who is there.
             first = todo.leaders if todo.levels else ()
             complete = await self._bring_in(room_id, known, first, run)
-            await self._set_levels(one, known, todo, run)
+            if todo.levels:
+                await run.go_on()
+                await self._set_levels(one, known)
             rest = todo.others if todo.levels else todo.absent
             return await self._bring_in(room_id, known, rest, run) and complete
 
@@ -146,10 +153,9 @@ class RoomFitter:
             )
         return known, due(one, known, self.house)
 
-    async def _set_levels(self, one: Wanted, known: Known, todo: Due, run: Run) -> None:
-        if not todo.levels or known.record is None:
+    async def _set_levels(self, one: Wanted, known: Known) -> None:
+        if known.record is None:
             return
-        await run.go_on()
         content = levels(one, known.record, self.house)
         async with self._throttle.step():
             await self._homeserver.set_state(known.record.room_id, "m.room.power_levels", content)
@@ -215,17 +221,19 @@ class RoomFitter:
             await run.go_on()
             batch = local[start : start + self._batch]
             async with self._throttle.step(len(batch)):
-                done = await self._enrolment.enrol(room_id, batch)
-                if done is not None:
+                async with self._db.write() as tx:
+                    ago = await asked.begin(tx, room_id)
+                done = await self._enrolment.enrol(room_id, batch, ago / 1000)
+                async with self._db.write() as tx:
+                    await asked.end(tx, room_id)
+                    if done is None:
+                        break
                     left = [mxid for mxid in batch if done.refused.get(mxid) == LEFT]
                     joined = [mxid for mxid in batch if mxid in done.joined or mxid in left]
-                    async with self._db.write() as tx:
-                        await rooms.set_members(tx, room_id, joined, "join")
-                        if left:
-                            # They were in, which nobody could tell us: the look finds them gone.
-                            await rooms.stir(tx, [room_id])
-            if done is None:
-                break
+                    await rooms.set_members(tx, room_id, joined, "join")
+                    if left:
+                        # They were in, which nobody could tell us: the look finds them gone.
+                        await rooms.stir(tx, [room_id])
             found.update(joined)
             run.stepped(len(joined))
             run.progress.entered += len(joined)

@@ -5,7 +5,7 @@
          who is to go goes: after who leads the room from now on has come in ◄┘
                      │ unless it rests (`pause`): then nothing but removals
                      ▼
-      the school's own rooms, then the classes':
+      the school's own rooms, then those somebody waits for, then class by class:
          missing rooms made (an intent, createRoom) ─► their facts pushed ─► people come in
                      │ every step noted as it is done
                      ▼
@@ -14,8 +14,9 @@
 What is wanted is compared with what is known to exist, in the store: an unchanged school costs no
 request, and one pupil's move costs that pupil's. A crash leaves steps undone that the next run sees
 as still wanted. Rooms are worked on side by side, as many as the homeserver bears (`throttle`); in
-a room it is one after the other, since the homeserver orders a room's events anyway. Where a few
-are missing in a room that is there they come first: they wait for it, and a crowd is an import.
+a room it is one after the other, since the homeserver orders a room's events anyway. A parents'
+room that a parent is missing in, and any room in which a few are, comes before the rest is made at
+all: people wait for it, and a crowd is an import.
 
 A school that changes meanwhile is looked at anew within seconds (`Run`), so whoever is confirmed or
 removed during a large import does not wait for its end.
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PART = 10
+_PART = 5
 """Looking at a school takes one part in so many of the time that its rooms are made, at most."""
 
 
@@ -198,9 +199,10 @@ class RoomKeeper:
         """Make one school's rooms as they should be; false when something was refused.
 
         One member's refusal holds nobody else up; it is logged. While the school rests, people are
-        removed and nothing else is done. Raises `MatrixRequestError`, `UnknownOutcome` and
-        `TryAgain`, alone or in a group, when a room could not be made or shaped, `NotEverywhere`
-        when nobody may be brought in, and `Stopped` when it has to be begun anew.
+        removed, power is taken, and nothing else is done. Raises `MatrixRequestError`,
+        `UnknownOutcome` and `TryAgain`, alone or in a group, when a room could not be made or
+        shaped, `NotEverywhere` when nobody may be brought in, and `Stopped` when it has to be begun
+        anew.
         """
         begun = self._db.clock()
         async with self._db.read() as tx:
@@ -209,26 +211,28 @@ class RoomKeeper:
         # What takes long to find out is not found out all the time.
         renew = max(int(self._settings.renew * 1000), _PART * (self._db.clock() - begun))
         run = Run(self._db, record, progress, renew=renew)
-        leaving = plan.where(lambda todo: bool(todo.gone))
+        revoking = plan.where(lambda todo: todo.revokes)
         act = partial(self._act, plan, run)
         try:
             await self._facts.refresh()
         except NotEverywhere:
             # Nobody comes in, but whoever is to go goes.
-            await act(leaving, self._fitter.remove)
+            await act(revoking, self._fitter.revoke)
             raise
         if record.paused:
-            complete = await act(leaving, self._fitter.remove)
+            complete = await act(revoking, self._fitter.revoke)
             plan.raise_failures()
             return complete
-        complete = await act(leaving, self._fitter.clear)
-        for wave in plan.waves():
+        complete = await act(revoking, self._fitter.clear)
+        # Who waits for a room that is there is a person; what is still to be made is for a crowd.
+        complete &= await act(plan.where(lambda todo: todo.is_late), self._fitter.fill)
+        for wave, filled in plan.waves():
             if await self._create_missing(record, plan, wave, run):
                 await self._facts.refresh()
             for one in wave:
                 if one.room.key in plan.room_ids and (old := plan.predecessor(one)):
                     await self._move(one.room, old, plan.room_ids)
-            complete &= await act(plan.in_order(wave), self._fitter.fill)
+            complete &= await act(plan.to_fill(filled), self._fitter.fill)
         complete &= await act(plan.where(lambda todo: todo.rename), self._fitter.rename)
         # One room's trouble holds no other up.
         plan.raise_failures()

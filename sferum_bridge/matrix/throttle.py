@@ -4,11 +4,11 @@
     429, 5xx, slow ─► half as much, at most once for what was asked before it was halved
     429            ─► besides, nothing is asked by anybody here until the wait it names is over
 
-*Slow* is measured by the second quickest answer of the same kind, so that a slow machine and a quick
-one find their own pace, and one answer that had nothing to do (a batch of people who were in already)
-is not taken for the norm; nor is a refusal, which is always quick. A message of somebody that is slow
-halves too: making rooms has time, people who write have none. Below one at once there are rests
-between: at a half, as long as what was done.
+*Slow* is measured by the quick ones of the latest answers of the same kind, so that a slow machine
+and a quick one find their own pace. The very quickest do not count: they had nothing to do, as
+where all of a batch were in already; nor do refusals, which are always quick. A message of
+somebody that is slow halves too: making rooms has time, people who write have none. Below one at
+once there are rests between: at a half, as long as what was done.
 
 A slot is held by a task; what a task that holds none asks is somebody else's and only listened to.
 Cancellation gives the slot back.
@@ -17,7 +17,9 @@ Cancellation gives the slot back.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
+from collections import defaultdict, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,8 +31,8 @@ _LEAST = 1 / 8
 _SLOW = 3.0
 _NEVER_SLOW = 0.06
 """Seconds: an answer as quick as that is no trouble."""
-_DRIFT = 1.02
-"""By how much the quickest answers known grow with each further one: machines change."""
+_LATEST, _QUICKER = 64, 3
+"""The norm is told by so many answers, of which so many may be quicker without saying anything."""
 _LONGEST_REST = 5.0
 _DONE, _TOO_MANY, _BROKEN = 200, 429, 500
 _LIVE = "send"
@@ -63,7 +65,9 @@ class Throttle:
         self._limit = 1.0
         self._halved_at = -1.0
         self._not_before = 0.0
-        self._quickest: dict[tuple[str, int], list[float]] = {}
+        self._answers: dict[tuple[str, int], deque[float]] = defaultdict(
+            lambda: deque(maxlen=_LATEST)
+        )
         self._inside: dict[asyncio.Task[object] | None, _Turn] = {}
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -134,7 +138,7 @@ class Throttle:
         if status != _DONE:
             return False
         # Batches of about the same size take about the same time.
-        key = (kind, size.bit_length())
-        known = self._quickest.get(key, [])
-        self._quickest[key] = sorted([*(each * _DRIFT for each in known), seconds])[:2]
-        return len(known) > 1 and seconds > max(_NEVER_SLOW, known[1] * _SLOW)
+        latest = self._answers[kind, size.bit_length()]
+        norm = max(heapq.nsmallest(_QUICKER + 1, latest), default=seconds)
+        latest.append(seconds)
+        return seconds > max(_NEVER_SLOW, norm * _SLOW)

@@ -221,7 +221,7 @@ class _Opening:
         begins: list[Assignment] = []
         day = self._empty.day
         here = self._school
-        posts = (*here.appointments, *here.leaderships, *here.teachings)
+        posts: list[Assignment] = [*here.appointments, *here.leaderships, *here.teachings]
         at_work = {tie.person_id for tie in posts if tie.term.covers(day)}
         for name, person_id in self._choices.leaders.items():
             if person_id not in at_work:

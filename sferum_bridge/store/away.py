@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator
 
+    from sqlalchemy import URL
+
 
 def is_away(error: Exception) -> bool:
     """Tell whether an error means that the database is away, not that a statement was wrong.
@@ -27,6 +29,29 @@ def is_away(error: Exception) -> bool:
     # No connection free in time: as many as there are wait for each other or for a slow disk.
     away = OSError | DBAPIError | PoolTimeout
     return isinstance(error, away) and not isinstance(error, wrong)
+
+
+def is_unusable(error: Exception) -> bool:
+    """Tell whether an error means that there is no such database, or that it lets nobody in."""
+    return is_away(error) or type(error).__module__.startswith("asyncpg.")
+
+
+class Unreachable(Exception):
+    """A database cannot be used: its server does not answer or lets nobody in, or it has no file.
+
+    Says so without the words of the error, which may quote what is secret.
+    """
+
+    def __init__(self, address: URL, error: Exception) -> None:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        where = address.database or ""
+        if address.get_backend_name() != "sqlite":
+            at = f"{address.host or ''}:{address.port or ''}".strip(":")
+            where = f"{where} at {at or 'this machine'}"
+        super().__init__(
+            f"The database {where} cannot be used ({type(cause.__cause__ or cause).__name__}). "
+            "Start its server, or correct database.url, and run the command again."
+        )
 
 
 @contextmanager

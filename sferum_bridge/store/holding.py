@@ -8,8 +8,9 @@ advisory lock of a connection of its own, on SQLite an flock on a file beside th
       │                                       └─ another was quicker ─► `Occupied`: this one ends
       └─ somebody else's ─► waited for a moment (one that is just ending) ─► `Occupied`
 
-PostgreSQL restarts and kills outlast a bridge, which takes its lock again `look` seconds later at
-most. A bridge whose machine vanished is noticed by the server within half a minute.
+A bridge outlasts restarts and kills of PostgreSQL, and takes its lock again `look` seconds later at
+most. A bridge whose machine vanished is noticed by the server within half a minute; a server that
+does not answer for longer than that, by the bridge.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import make_url, text
 
-from sferum_bridge.store.away import is_away
+from sferum_bridge.store.away import Unreachable, is_away, is_unusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _LOCK = 0x5FE7_0A0F
 _PAUSE = 0.1
+_ANSWER_SECONDS, _CLOSE_SECONDS = 40.0, 5.0
+"""More than the server takes to notice a lost session: else its lock would be in our own way."""
 # Only for connections by TCP; a Unix socket is closed with its process.
 _KEEPALIVE = (
     "SET tcp_keepalives_idle = 10",
@@ -67,23 +70,37 @@ async def held(url: str, *, patience: float = 5.0, look: float = 2.0) -> AsyncIt
 
     Args:
         url: The database.
-        patience: Seconds to wait for a bridge that is just ending.
+        patience: Seconds to wait for a bridge that is just ending, or an own session that was lost.
         look: Seconds between looks whether a server still knows.
 
     Raises:
         Occupied: Another bridge runs on it.
+        Unreachable: There is no such database, or it lets nobody in.
     """
     address = make_url(url)
-    lock = _OfFile(address) if address.get_backend_name() == "sqlite" else _OfServer(address, look)
+    lock = (
+        _OfFile(address)
+        if address.get_backend_name() == "sqlite"
+        else _OfServer(address, look, patience)
+    )
     try:
-        until = time.monotonic() + patience
-        while not await lock.take():
-            if time.monotonic() > until:
-                raise Occupied
-            await asyncio.sleep(_PAUSE)
+        try:
+            await _taken(lock, patience)
+        except Exception as e:
+            if not is_unusable(e):
+                raise
+            raise Unreachable(address, e) from e
         yield lock
     finally:
         await lock.release()
+
+
+async def _taken(lock: _OfFile | _OfServer, patience: float) -> None:
+    until = time.monotonic() + patience
+    while not await lock.take():
+        if time.monotonic() > until:
+            raise Occupied
+        await asyncio.sleep(_PAUSE)
 
 
 class _OfFile:
@@ -117,7 +134,7 @@ class _OfFile:
 class _OfServer:
     """A lock of a session at a PostgreSQL server, for one of its databases."""
 
-    def __init__(self, address: URL, look: float) -> None:
+    def __init__(self, address: URL, look: float, patience: float) -> None:
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as in `database`
         from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
@@ -127,9 +144,14 @@ class _OfServer:
             isolation_level="AUTOCOMMIT",
         )
         self._look = look
+        self._patience = patience
         self._session: AsyncConnection | None = None
 
     async def take(self) -> bool:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await self._take()
+
+    async def _take(self) -> bool:
         session = await self._engine.connect()
         taken = False
         try:
@@ -148,10 +170,10 @@ class _OfServer:
             await asyncio.sleep(self._look)
             try:
                 if self._session is not None:
-                    await self._session.execute(text("SELECT 1"))
-                elif not await self.take():
-                    break
+                    async with asyncio.timeout(_ANSWER_SECONDS):
+                        await self._session.execute(text("SELECT 1"))
                 else:
+                    await _taken(self, self._patience)
                     log.info("The database answers again; it is still this bridge's")
             except Exception as e:
                 if not is_away(e):
@@ -159,11 +181,11 @@ class _OfServer:
                 if self._session is not None:
                     log.warning("The database does not answer (%s)", type(e).__name__)
                     await self.release()
-        raise Occupied
 
     async def release(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             # One that is lost cannot be closed in good order, and need not be.
             with suppress(Exception):
-                await session.close()
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await session.close()

@@ -12,8 +12,6 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import segno
-
 from sferum_bridge.bot import commands
 from sferum_bridge.bot.commands import Name
 
@@ -168,6 +166,8 @@ class Parts:
         )
 
     def _qr(self, view: View) -> str:
+        import segno  # noqa: PLC0415 - three MiB, from the first code that is shown
+
         picture = segno.make(f"{self._pages.site.url}{view.where}", error="m", micro=False)
         address = picture.svg_data_uri(light="#fff", border=4, omitsize=True)
         return (

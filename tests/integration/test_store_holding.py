@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import pytest
 from sqlalchemy import make_url
 
 from sferum_bridge.store import holding
+from sferum_bridge.store.away import Unreachable
 from tests.support import databases
 from tests.support.bridge import until
 from tests.support.postgres import PostgresServer
@@ -23,6 +26,7 @@ database_url = databases.database_url
 
 _HOLDER = """
 import asyncio, sys
+from sferum_bridge.store.away import Unreachable
 from sferum_bridge.store.holding import held
 
 async def main():
@@ -103,7 +107,7 @@ async def test_a_server_that_restarts_is_outlasted_but_a_rival_is_not(
     server = PostgresServer(durable=True)
     try:
         url = (await server.fresh_database()).url
-        async with holding.held(url, look=0.05) as hold:
+        async with holding.held(url, look=0.05, patience=1) as hold:
             keeping = asyncio.create_task(hold.keep())
             await server.crash()
             await until(lambda: is_locked(url), 30)
@@ -118,6 +122,44 @@ async def test_a_server_that_restarts_is_outlasted_but_a_rival_is_not(
                         await hold.keep()
     finally:
         await server.stop()
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(holding, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(holding, "_CLOSE_SECONDS", 0.3)
+    url = (await postgres.fresh_database()).url
+    async with holding.held(url, look=0.05, patience=0.5) as hold:
+        address = make_url(url).set(drivername="postgresql")
+        own = await asyncpg.connect(address.render_as_string(hide_password=False))
+        try:
+            pid = await own.fetchval("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+        finally:
+            await own.close()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            # Its lock is still there: as if somebody else had it.
+            with pytest.raises(holding.Occupied):
+                async with asyncio.timeout(30):
+                    await hold.keep()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert "does not answer (TimeoutError)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("postgresql://bridge:geheim@127.0.0.1:1/school", "school at 127.0.0.1:1"),
+        ("sqlite:////nowhere/bridge.db", "/nowhere/bridge.db"),
+    ],
+)
+async def test_a_database_that_is_not_there_is_named_with_what_to_do(url: str, where: str) -> None:
+    with pytest.raises(Unreachable, match=rf"{where} .*\w+Error.*database\.url") as raised:
+        async with holding.held(url):
+            pass
+    assert "geheim" not in str(raised.value)
 
 
 async def test_the_lock_of_a_file_lies_beside_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from sqlalchemy import func, select
 
 from sferum_bridge.app import opened_database
 from sferum_bridge.roster import read, write_sample
+from sferum_bridge.school.consent import child_decides
 from sferum_bridge.school.layout import Kind, key
 from sferum_bridge.store import accounts, invites, rooms, schools
 from sferum_bridge.store.tables import audit, parent_links
@@ -197,6 +199,13 @@ class September:
         classes = {one.person_id: one.class_id for one in school.enrolments}
         staff = {one.person_id for one in school.appointments}
         expected = [e for e in school.expected_parents if e.access and e.parent_id not in staff]
+        # Nobody else's word is waited for: a pupil of that age would have to agree first.
+        today, age = datetime.now(UTC).date(), self.bridged.config.school.consent_age
+        expected = [
+            one
+            for one in expected
+            if not child_decides(school.people[one.child_id].birth_date, today, age)
+        ]
         first = {one.parent_id: one for one in reversed(expected)}
         # One of a child: its next code would end the one before.
         children = {one.child_id: one for one in first.values()}

@@ -31,6 +31,6 @@ def test_it_is_said(tmp_path: Path, command: tuple[str, ...], *, server: bool) -
     ended = CliRunner().invoke(main, [*command, "--config", str(path)])
     assert ended.exit_code == 1
     assert isinstance(ended.exception, SystemExit), ended.exception
-    assert "The database cannot be used (" in ended.stderr
+    assert "cannot be used (" in ended.stderr
     assert "database.url" in ended.stderr
     assert "hidden" not in ended.output

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
@@ -14,6 +16,7 @@ import pytest_asyncio
 from aiohttp import web
 from sqlalchemy import delete, insert, update
 
+from sferum_bridge.cli import rooms_progress
 from sferum_bridge.matrix import client
 from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.matrix.creation import RoomMaker
@@ -26,7 +29,7 @@ from sferum_bridge.matrix.throttle import Throttle
 from sferum_bridge.matrix.wishes import Wishes
 from sferum_bridge.school.layout import layout
 from sferum_bridge.store import accounts, rooms, schools
-from sferum_bridge.store.tables import assignments, classes, metadata
+from sferum_bridge.store.tables import assignments, classes, metadata, parent_links
 from tests.support import databases
 from tests.support.bridge import until
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from aiohttp.test_utils import TestServer
 
+    from sferum_bridge.config import Config
     from sferum_bridge.school.people import SchoolClass
     from sferum_bridge.store.database import Database
 
@@ -51,12 +55,16 @@ class Script:
     enrols: bool = True
     members: dict[str, dict[str, str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    power: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Room → who has power there, since that was changed."""
     done: list[tuple[str, str, str]] = field(default_factory=list)
     """What, in which room, to whom."""
     answers: list[tuple[str, int]] = field(default_factory=list)
     """Kind and status of what is answered next instead, once each."""
     refused: set[str] = field(default_factory=set)
     """Who is refused by the batch."""
+    since: dict[str, list[int]] = field(default_factory=dict)
+    """Room → how long ago each batch was first asked for, as it said."""
     numbers: Iterator[int] = field(default_factory=count)
     now: int = 0
     most: int = 0
@@ -118,7 +126,10 @@ class Script:
         return web.json_response({})
 
     async def state(self, request: web.Request) -> web.Response:
-        await self.note(request.match_info["kind"], request.match_info["room"])
+        kind, room_id = request.match_info["kind"], request.match_info["room"]
+        await self.note(kind, room_id)
+        if kind == "m.room.power_levels":
+            self.power[self.names[room_id]] = (await request.json())["users"]
         return web.json_response({})
 
     async def membership(self, request: web.Request) -> web.Response:
@@ -133,6 +144,8 @@ class Script:
 
     async def enrol(self, request: web.Request) -> web.Response:
         body = await request.json()
+        since = int(request.headers["X-Sferum-Since"])
+        self.since.setdefault(body["room_id"], []).append(since)
         joined = [mxid for mxid in body["user_ids"] if mxid not in self.refused]
         await self.note("enrol", body["room_id"], " ".join(body["user_ids"]))
         self.members[body["room_id"]] |= dict.fromkeys(joined, "join")
@@ -171,6 +184,29 @@ class Place:
             await tx.run(insert(assignments).values(**row))
             await schools.changed(tx, self.school_id)
         return mxid
+
+    async def confirm(self, child: str) -> str:
+        """Have a parent confirm a child; return their Matrix id."""
+        mxid = f"@parent-{child}:{AT}"
+        async with self.db.write() as tx:
+            parent_id = await accounts.add_person(tx, "Выдумкин", "Родитель")
+            await accounts.add_account(tx, mxid, parent_id)
+            pupil = await accounts.person_of(tx, f"@{child}:{AT}")
+            assert pupil is not None
+            row = {"child_id": pupil.id, "parent_id": parent_id, "slot": 1, "state": "active"}
+            row |= {"id": schools.new_id(), "confirmed_at": tx.now}
+            await tx.run(insert(parent_links).values(**row))
+            await schools.changed(tx, self.school_id)
+        return mxid
+
+    async def step_down(self, mxid: str) -> None:
+        """Have somebody who leads a class teach it from now on."""
+        async with self.db.write() as tx:
+            person = await accounts.person_of(tx, mxid)
+            assert person is not None
+            theirs = update(assignments).where(assignments.c.person_id == person.id)
+            await tx.run(theirs.values(kind="teaching"))
+            await schools.changed(tx, self.school_id)
 
     async def end(self, mxid: str) -> None:
         """Take all roles from somebody."""
@@ -361,6 +397,41 @@ async def test_latecomers_come_before_a_crowd_and_who_goes_goes_first(place: Pla
     assert place.script.whom("enrol", "b pupils") == [late]
 
 
+async def test_a_parents_room_that_a_parent_waits_for_is_made_before_the_rest(
+    place: Place,
+) -> None:
+    """And is there before the end of an import that began earlier."""
+    confirmed = False
+
+    async def confirm_meanwhile(what: str, _name: str) -> None:
+        nonlocal confirmed
+        place.clock.now += 3000
+        if what == "create" and len(place.script.names) == 6 and not confirmed:
+            confirmed = True
+            await place.confirm("b0")
+
+    place.script.before = confirm_meanwhile
+    await place.settle()
+    await place.check()
+    assert confirmed
+    done = [(what, name) for what, name, _ in place.script.done if what in {"create", "enrol"}]
+    own = {"school", "staff", "announcements"}
+    of_classes = [each for each in done if each[1] not in {*own, "gate"}]
+    at = of_classes.index(("create", "b parents"))
+    assert of_classes[at : at + 2] == [("create", "b parents"), ("enrol", "b parents")]
+    assert at < 5, "a school has eight rooms of classes"
+    came = {name for what, name in of_classes[:at] if what == "enrol"}
+    assert came <= {"a parents"}, "no crowd came first"
+    async with place.db.read() as tx:
+        made = await rooms.of_school(tx, place.school_id)
+    hangs = {record.room_id: record.actual.get("space") for record in made.values()}
+    assert hangs[made["parents/b"].room_id] == made["class/b"].room_id, "made after it"
+    assert {kind for kind, record in made.items() if not hangs[record.room_id]} == {
+        f"gate/{place.school_id}",
+        f"school/{place.school_id}",
+    }
+
+
 async def test_who_leads_a_class_from_now_on_is_in_before_who_led_it_is_out(place: Place) -> None:
     await place.settle()
     await place.end(f"@lead-a:{AT}")
@@ -419,6 +490,60 @@ async def test_a_room_that_cannot_be_made_holds_no_other_up(place: Place) -> Non
     await place.check()
 
 
+async def test_who_is_refused_for_good_is_not_waited_for(place: Place) -> None:
+    place.script.refused = {f"@a1:{AT}"}
+    place.script.answers = [("join", 403)] * 30
+    config = cast(
+        "Config",
+        SimpleNamespace(
+            bot_mxid=BOT,
+            rooms=SimpleNamespace(version="12"),
+            appservice=SimpleNamespace(ghost_prefix="sferum_"),
+        ),
+    )
+    look = partial(rooms_progress._look, place.db, config, place.keeper._wishes)
+    (stand,) = await look()
+    assert (stand.state, stand.percent) == ("being made", 0)
+    await place.settle()
+    (stand,) = await look()
+    assert (stand.state, stand.to_come_in) == ("refused, tried again later", 3)
+    place.script.answers.clear()
+    place.clock.now += 3600_000
+    await place.settle()
+    (stand,) = await look()
+    assert (stand.state, stand.percent) == ("done", 100)
+
+
+async def test_who_left_after_a_batch_that_was_cut_off_is_told_of_since_when(place: Place) -> None:
+    """Else who came in by it and left again before the next start would be brought back."""
+    cut_off = asyncio.Event()
+
+    async def hang(what: str, _name: str) -> None:
+        if what == "enrol":
+            cut_off.set()
+            await asyncio.sleep(60)
+
+    place.script.before = hang
+    killed = asyncio.create_task(place.keeper.catch_up())
+    await cut_off.wait()
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    assert 1 <= len(place.script.since) <= 3
+    was_asked = set(place.script.since)
+    place.script.before = None
+    place.script.since.clear()
+    place.clock.now += 30_000
+    again = await another(place)
+    await again.settle()
+    await again.check()
+    assert min(place.script.since[room_id][0] for room_id in was_asked) >= 30_000
+    place.script.since.clear()
+    await place.add("late", "enrolment", "b")
+    await again.settle()
+    answered = [each for since in place.script.since.values() for each in since]
+    assert max(answered) < 30_000, "what was answered is over"
+
+
 # --- pause ----------------------------------------------------------------------------------
 
 
@@ -443,6 +568,29 @@ async def test_a_pause_holds_everything_but_removals_and_is_over_at_a_word(place
     await again.settle()
     await again.check()
     assert place.script.whom("enrol", "b pupils") == [late]
+
+
+async def test_a_pause_leaves_nobody_power_that_they_have_no_more(place: Place) -> None:
+    await place.settle()
+    new = await place.add("new-lead", "leadership", "a")
+    await place.pause(paused=True)
+    await place.step_down(f"@lead-a:{AT}")
+    place.script.done.clear()
+    await place.settle()
+    taken = [(what, name) for what, name, _ in place.script.done]
+    assert sorted(taken) == [
+        ("kick", "a parents"),
+        *(("m.room.power_levels", f"a {kind}") for kind in ("class", "parents", "pupils")),
+    ], "in the materials teachers have power"
+    assert f"@lead-a:{AT}" not in place.script.power["a pupils"]
+    assert new not in place.script.power["a pupils"], "who is not there gets none"
+    place.script.done.clear()
+    await place.settle()
+    assert place.script.done == []
+    await place.pause(paused=False)
+    await place.settle()
+    await place.check()
+    assert new in place.script.power["a pupils"]
 
 
 async def another(place: Place) -> Place:

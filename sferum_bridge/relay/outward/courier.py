@@ -47,7 +47,7 @@ from sferum_bridge.relay.outward.errors import (
     TakenBack,
 )
 from sferum_bridge.relay.outward.meter import Meter
-from sferum_bridge.relay.outward.waits import OnTakenBack, Waits, is_taken_back
+from sferum_bridge.relay.outward.waits import Behind, OnTakenBack, Waits
 from sferum_bridge.school.attachments import Verdict
 from sferum_bridge.store import personal, rooms
 
@@ -107,6 +107,7 @@ class Courier:
         self._policies = policies
         self._patience = patience
         self._may_pass_on = may_pass_on
+        self._behind = Behind(db)
         self._failing: set[str] = set()
         self._looks: dict[str, _Look] = defaultdict(_Look)
 
@@ -140,7 +141,7 @@ class Courier:
         this: object,
     ) -> T:
         login, clock = errand.login, asyncio.get_running_loop().time
-        unless, certain = partial(is_taken_back, self._db, errand), True
+        unless, certain = partial(self._behind.takes_back, errand), True
         while True:
             begun = clock()
             try:
@@ -201,7 +202,7 @@ class Courier:
 
         async def once(connector: Connector) -> Sent:
             waited = self._db.clock() - tried.since
-            taken_back = waited > _SECOND_THOUGHTS and await is_taken_back(self._db, errand)
+            taken_back = waited > _SECOND_THOUGHTS and await self._behind.takes_back(errand)
             if waited > _REMEMBERED or taken_back:
                 found = await searching.find(self._db, connector, errand, tried)
                 if found is not None:

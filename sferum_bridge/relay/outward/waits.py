@@ -12,7 +12,7 @@ from sferum_bridge.relay.outward.to_network import redacted_by
 from sferum_bridge.store import queues
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from sferum_bridge.network.base import NetworkError
     from sferum_bridge.relay.outward.errand import Errand
@@ -96,14 +96,26 @@ class Waits:
         return pause * (0.75 + random.random() / 2)  # noqa: S311 - spreads
 
 
-async def is_taken_back(db: Database, errand: Errand) -> bool:
-    """Tell whether what takes an event back waits behind it, however far."""
-    lane, after = errand.item.lane, errand.item.id
-    while True:
-        async with db.read() as tx:
-            behind = await queues.waiting(tx, queues.INBOX, lane, _PAGE, after=after)
-        if any(redacted_by(one.content) in errand.stands_for for one in behind):
-            return True
-        if len(behind) < _PAGE:
-            return False
-        after = behind[-1].id
+class Behind:
+    """What waits behind events and takes them back. A row is read once, however many are asked."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: dict[str, tuple[int, Mapping[str, int]]] = {}
+        """Lane → the last row read, and what the rows up to it take back: event → row."""
+
+    async def takes_back(self, errand: Errand) -> bool:
+        """Tell whether what takes an event back waits behind it, however far."""
+        item = errand.item
+        last, known = self._known.get(item.lane, (0, {}))
+        last, left = max(last, item.id), {one: row for one, row in known.items() if row > item.id}
+        while True:
+            async with self._db.read() as tx:
+                behind = await queues.waiting(tx, queues.INBOX, item.lane, _PAGE, after=last)
+            left |= {gone: one.id for one in behind if (gone := redacted_by(one.content))}
+            last = behind[-1].id if behind else last
+            self._known[item.lane] = (last, left)
+            if not left.keys().isdisjoint(errand.stands_for):
+                return True
+            if len(behind) < _PAGE:
+                return False
