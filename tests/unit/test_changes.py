@@ -219,11 +219,11 @@ async def test_what_stays_there_is_told(
     assert said in (await way.told())[0][1]
 
 
-async def album(way: Way, sender: str = OWNER) -> list[str]:
+async def album(way: Way, sender: str = OWNER, known_by: str = "identity") -> list[str]:
     """Have a text with two photos be that was written there; return its events."""
     photos = [File(FileKind.PHOTO, f"https://files/{one}.jpg?key=1") for one in ("a", "b")]
     message = way.messenger.written("owner", Content("подпись", parts=tuple(photos)))
-    said = [("text", "подпись"), *(("photo", photo.identity) for photo in photos)]
+    said = [("text", "подпись"), *(("photo", getattr(photo, known_by)) for photo in photos)]
     async with way.db.write() as tx:
         for number, (kind, shown) in enumerate(said):
             one = chats.Mapped(
@@ -237,8 +237,11 @@ async def album(way: Way, sender: str = OWNER) -> list[str]:
     return [f"${kind}{number}" for number, (kind, _) in enumerate(said)]
 
 
-async def test_a_part_that_is_taken_back_is_taken_out_and_the_rest_stays(way: Way) -> None:
-    text, first, second = await album(way)
+@pytest.mark.parametrize("known_by", ["identity", "former_identity"])
+async def test_a_part_that_is_taken_back_is_taken_out_and_the_rest_stays(
+    way: Way, known_by: str
+) -> None:
+    text, first, second = await album(way, known_by=known_by)
     [message] = way.messenger.messages[CHAT]
     await redact(way, first)
     content = way.messenger.messages[CHAT][0].content
@@ -281,7 +284,7 @@ async def test_a_part_that_cannot_be_taken_out_is_told_and_goes_with_the_last(
 async def test_a_part_that_is_not_known_again_is_told(way: Way) -> None:
     _, first, _ = await album(way)
     [message] = way.messenger.messages[CHAT]
-    moved = File(FileKind.PHOTO, "https://elsewhere/a.jpg")
+    moved = File(FileKind.PHOTO, "https://files/elsewhere/a.jpg")
     content = replace(message.content, parts=(moved, *message.content.parts[1:]))
     way.messenger.messages[CHAT][0] = replace(message, content=content)
     await redact(way, first)
