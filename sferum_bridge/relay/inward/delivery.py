@@ -35,7 +35,7 @@ from sferum_bridge.relay.inward.revising import mapped
 from sferum_bridge.relay.inward.rich import Rich
 from sferum_bridge.relay.inward.to_matrix import MESSAGE, Uploaded
 from sferum_bridge.school import attachments
-from sferum_bridge.store import chats, personal, queues
+from sferum_bridge.store import chats, personal, queues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -183,6 +183,9 @@ class Delivery:
 
     async def _leave(self, item: Item) -> None:
         sender, room_id = Sender(**item.content["as"]), item.content["room"]
+        async with self._db.read() as tx:
+            if (await rooms.members(tx, room_id)).get(sender.mxid) != "join":
+                return
         try:
             await marks.leave(self._homeserver, room_id, sender.mxid)
         finally:

@@ -254,12 +254,10 @@ class Queueing:
             await self.pin(turn, chat, "")
         elif service.kind in _GOING:
             gone = service.subject_id or message.sender_id
-            ghost = self._ghosts.mxid(gone)
-            if gone and await turn.is_in(chat.room_id, ghost):
-                row = {"relay": "leave"}
-                await self._row(
-                    turn, chat, message.message_id, row, (self._ghost(turn, gone), None)
-                )
+            if gone:
+                # What they wrote before may wait still, and bring them in only then.
+                ghost = self._ghost(turn, gone)
+                await self._row(turn, chat, message.message_id, {"relay": "leave"}, (ghost, None))
 
     async def _picture(self, turn: Turn, user_id: str) -> None:
         """Have a ghost carry the picture its user has there, if that is another than it has."""
