@@ -161,7 +161,7 @@ async def choose(talk: Talk, found: Sequence[Found], word: str, rest: str = "") 
         await talk.reply("find-nobody")
         return
     shown = found[: len(_NUMBERS)]
-    _record(talk, shown)
+    note_shown(talk, shown)
     offers = [
         Offer(number, f"{word} {one.person.id} {rest}".strip())
         for number, one in zip(_NUMBERS, shown, strict=False)
@@ -206,7 +206,7 @@ async def search(talk: Talk, command: Command) -> None:
         await talk.reply("find-nobody")
     else:
         shown = everyone[:_MOST_LISTED]
-        _record(talk, shown)
+        note_shown(talk, shown)
         lines = [
             talk.text("find-line", name=each.label, **{"class": each.class_name}) for each in shown
         ]
@@ -216,7 +216,8 @@ async def search(talk: Talk, command: Command) -> None:
         await talk.answer(paragraphs([head, bullets(lines), *tail]))
 
 
-def _record(talk: Talk, shown: Sequence[Found]) -> None:
+def note_shown(talk: Talk, shown: Sequence[Found]) -> None:
+    """Write into the log whom somebody was shown."""
     for one in shown:
         if one.school_id and one.person.id != talk.person_id:
             audit.record(talk.tx, talk.actor, "person.find", one.person.id, school=one.school_id)

@@ -24,6 +24,7 @@ from sferum_bridge.store import (
     queues,
     schools,
     staffing,
+    year,
 )
 from sferum_bridge.store.away import outlasting
 
@@ -100,6 +101,7 @@ class Housekeeper:
             await dialogues.prune_keys(tx, self._db.clock() - _KEYS_KEPT)
             await privacy.prune(tx)
             await batches.prune(tx, self._db.clock() - self._batch_life)
+            await year.prune(tx, self._db.clock() - self._batch_life)
             await imports.prune(tx, self._db.clock() - self._import_life)
 
     async def _end_calls(self) -> None:

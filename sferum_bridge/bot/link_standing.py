@@ -5,7 +5,8 @@
 
 A chat is carried by somebody's own account, by right of an office: the class teacher's for the own
 class, an administrator's for the school (§2.2). When the office ends, or they leave the school, so
-does the link, at the next look. What the room shows stays. Whoever holds the office now links the
+does the link, at the next look; so does every link of a class that is closed, for nobody writes in
+its rooms. What the room shows stays. Whoever holds the office now links the
 same chat again through their own login, and it goes on where it ended (`store.former`). A login of
 the console is the school's own. Each look is one transaction and finds nothing to do the second
 time, so a kill between two costs nothing.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.bot import linked_rooms
 from sferum_bridge.school import access
@@ -67,13 +68,16 @@ class LinkStanding:
 
 
 async def review(talk: Talk) -> None:
-    """Unlink every chat whose login's owner may not link its room any more."""
+    """Unlink the chats whose login's owner may link the room no more, or whose class is closed."""
     by_id = {login.id: login for login in await chats.all_logins(talk.tx)}
     known: dict[str, School] = {}
     today: dict[str, Mapping[str, AbstractSet[str]]] = {}
     for chat in await chats.all_chats(talk.tx):
         login = by_id.get(chat.login_id)
         room = await linked_rooms.of_room(talk, chat.room_id, known)
+        if room is not None and linked_rooms.is_closed(room, talk.tx.now):
+            await _stop(talk, chat, room, "chat-news-closed")
+            continue
         if login is None or not login.mxid or room is None:
             continue
         owner = await accounts.person_of(talk.tx, login.mxid)
@@ -82,16 +86,17 @@ async def review(talk: Talk) -> None:
             today[school_id] = access.groups(room.school, room.record.day(talk.tx.now))
         keepers = linked_rooms.keepers_among(today[school_id], room)
         if owner is None or owner.id not in keepers:
-            await _stop(talk, chat, room, owner.full_name if owner else login.name)
+            who = owner.full_name if owner else login.name
+            await _stop(talk, chat, room, "chat-news-standing", who=who)
             if owner is not None:
                 name = room.name(talk, room.record.language)
                 await talk.inform([owner.id], "chat-news-standing-own", room=name)
 
 
-async def _stop(talk: Talk, chat: Chat, room: Room, who: str) -> None:
+async def _stop(talk: Talk, chat: Chat, room: Room, key: str, **values: Any) -> None:
     await logins.unlink(talk.tx, chat.room_id, resumes=True)
     linked_rooms.record(talk, "chat.standing-over", room)
     name = room.name(talk, room.record.language)
     keepers = sorted(linked_rooms.keepers(talk, room))
-    await talk.inform(keepers, "chat-news-standing", room=name, who=who)
+    await talk.inform(keepers, key, room=name, **values)
     await linked_rooms.say(talk, room, "chat-room-unlinked")

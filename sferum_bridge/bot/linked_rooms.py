@@ -155,8 +155,16 @@ async def own_logins(talk: Talk) -> Sequence[Login]:
 
 
 async def may_link(talk: Talk, room: Room) -> bool:
-    """Tell whether somebody may link and unlink a room today."""
-    return covers(await reach_of(talk), room)
+    """Tell whether somebody may link a room today, and have others heard there."""
+    return not is_closed(room, talk.tx.now) and covers(await reach_of(talk), room)
+
+
+def is_closed(room: Room, now: int) -> bool:
+    """Tell whether a room is of a class that is no more; `now` in milliseconds."""
+    if room.kind is Kind.STAFF:
+        return False
+    of_class = room.school.classes.get(room.class_id)
+    return of_class is None or of_class.is_closed(room.record.day(now))
 
 
 def covers(reaches: Sequence[Reach], room: Room) -> bool:

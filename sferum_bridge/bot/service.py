@@ -46,7 +46,7 @@ from sferum_bridge.bot.texts import LANGUAGES
 from sferum_bridge.bot.witness import Witness
 from sferum_bridge.matrix import outbox
 from sferum_bridge.matrix.client import TryAgain
-from sferum_bridge.store import accounts, dialogues, failures, materials, queues, rooms
+from sferum_bridge.store import accounts, dialogues, failures, materials, queues, rooms, schools
 from sferum_bridge.store.away import is_away
 
 if TYPE_CHECKING:
@@ -236,6 +236,10 @@ class Bot:
                 await filing.changed(await self._talk(tx, event, NOTHING, ""), known.changed)
         else:
             talk = await self._talk(tx, event, NOTHING, "")
+            quiet = self._settings.quiet_hours
+            if event.value in topics.UNHURRIED and quiet:
+                record = await schools.record(tx, str(event.content["school"]))
+                talk.quietly = bool(record and quiet.ends(tx.now, record.timezone))
             await topics.NEWS[event.value](talk, event.content)
 
     async def _reaction(self, tx: Tx, event: Incoming, known: Known) -> None:

@@ -85,6 +85,8 @@ class Talk:
         self.display_name = display_name
         self.contacts = contacts
         """What the homeserver has verified for the account: kind (`email`, `phone`) and value."""
+        self.quietly = False
+        """Whether news ring nobody now: they can wait, and it is night (`school.quiet`)."""
         self._page = page
         self._said = 0
 
@@ -136,7 +138,8 @@ class Talk:
 
     async def tell(self, mxid: str, text: Text, offers: Sequence[Offer] = ()) -> None:
         """Bring somebody else news, in their direct chat."""
-        await outbox.say(self.tx, self._next_txn_id(), text.content(), to=mxid, offers=offers)
+        content = text.content(notice=self.quietly)
+        await outbox.say(self.tx, self._next_txn_id(), content, to=mxid, offers=offers)
 
     async def inform(
         self,

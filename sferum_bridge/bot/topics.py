@@ -186,6 +186,9 @@ NEWS: Mapping[str, Tell] = {
 }
 """Who tells people what another process did, by the `kind` of the news (`store.news`)."""
 
+UNHURRIED = frozenset({MOVED, STAFF, OPENED, UNDONE, FAILED})
+"""News of a school that ring nobody in its quiet hours: a year opens at midnight."""
+
 ANSWERS: Mapping[str, Take] = {
     messenger.LOG_IN: sferum_login.tried,
     messenger.LIST: chat_list.shown,

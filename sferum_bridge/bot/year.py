@@ -16,8 +16,9 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import commands, register, staffing, year_saying
+from sferum_bridge.bot import commands, finding, register, staffing, year_saying
 from sferum_bridge.bot.commands import Name
+from sferum_bridge.bot.finding import Found
 from sferum_bridge.bot.ordering import Unclear
 from sferum_bridge.bot.talk import digest
 from sferum_bridge.bot.texts import bullets, fitting, paragraphs
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from sferum_bridge.bot.commands import Command
     from sferum_bridge.bot.talk import Talk
     from sferum_bridge.school.people import School
-    from sferum_bridge.school.year import Plan
+    from sferum_bridge.school.year import Choices, Plan
     from sferum_bridge.store.schools import SchoolRecord
 
 TOPIC = "year"
@@ -67,8 +68,10 @@ async def begin(talk: Talk, command: Command) -> None:
     try:
         chosen = year_saying.read(said, here, today)
     except Unclear as e:
+        finding.note_shown(talk, e.shown if isinstance(e, year_saying.Several) else ())
         await talk.answer(paragraphs([talk.text(e.key, **e.values), talk.text("year-how")]))
         return
+    _record(talk, record, here, chosen.choices)
     state = {"what": _OPEN, "choices": chosen.choices.kept(), "day": chosen.day.isoformat()}
     await _ask_to_open(talk, record, here, {**_state(record), **state})
 
@@ -88,6 +91,12 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
         await _undo(talk, record, state)
     else:
         await _open(talk, record, state)
+
+
+def _record(talk: Talk, record: SchoolRecord, here: School, choices: Choices) -> None:
+    """Write into the log who was looked up; all the rest are shown as what a class is."""
+    named = dict.fromkeys((*choices.pupils, *choices.leaders.values()))
+    finding.note_shown(talk, [Found(here.people[id_], school_id=record.id) for id_ in named])
 
 
 def _state(record: SchoolRecord) -> dict[str, Any]:
@@ -134,7 +143,8 @@ async def _ask_to_open(
     parts += [talk.text("year-ask", **values, until=plan.kept_until)]
     planned = await stored.planned(talk.tx, record.id)
     if planned is not None:
-        parts.append(talk.text("year-planned-already", day=planned.day))
+        key = "year-planned-failed" if planned.failed else "year-planned-already"
+        parts.append(talk.text(key, day=planned.day))
     no = commands.word(Name.CANCEL, talk.language)
     await talk.answer(paragraphs(parts), [Offer("❌", no)])
 
@@ -165,7 +175,8 @@ def _plan(talk: Talk, record: SchoolRecord, here: School, state: Mapping[str, An
 def _digest(plan: Plan) -> str:
     rows = [json.dumps(row, sort_keys=True) for row in stored_staffing.described(plan.changes)]
     steps = [f"{s.fate} {s.class_id} {s.becomes} {s.successor_id}" for s in plan.steps]
-    return digest("\n".join([str(plan.day), *steps, *sorted(rows)]))
+    out = [f"{p.why} {' '.join(p.names)} {p.person_id}" for p in plan.left_out]
+    return digest("\n".join([str(plan.day), *steps, *out, *sorted(rows)]))
 
 
 # --- taking it back -------------------------------------------------------------------------
@@ -175,7 +186,8 @@ async def _ask_to_undo(talk: Talk, record: SchoolRecord) -> None:
     planned = await stored.planned(talk.tx, record.id)
     if planned is not None:
         await stored.forget_plan(talk.tx, record.id, talk.person_id)
-        await talk.reply("year-forgotten", day=planned.day)
+        key = "year-forgotten-failed" if planned.failed else "year-forgotten"
+        await talk.reply(key, day=planned.day)
         return
     batch = await stored.last_opened(talk.tx, record.id, _days(talk))
     if batch is None:

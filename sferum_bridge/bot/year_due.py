@@ -1,7 +1,7 @@
 """Opens a school year on the day it was planned for, soon after the school's midnight.
 
 The plan lies in the database and goes with the opening, so a bridge that was away opens late and
-never twice.
+never twice. What fails is told to the school's administrators, and its plan kept for them.
 """
 
 from __future__ import annotations
@@ -51,3 +51,5 @@ class YearOpener:
                 if is_away(e):
                     raise
                 failures.report(log, e, "A planned school year could not be opened")
+                async with self._db.write() as tx:
+                    await year.fail(tx, record)

@@ -139,6 +139,7 @@ class Lines:
     def sections(self, preview: Preview) -> Sequence[tuple[str, Sequence[Text]]]:
         """Return everything a plan changes: the key of a heading, and its lines."""
         return [
+            ("year-left-out", [self.problem(one) for one in preview.plan.left_out]),
             ("year-classes", self.steps(preview)),
             ("year-singled-out", self.pupils(preview, singled_out=True)),
             ("year-with-class", self.pupils(preview, singled_out=False)),
@@ -149,7 +150,7 @@ class Lines:
     def short(self, preview: Preview) -> Text:
         """Return what the chat shows: classes, whoever is singled out, class teachers, counts."""
         parts = []
-        for key, lines in self.sections(preview)[:4]:
+        for key, lines in self.sections(preview)[:-1]:
             if lines and key != "year-with-class":
                 shown = fitting(lines[:_MOST])
                 more = len(lines) - len(shown)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import register
+from sferum_bridge.bot import register, year_saying
 from sferum_bridge.bot.texts import bullets, fitting, paragraphs
 from sferum_bridge.bot.year_lines import Lines
 from sferum_bridge.school.layout import Kind, key
-from sferum_bridge.school.year import Ambiguity, Problem
-from sferum_bridge.store import accounts, rooms, schools
+from sferum_bridge.store import accounts, rooms, schools, year
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +49,7 @@ async def opened(talk: Talk, content: Mapping[str, Any]) -> None:
                 there = made.get(key(kind, successor.id), "")
                 values["link"] = f"https://matrix.to/#/{there}" if there else ""
             await talk.announce(room_id, talk.texts.text(record.language, name, **values))
-    await _tell_administrators(talk, record, content, "year-news-opened")
+    await _tell_administrators(talk, record, here, content, "year-news-opened")
 
 
 async def undone(talk: Talk, content: Mapping[str, Any]) -> None:
@@ -65,21 +64,31 @@ async def undone(talk: Talk, content: Mapping[str, Any]) -> None:
             for kind in _TO_READ:
                 if room_id := made.get(key(kind, class_id)):
                     await talk.announce(room_id, talk.texts.text(record.language, "year-room-open"))
-    await _tell_administrators(talk, record, content, "year-news-undone")
+    await _tell_administrators(talk, record, here, content, "year-news-undone")
 
 
 async def failed(talk: Talk, content: Mapping[str, Any]) -> None:
-    """Tell the administrators that the day came and why the year could not be opened."""
+    """Tell the administrators that the day came and why the year could not be opened.
+
+    What was chosen for it is written as it can be sent again.
+    """
     record = await register.school(talk.tx, str(content["school"]))
     if record is None:
         return
     here = await schools.load(talk.tx, record.id)
-    why = [Problem(Ambiguity(kind), names, id_) for kind, names, id_ in content["problems"]]
+    why = year.heard(content["problems"])
+    planned = await year.planned(talk.tx, record.id) if why else None
     for person_id in await register.administrators(talk.tx, record):
         lines = Lines(talk.texts, await talk.language_of(person_id), here)
-        said = [lines.text("year-news-failed", school=record.name)]
-        said += [bullets(fitting([lines.problem(one) for one in why]))]
-        said += [lines.text("year-news-failed-next")]
+        if why:
+            said = [lines.text("year-news-failed", school=record.name)]
+            said += [bullets(fitting([lines.problem(one) for one in why]))]
+        else:
+            said = [lines.text("year-news-broken", school=record.name)]
+        if planned is not None:
+            today = record.day(talk.tx.now)
+            typed = year_saying.written(planned.choices, here, today, lines.language)
+            said += [lines.text("year-news-failed-next", choices=typed)]
         for mxid in await accounts.mxids_of(talk.tx, person_id):
             await talk.tell(mxid, paragraphs(said))
 
@@ -95,7 +104,15 @@ def _is_open(here: School, class_id: str) -> bool:
 
 
 async def _tell_administrators(
-    talk: Talk, record: SchoolRecord, content: Mapping[str, Any], name: str
+    talk: Talk, record: SchoolRecord, here: School, content: Mapping[str, Any], name: str
 ) -> None:
     heads = set(await register.administrators(talk.tx, record)) - {str(content["actor"])}
-    await talk.inform(sorted(heads), name, school=record.name, year=str(content["year"]))
+    left_out = year.heard(content.get("left_out", ()))
+    for person_id in sorted(heads):
+        lines = Lines(talk.texts, await talk.language_of(person_id), here)
+        said = [lines.text(name, school=record.name, year=str(content["year"]))]
+        if left_out:
+            said += [lines.text("year-left-out")]
+            said += [bullets(fitting([lines.problem(one) for one in left_out]))]
+        for mxid in await accounts.mxids_of(talk.tx, person_id):
+            await talk.tell(mxid, paragraphs(said))

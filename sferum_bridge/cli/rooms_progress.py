@@ -34,7 +34,7 @@ _COLUMNS = ("School", "State", "Done", "Rooms to make", "To come in", "To go", "
 
 
 @dataclass(frozen=True, slots=True)
-class _Stand:
+class Stand:
     """How far a school's rooms are: what is wanted of it that is so, and what is not yet."""
 
     school: str
@@ -93,7 +93,7 @@ def resume(config_path: Path, school: str) -> None:
     click.echo(f"{record.name}: the making of rooms {said}. See: sferum-bridge rooms progress")
 
 
-def _cells(stand: _Stand) -> Sequence[object]:
+def _cells(stand: Stand) -> Sequence[object]:
     values = asdict(stand) | {"percent": f"{stand.percent} %"}
     return list(values.values())
 
@@ -110,17 +110,17 @@ async def _rest(config_path: Path, school: str, *, paused: bool) -> tuple[School
     return record, is_new
 
 
-async def _stands(config_path: Path) -> Sequence[_Stand]:
+async def _stands(config_path: Path) -> Sequence[Stand]:
     async with database(config_path) as (config, db):
-        return await _look(db, config, _wishes())
+        return await _look(db, config, wishes_of_rooms())
 
 
-async def _follow(config_path: Path) -> Sequence[_Stand]:
+async def _follow(config_path: Path) -> Sequence[Stand]:
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
     async with database(config_path) as (config, db):
-        wishes = _wishes()
+        wishes = wishes_of_rooms()
         with Progress(*columns, TimeElapsedColumn(), transient=True) as bars:
             tasks: dict[str, TaskID] = {}
             while True:
@@ -130,29 +130,31 @@ async def _follow(config_path: Path) -> Sequence[_Stand]:
                     tasks[stand.school] = task
                     text = f"{stand.school} ({stand.state})"
                     bars.update(task, completed=stand.percent, description=text)
-                if all(stand.state in {_DONE, _REFUSED} for stand in stands):
+                if all(stand.state in {DONE, REFUSED} for stand in stands):
                     return stands
                 await asyncio.sleep(_LOOK_SECONDS)
 
 
-_DONE, _REFUSED = "done", "refused, tried again later"
+DONE, REFUSED, PAUSED = "done", "refused, tried again later", "paused"
 
 
-def _wishes() -> Wishes:
+def wishes_of_rooms() -> Wishes:
+    """Return what tells which rooms are wanted; it remembers what it read."""
     from sferum_bridge.bot.texts import Texts
     from sferum_bridge.matrix.wishes import Wishes
 
     return Wishes(Texts().room_name)
 
 
-async def _look(db: Database, config: Config, wishes: Wishes) -> Sequence[_Stand]:
+async def _look(db: Database, config: Config, wishes: Wishes) -> Sequence[Stand]:
     from sferum_bridge.store import schools
 
     async with db.read() as tx:
-        return [await _stand(tx, config, wishes, one) for one in await schools.records(tx)]
+        return [await stand_of(tx, config, wishes, one) for one in await schools.records(tx)]
 
 
-async def _stand(tx: Tx, config: Config, wishes: Wishes, record: SchoolRecord) -> _Stand:
+async def stand_of(tx: Tx, config: Config, wishes: Wishes, record: SchoolRecord) -> Stand:
+    """Return how far the rooms of a school are."""
     from sferum_bridge.matrix.due import House
     from sferum_bridge.matrix.plan import read_plan
 
@@ -164,13 +166,13 @@ async def _stand(tx: Tx, config: Config, wishes: Wishes, record: SchoolRecord) -
     is_over = record.applied >= record.wanted
     is_done = is_over and not left
     if record.paused and not is_done:
-        state = "paused"
+        state = PAUSED
     elif is_over:
         # What is left was refused, or changed by itself a moment ago.
-        state = _REFUSED if left else _DONE
+        state = REFUSED if left else DONE
     else:
         state = "being made"
-    return _Stand(
+    return Stand(
         school=record.name,
         state=state,
         percent=100 if is_done else min(99, max(0, whole - left) * 100 // max(whole, 1)),

@@ -48,6 +48,13 @@ _roster = click.option(
 )
 _language = click.option("--lang", type=click.Choice(["ru", "en"]), default="en", show_default=True)
 _wait = click.option("--wait", is_flag=True, help="Return when the rooms are so, too.")
+_QUESTIONS = {
+    "class": "{0} ({1}) is no class of this school, or closed: what is to become of it? {2}",
+    "person": "{0}, {1}: it cannot be told which pupil that is, and the list says: {2}",
+    "twice": "{0}, {1}: the list says {2}, and has somebody of that name in {3}",
+    "elsewhere": "{0} is in {3}, not in {1}, and the list says: {2}",
+}
+"""What a list may leave unclear, by `next_year.Why`."""
 
 
 @click.group()
@@ -196,7 +203,7 @@ async def _chosen(
         year = year_saying.school_year(asked.year) if asked.year else said.year
     except Unclear as e:
         raise click.ClickException(lines.text(e.key, **e.values).body) from e
-    listed = await _listed(tx, record, asked.roster) if asked.roster else Choices()
+    listed = await _listed(tx, record, asked.roster, day) if asked.roster else Choices()
     # What was said first keeps its rooms, so the arguments stand before the list.
     becomes = dict(said.becomes) | {
         id_: name for id_, name in listed.becomes.items() if id_ not in said.becomes
@@ -205,17 +212,28 @@ async def _chosen(
     return replace(said, becomes=becomes, pupils=pupils, year=year), day
 
 
-async def _listed(tx: Tx, record: SchoolRecord, path: Path) -> Choices:
+async def _listed(tx: Tx, record: SchoolRecord, path: Path, day: date) -> Choices:
     from sferum_bridge.roster import next_year, read
+    from sferum_bridge.roster.model import Severity
     from sferum_bridge.store import enrol
 
     reading = read(path)
-    if reading.fatal:
+    # A row that cannot be read may be the one that says who repeats.
+    if any(each.severity is not Severity.WARNING for each in reading.problems):
         raise click.ClickException(
-            f"{path.name} cannot be read as a list of the school. "
+            f"{path.name} cannot be read as a list of the school, or not all of it. "
             f"See what is wrong with it: sferum-bridge roster check {path.name}"
         )
-    return next_year.choices(reading.roster, await enrol.known(tx, record.id))
+    found = next_year.choices(reading.roster, await enrol.known(tx, record.id), day)
+    if found.questions:
+        questions = "\n".join(
+            f"  {_QUESTIONS[one.why].format(*one.names)}" for one in found.questions
+        )
+        raise click.ClickException(
+            f"{path.name} is not clear, and nothing was changed:\n{questions}\n"
+            "Correct these rows, or take them out and say them as CHOICES."
+        )
+    return found.choices
 
 
 def _show(found: _Found, asked: _Asked, *, done: bool) -> None:
@@ -252,7 +270,8 @@ async def _undo(
         if planned is not None:
             if yes:
                 await year.forget_plan(tx, record.id, CONSOLE)
-            return record.id, lines.text("year-forgotten", day=planned.day).body, None
+            key = "year-forgotten-failed" if planned.failed else "year-forgotten"
+            return record.id, lines.text(key, day=planned.day).body, None
         days = config.school.undo_days
         batch = await year.last_opened(tx, record.id, days)
         if batch is None:

@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sferum_bridge.cli.common import database
+from sferum_bridge.cli.rooms_progress import DONE, PAUSED, REFUSED, stand_of, wishes_of_rooms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sferum_bridge.config import Config
     from sferum_bridge.school.people import School
     from sferum_bridge.school.year_preview import Move, Preview
-    from sferum_bridge.store.database import Database
 
 _SECONDS = 1.0
+_PATIENCE = 120.0
+"""Seconds without any change after which it is not waited longer."""
+_STUCK = {
+    PAUSED: "The year is stored, and the making of rooms rests. "
+    "To have it go on: sferum-bridge rooms resume",
+    REFUSED: "The year is stored, and the homeserver refused some of the rooms or joins. They are "
+    "tried again. To see which: sferum-bridge rooms progress",
+    "still": "The year is stored, and no room has changed for two minutes. See that the bridge "
+    "runs (sferum-bridge doctor); then: sferum-bridge rooms progress",
+}
 
 
 def as_plain(here: School, shown: Preview) -> dict[str, Any]:
@@ -45,6 +54,10 @@ def as_plain(here: School, shown: Preview) -> dict[str, Any]:
         "year": plan.year,
         "day": plan.day.isoformat(),
         "kept_until": plan.kept_until.isoformat(),
+        "left_out": [
+            {"why": one.why.value, "names": list(one.names), "person": one.person_id}
+            for one in plan.left_out
+        ],
         "classes": [
             {"what": step.fate.value, "class": step.name, "becomes": step.becomes}
             for step in plan.steps
@@ -67,39 +80,29 @@ def as_plain(here: School, shown: Preview) -> dict[str, Any]:
 
 
 async def rooms_follow(config_path: Path, school_id: str) -> None:
-    """Wait until the running bridge has made the rooms, showing how many are still to change."""
+    """Wait until the running bridge has made the rooms, showing how far it is.
+
+    Raises `ClickException` where nothing is to be waited for: their making rests, the homeserver
+    refuses the rest of them, or nothing has changed for two minutes.
+    """
     from rich.progress import Progress
 
+    from sferum_bridge.store import schools
+
     async with database(config_path) as (config, db):
+        wishes, seen, still = wishes_of_rooms(), None, 0
         with Progress(transient=True) as bar:
-            task = bar.add_task("Rooms", total=None)
-            while left := await _left(config, db, school_id):
-                total = max(left, int(bar.tasks[0].total or 0))
-                bar.update(task, total=total, completed=total - left)
+            task = bar.add_task("Rooms", total=100)
+            while True:
+                async with db.read() as tx:
+                    record = await schools.record(tx, school_id)
+                    stand = await stand_of(tx, config, wishes, record) if record else None
+                if stand is None or stand.state == DONE:
+                    break
+                still = still + 1 if stand == seen else 0
+                if told := _STUCK.get("still" if still * _SECONDS >= _PATIENCE else stand.state):
+                    raise click.ClickException(told)
+                bar.update(task, completed=stand.percent)
+                seen = stand
                 await asyncio.sleep(_SECONDS)
     click.echo("The rooms are so.", err=True)
-
-
-async def _left(config: Config, db: Database, school_id: str) -> int:
-    """Count the rooms that are not as the school wants them yet; 1 while they are being counted."""
-    from sferum_bridge.bot.texts import Texts
-    from sferum_bridge.matrix.due import House, Known, due
-    from sferum_bridge.matrix.wishes import Wishes
-    from sferum_bridge.store import absences, rooms, schools
-
-    async with db.read() as tx:
-        record = next(r for r in await schools.records(tx) if r.id == school_id)
-        if record.applied >= record.wanted:
-            return 0
-        known = await rooms.of_school(tx, school_id)
-        ghosts = f"@{config.appservice.ghost_prefix}"
-        house = House(config.bot_mxid, config.rooms.version, ghosts)
-        left = 0
-        for one in await Wishes(Texts().room_name).of(tx, record):
-            room, parent = known.get(one.room.key), known.get(one.room.parent)
-            room_id = room.room_id if room else ""
-            members = await rooms.members(tx, room_id) if room_id else {}
-            out = await absences.of_room(tx, room_id) if room_id else {}
-            todo = due(one, Known(room, members, out, parent.room_id if parent else ""), house)
-            left += todo.fill or bool(todo.gone) or todo.rename
-        return max(left, 1)

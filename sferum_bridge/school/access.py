@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -20,9 +20,8 @@ from sferum_bridge.school.rights import FORMER, PAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
 
-    from sferum_bridge.school.people import School
+    from sferum_bridge.school.people import School, SchoolClass
 
 
 class Role(StrEnum):
@@ -39,6 +38,8 @@ class Role(StrEnum):
 SCHOOL_ROLES = frozenset({Role.ADMINISTRATOR, Role.STAFF})
 _FAMILIES = frozenset({Role.PUPIL, Role.PARENT})
 _DAY = timedelta(days=1)
+_SUMMER = timedelta(days=120)
+"""Before the year opens pupils may have left already, by the order of June."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,22 +150,41 @@ def past_group(role: Role, class_id: str) -> str:
 def readers(school: School, day: date) -> Mapping[str, Sequence[Reason]]:
     """Return person → the ties of closed classes by which they read those classes' rooms on `day`.
 
-    They are the ties of the class's last day. Graduates and their parents read until the rooms are
-    kept no longer; whoever read as a colleague, or went into another class, while they are here.
+    They are the ties of the class's last day (`_last_days`). Graduates and their parents read until
+    the rooms are kept no longer; whoever read as a colleague, or went into another class, while
+    they are here.
     """
     kept = {c.id: c for c in school.classes.values() if c.is_kept(day)}
     found: dict[str, list[Reason]] = defaultdict(list)
     here = reasons(school, day) if kept else {}
-    for last in sorted({c.closed_on - _DAY for c in kept.values() if c.closed_on}):
+    days = _last_days(school, kept)
+    for last in sorted(set(days.values())):
         for person_id, why in reasons(school, last).items():
             for reason in why:
                 of_class = kept.get(reason.class_id)
-                if of_class is None or of_class.closed_on != last + _DAY or reason.acting:
+                if of_class is None or days[of_class.id] != last or reason.acting:
                     continue
                 graduated = reason.role in _FAMILIES and not of_class.successor_id
                 if graduated or (reason.child_id or person_id) in here:
                     found[person_id].append(reason)
     return found
+
+
+def _last_days(school: School, closed: Mapping[str, SchoolClass]) -> Mapping[str, date]:
+    """Return class → the last day on which it was one.
+
+    That is the day before it closed; of one that graduates and had lost all its pupils in the
+    summer before, the last day on which it had any.
+    """
+    days = {id_: c.closed_on - _DAY for id_, c in closed.items() if c.closed_on}
+    graduated = {id_ for id_ in days if not closed[id_].successor_id}
+    with_pupils: dict[str, date] = {}
+    for tie in school.enrolments:
+        if tie.class_id in graduated and (tie.term.since or date.min) <= days[tie.class_id]:
+            until = min(tie.term.until or date.max, days[tie.class_id])
+            with_pupils[tie.class_id] = max(until, with_pupils.get(tie.class_id, until))
+    recent = {id_: day for id_, day in with_pupils.items() if day >= days[id_] - _SUMMER}
+    return {**days, **recent}
 
 
 def groups(school: School, day: date) -> Mapping[str, frozenset[str]]:

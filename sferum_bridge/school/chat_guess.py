@@ -83,7 +83,7 @@ class Guesser:
         Names are compared whole, without regard to case and ё. Without `names` the title alone
         counts, which is also how what a person types («5А родители») is read.
         """
-        said = _by_title(title, self._school)
+        said = _by_title(title, self._school, self._day)
         seen = _by_names(names, self._places) if names else Guess()
         if said.class_id and seen.class_id and said.class_id != seen.class_id:
             return Guess()
@@ -99,7 +99,7 @@ class Guesser:
 # --- the title ------------------------------------------------------------------------------
 
 
-def _by_title(title: str, school: School) -> Guess:
+def _by_title(title: str, school: School, day: date) -> Guess:
     plain = classes.clean(title)
     capital = _capital(plain)
     years = {found[0][:4] for found in _YEAR.finditer(capital)}
@@ -109,7 +109,10 @@ def _by_title(title: str, school: School) -> Guess:
     found = {
         one.id
         for one in school.classes.values()
-        if (not years or one.year[:4] in years) and _names_class(one, cleared, plain)
+        if (not years or one.year[:4] in years)
+        # In a closed class's rooms nobody writes.
+        and not one.is_closed(day)
+        and _names_class(one, cleared, plain)
     }
     # A class keeps its name over the years: of namesakes the newest is meant.
     newest = max((school.classes[id_].year for id_ in found), default="")

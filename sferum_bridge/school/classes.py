@@ -51,7 +51,7 @@ def clean(text: str) -> str:
     Control, formatting (zero width, direction) and surrogate characters go, so a name cannot break
     a line or turn the text around it; typographic hyphens become the plain one.
     """
-    plain = unicodedata.normalize("NFC", text).translate(_HYPHENS)
+    plain = text if text.isascii() else unicodedata.normalize("NFC", text).translate(_HYPHENS)
     if plain.isprintable():
         # Nothing to take out, which nearly every cell of a roster is.
         return " ".join(plain.split())

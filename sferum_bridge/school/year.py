@@ -74,12 +74,14 @@ class Ambiguity(StrEnum):
     """No class is of a year before: the year has been opened, or there is no school yet."""
     UNSAID = "unsaid"
     """A class is not of the year before, so nobody can tell what becomes of it."""
+    NOT_ENDING = "not-ending"
+    """It was said what a class becomes that is of the new year already, or is no more."""
     TWO_TO_ONE = "two-to-one"
     """Several classes would get one name, and not all of them were said to."""
     TAKEN = "taken"
     """There is a class of that name in the new year already."""
     NO_PUPIL = "no-pupil"
-    """Somebody for whom a class was chosen is in none of the classes."""
+    """Somebody for whom a class was chosen is in none of those that end; of `left_out` if gone."""
     NO_CLASS = "no-class"
     """A pupil is to repeat a grade that has no class next year."""
     WHICH_CLASS = "which-class"
@@ -87,7 +89,7 @@ class Ambiguity(StrEnum):
     NO_SUCH_CLASS = "no-such-class"
     """A class teacher was chosen for a class that there will not be."""
     NOT_STAFF = "not-staff"
-    """Who was chosen for a class's teacher does not work here on the day."""
+    """Who was chosen for a class's teacher does not work here on the day. Only of `left_out`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Plan:
     steps: Sequence[Step] = ()
     changes: Changes = field(default_factory=Changes)
     problems: Sequence[Problem] = ()
+    left_out: Sequence[Problem] = ()
+    """What was chosen and cannot be, though all the rest can."""
     singled_out: frozenset[str] = frozenset()
     """Pupils who do not go where their class goes."""
 

@@ -38,15 +38,18 @@ def plan(school: School, choices: Choices, day: date, kept_days: int) -> Plan:
     """Plan the opening of a year at a school on `day`; `kept_days`: for how long rooms are kept."""
     year = choices.year or classes.year_on(day)
     empty = Plan(year, day, day + timedelta(days=kept_days))
-    ending = _ending(school, year, day)
+    ending = classes_ending(school, year, day)
     if not ending:
         return replace(empty, problems=[Problem(Ambiguity.NOTHING, [year])])
     opening = _Opening(school, choices, empty, ending)
     return opening.plan()
 
 
-def _ending(school: School, year: str, day: date) -> Sequence[SchoolClass]:
-    """Return the classes of the year that ends, by grade: that year's, and older ones in use."""
+def classes_ending(school: School, year: str, day: date) -> Sequence[SchoolClass]:
+    """Return the classes that end when `year` opens on `day`, by grade.
+
+    They are those of the last year before, and older ones in use.
+    """
     older = [c for c in school.classes.values() if c.year < year and not c.closed_on]
     last = max((c.year for c in older), default="")
     used = {e.class_id for e in school.enrolments if e.term.covers(day)}
@@ -66,6 +69,7 @@ class _Opening:
         self._empty = empty
         self._ending = {c.id: c for c in ending}
         self._problems: list[Problem] = []
+        self._left_out: list[Problem] = []
         self._steps: dict[str, Step] = {}
         self._named: dict[str, str] = {}
         """Name of a class of the new year → its id."""
@@ -79,6 +83,7 @@ class _Opening:
             steps=list(self._steps.values()),
             changes=changes,
             problems=self._problems,
+            left_out=self._left_out,
             singled_out=singled_out,
         )
         if self._problems:
@@ -119,6 +124,10 @@ class _Opening:
     def _targets(self) -> Mapping[str, Sequence[str]]:
         """Return name → the classes that become it, those first that were said first."""
         said = [id_ for id_ in self._choices.becomes if id_ in self._ending]
+        for id_ in self._choices.becomes.keys() - self._ending.keys():
+            other = self._school.classes.get(id_)
+            names = [other.name, other.year] if other else [id_, "—"]
+            self._problems.append(Problem(Ambiguity.NOT_ENDING, names))
         found: dict[str, list[str]] = defaultdict(list)
         for id_ in (*said, *(one for one in self._ending if one not in said)):
             one = self._ending[id_]
@@ -156,10 +165,16 @@ class _Opening:
         for tie in self._school.enrolments:
             if tie.class_id in self._ending and _lasts(tie.term, self._empty.day):
                 today.setdefault(tie.person_id, tie.class_id)
+        lasting = self._school.enrolments
+        here = {tie.person_id for tie in lasting if _lasts(tie.term, self._empty.day)}
         where: dict[str, str] = {}
-        for person_id, target in self._choices.pupils.items():
+        # Who does a grade again comes last: by then every class there will be has its name.
+        said = sorted(self._choices.pupils.items(), key=lambda one: one[1] == REPEATS)
+        for person_id, target in said:
             if person_id not in today:
-                self._problems.append(Problem(Ambiguity.NO_PUPIL, person_id=person_id))
+                # Who left the school since goes nowhere; that need not keep everybody else.
+                of = self._problems if person_id in here else self._left_out
+                of.append(Problem(Ambiguity.NO_PUPIL, person_id=person_id))
             elif target == GRADUATES:
                 where[person_id] = ""
             elif target == REPEATS:
@@ -210,7 +225,11 @@ class _Opening:
     # --- staff ------------------------------------------------------------------------------
 
     def _staff(self) -> Changes:
-        """Return who leads or teaches a class no more that ends, and who leads one from now on."""
+        """Return who leads or teaches a class no more that ends, and who leads one from now on.
+
+        Who was chosen and left since leads nothing: their class is left without, as it would be
+        had they left a day later.
+        """
         over: list[Leadership | Teaching] = [
             tie
             for ties in (self._school.leaderships, self._school.teachings)
@@ -224,16 +243,15 @@ class _Opening:
         posts: list[Assignment] = [*here.appointments, *here.leaderships, *here.teachings]
         at_work = {tie.person_id for tie in posts if tie.term.covers(day)}
         for name, person_id in self._choices.leaders.items():
-            if person_id not in at_work:
-                self._problems.append(Problem(Ambiguity.NOT_STAFF, [name], person_id))
-                continue
             class_id = self._named.get(name, "")
             if not class_id:
                 self._problems.append(Problem(Ambiguity.NO_SUCH_CLASS, [name]))
                 continue
             led = [tie for tie in self._school.leaderships if tie.class_id == class_id]
             over += [tie for tie in led if tie.person_id != person_id]
-            if not any(tie.person_id == person_id and tie.term.until is None for tie in led):
+            if person_id not in at_work:
+                self._left_out.append(Problem(Ambiguity.NOT_STAFF, [name], person_id))
+            elif not any(tie.person_id == person_id and tie.term.until is None for tie in led):
                 over += [tie for tie in led if tie.person_id == person_id]
                 begins.append(Leadership(person_id, class_id, Term(day)))
         cut = staffing.cut(dict.fromkeys(over), day - _DAY)

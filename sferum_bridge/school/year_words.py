@@ -15,22 +15,32 @@ from sferum_bridge.school import classes
 from sferum_bridge.school.year import GRADUATES, REPEATS, Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sferum_bridge.school.people import School
 
 _PARTS = re.compile(r"[;\n]")
+SAID = {
+    "ru": {"graduates": "выпуск", "repeats": "повторно"},
+    "en": {"graduates": "graduates", "repeats": "repeats"},
+}
+"""How what becomes of a class or a pupil is written, by language."""
 GRADUATE = frozenset({"выпуск", "выпускается", "выпускаются", "graduate", "graduates"})
 _OUT = frozenset({"выбыл", "выбыла", "выбыли", "уходит", "out", "leaves"})
 _AGAIN = frozenset({"повторно", "второй год", "второгодник", "again", "repeats"})
 
 
 class Unreadable(ValueError):
-    """A part of what was chosen cannot be understood; `part` is it."""
+    """A part of what was chosen cannot be understood; `part` is it.
 
-    def __init__(self, part: str) -> None:
+    With `twice` it is of a class about which another part says the same: nobody can tell which of
+    them is meant.
+    """
+
+    def __init__(self, part: str, *, twice: bool = False) -> None:
         super().__init__(part)
         self.part = part
+        self.twice = twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +59,12 @@ def parts(text: str) -> Sequence[str]:
     return [part.strip() for part in _PARTS.split(text) if part.strip()]
 
 
-def read(said: Iterable[str], school: School) -> Said:
-    """Return what parts mean at a school; raises `Unreadable`."""
-    of_name = _in_use(school)
+def read(said: Iterable[str], school: School, ending: Collection[str] = ()) -> Said:
+    """Return what parts mean at a school; raises `Unreadable`.
+
+    `ending` are the ids of the classes of the year that ends: of one name those are meant.
+    """
+    of_name = _in_use(school, ending)
     becomes: dict[str, str] = {}
     pupils: list[tuple[str, str]] = []
     leaders: list[tuple[str, str]] = []
@@ -61,15 +74,16 @@ def read(said: Iterable[str], school: School) -> Said:
         if not equals:
             name, colon, person = (piece.strip() for piece in part.partition(":"))
             of_class = _class_name(name, part) if colon and person else ""
-            # Two for one class: nobody can tell which of them is meant.
-            if not of_class or of_class in dict(leaders):
+            if not of_class:
                 raise Unreadable(part)
+            if of_class in dict(leaders):
+                raise Unreadable(part, twice=True)
             leaders.append((of_class, person))
         elif not left:
             new += [_class_name(name, part) for name in re.split(r"[,\s]+", right)]
         elif ids := _classes(left, of_name):
             if becomes.keys() & set(ids):
-                raise Unreadable(part)
+                raise Unreadable(part, twice=True)
             target = GRADUATES if _word(right) in GRADUATE else _class_name(right, part)
             becomes |= dict.fromkeys(ids, target)
         else:
@@ -77,9 +91,10 @@ def read(said: Iterable[str], school: School) -> Said:
     return Said(Choices(becomes=becomes, new=new), pupils, leaders)
 
 
-def _in_use(school: School) -> Mapping[str, str]:
-    """Return name → id of the classes that are there; of one name the newest."""
-    there = sorted((c for c in school.classes.values() if not c.closed_on), key=lambda c: c.year)
+def _in_use(school: School, ending: Collection[str]) -> Mapping[str, str]:
+    """Return name → id of the classes there are; of one name that which ends, or the newest."""
+    there = [c for c in school.classes.values() if not c.closed_on]
+    there.sort(key=lambda c: (c.id in ending, c.year))
     return {one.name: one.id for one in there}
 
 

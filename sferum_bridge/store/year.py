@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.school import year as rules
 from sferum_bridge.school import year_plan
 from sferum_bridge.school.people import Appointment
-from sferum_bridge.school.year import Fate
+from sferum_bridge.school.year import Ambiguity, Fate, Problem
 from sferum_bridge.school.year_preview import moves
 from sferum_bridge.store import audit, batches, news, schools, staffing
 from sferum_bridge.store.tables import classes, year_plans
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sferum_bridge.school.staffing import Assignment
-    from sferum_bridge.school.year import Choices, Plan, Problem
+    from sferum_bridge.school.year import Choices, Plan
     from sferum_bridge.store.batches import Batch, Undone
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.schools import SchoolRecord
@@ -32,14 +32,18 @@ if TYPE_CHECKING:
 KIND = "year"
 """The kind of the batches that open a year."""
 OPENED = "year.opened"
-"""News of a year that was opened: `school`, `actor` (ids), `year`, `closed` (ids of classes)."""
+"""News of a year that was opened: `school`, `actor` (ids), `year`, `closed` (ids of classes), and
+`left_out`, what was chosen and could not be. `actor` knows it already; empty on a day that came."""
 UNDONE = "year.undone"
 """News of an opening that was undone: the same; `closed` are open again."""
 FAILED = "year.failed"
-"""News of a day that came and found the year not plannable any more: `school`, `problems`."""
+"""News of a day that came and found the year not plannable any more: `school`, `problems`.
+
+Without problems it was this version that could not do it."""
 FARTHEST = timedelta(days=366)
 """How far ahead an opening may be planned."""
 _SEALED = "year_plan"
+_FAILED = "failed"
 
 
 class Ambiguous(Exception):
@@ -62,15 +66,23 @@ class Planned:
     day: date
     actor: str
     choices: Choices
+    failed: bool = False
+    """Whether the day came and the year could not be opened; it is not tried again by itself."""
 
 
 async def open_now(
-    tx: Tx, record: SchoolRecord, choices: Choices, actor: str, kept_days: int
+    tx: Tx,
+    record: SchoolRecord,
+    choices: Choices,
+    actor: str,
+    kept_days: int,
+    *,
+    planned: bool = False,
 ) -> Plan:
     """Open a year at a school today; return what was done. Raises `Ambiguous`.
 
     What was planned for later is forgotten. `kept_days`: for how long the rooms of classes that end
-    can be read.
+    can be read. `planned`: whether `actor` ordered it some time ago, and is told that it is done.
     """
     today = record.day(tx.now)
     # Read under the lock that everybody takes who changes the school.
@@ -92,8 +104,19 @@ async def open_now(
             await staffing.tell_of_move(tx, *child, plan.day, was)
     await tx.run(delete(year_plans).where(year_plans.c.school_id == record.id))
     closed = [s.class_id for s in plan.steps if s.fate in {Fate.MERGED, Fate.GRADUATED}]
-    await _tell(tx, OPENED, record.id, actor, plan.year, closed)
+    knows = "" if planned else actor
+    await _tell(tx, OPENED, record.id, knows, plan.year, closed, left_out=told(plan.left_out))
     return plan
+
+
+def told(problems: Sequence[Problem]) -> list[list[Any]]:
+    """Return problems as plain values for news; see `heard`."""
+    return [[one.why.value, [*one.names], one.person_id] for one in problems]
+
+
+def heard(values: Sequence[Sequence[Any]]) -> Sequence[Problem]:
+    """Return the problems that `told` gave."""
+    return [Problem(Ambiguity(why), names, id_) for why, names, id_ in values]
 
 
 async def _classes(tx: Tx, school_id: str, plan: Plan) -> Mapping[str, str]:
@@ -153,36 +176,55 @@ async def planned(tx: Tx, school_id: str) -> Planned | None:
     row = await tx.first(select(year_plans).where(year_plans.c.school_id == school_id))
     if row is None:
         return None
-    kept = tx.sealer.unseal(row.sealed, _SEALED)
-    return Planned(row.school_id, row.day, row.actor, rules.restored(kept))
+    kept = dict(tx.sealer.unseal(row.sealed, _SEALED))
+    failed = bool(kept.pop(_FAILED, False))
+    return Planned(row.school_id, row.day, row.actor, rules.restored(kept), failed)
 
 
 async def due(tx: Tx) -> Sequence[SchoolRecord]:
-    """Return the schools for which a year is planned whose day has come."""
-    days = {row.school_id: row.day for row in await tx.all(select(year_plans))}
-    if not days:
-        return []
-    records = [record for record in await schools.records(tx) if record.id in days]
-    return [record for record in records if days[record.id] <= record.day(tx.now)]
+    """Return the schools for which a year is planned whose day has come, and was not tried yet."""
+    plans = {row.school_id: row for row in await tx.all(select(year_plans))}
+    records = await schools.records(tx) if plans else []
+    return [
+        record
+        for record in records
+        if record.id in plans
+        and plans[record.id].day <= record.day(tx.now)
+        and _FAILED not in tx.sealer.unseal(plans[record.id].sealed, _SEALED)
+    ]
 
 
 async def open_as_planned(tx: Tx, record: SchoolRecord, kept_days: int) -> None:
     """Open the year that was planned for today; where that is not clear any more, say so.
 
-    Done once, by whoever comes first.
+    Done once, by whoever comes first. What could not be opened stays planned, to be looked at.
     """
     # The lock of whoever changes the school, before the plan is looked at: it may be done by then.
     await staffing.read(tx, record.id)
     found = await planned(tx, record.id)
-    if found is None or found.day > record.day(tx.now):
+    if found is None or found.failed or found.day > record.day(tx.now):
         return
     try:
-        await open_now(tx, record, found.choices, found.actor, kept_days)
+        await open_now(tx, record, found.choices, found.actor, kept_days, planned=True)
     except Ambiguous as e:
-        await tx.run(delete(year_plans).where(year_plans.c.school_id == record.id))
-        audit.record(tx, "bridge", "year.fail", record.id, str(e), school=record.id)
-        problems = [[one.why.value, [*one.names], one.person_id] for one in e.problems]
-        await news.put(tx, FAILED, {"school": record.id, "problems": problems})
+        await fail(tx, record, e.problems)
+
+
+async def fail(tx: Tx, record: SchoolRecord, problems: Sequence[Problem] = ()) -> None:
+    """Note that the year planned for today could not be opened, and have that told, once.
+
+    Without `problems` it was this version that could not do it.
+    """
+    mine = year_plans.c.school_id == record.id
+    row = await tx.first(select(year_plans).where(mine))
+    kept = tx.sealer.unseal(row.sealed, _SEALED) if row else {_FAILED: True}
+    if _FAILED in kept:
+        return
+    sealed = tx.sealer.seal({**kept, _FAILED: True}, _SEALED)
+    await tx.run(update(year_plans).where(mine).values(sealed=sealed))
+    why = ", ".join(problem.why.value for problem in problems)
+    audit.record(tx, "bridge", "year.fail", record.id, why, school=record.id)
+    await news.put(tx, FAILED, {"school": record.id, "problems": told(problems)})
 
 
 async def forget_plan(tx: Tx, school_id: str, actor: str) -> bool:
@@ -191,6 +233,11 @@ async def forget_plan(tx: Tx, school_id: str, actor: str) -> bool:
         return False
     audit.record(tx, actor, "year.forget", school_id, school=school_id)
     return True
+
+
+async def prune(tx: Tx, before: int) -> None:
+    """Forget what could not be opened on a day before a time (milliseconds)."""
+    await tx.run(delete(year_plans).where(year_plans.c.day < schools.day_in("UTC", before)))
 
 
 # --- undoing --------------------------------------------------------------------------------
@@ -228,7 +275,7 @@ async def undo(tx: Tx, record: SchoolRecord, actor: str, days: float) -> Undone:
 
 
 async def _tell(
-    tx: Tx, kind: str, school_id: str, actor: str, year: str, class_ids: Sequence[str]
+    tx: Tx, kind: str, school_id: str, actor: str, year: str, class_ids: Sequence[str], **more: Any
 ) -> None:
     content = {"school": school_id, "actor": actor, "year": year, "closed": list(class_ids)}
-    await news.put(tx, kind, content)
+    await news.put(tx, kind, {**content, **more})

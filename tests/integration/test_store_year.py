@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 
 from sferum_bridge.school import year as rules
 from sferum_bridge.school import year_plan
@@ -266,9 +266,10 @@ async def test_what_is_unclear_on_the_day_is_said_and_not_done(
         school_id, ids = await town(tx, PUPILS)
     await plan_for(database, school_id, merged(ids), 2)
     async with database.write() as tx:
-        gone = update(t.assignments).where(t.assignments.c.person_id == ids["олег"])
-        today = (await record_of(tx, school_id)).day(tx.now)
-        await tx.run(gone.values(until=today))
+        row = {"id": schools.new_id(), "school_id": school_id, "name": "6А"}
+        planned = await year.planned(tx, school_id)
+        assert planned is not None
+        await tx.run(insert(t.classes).values(**row, year=planned.choices.year))
         before = await rows(tx)
     clock.now += 2 * DAY_MS
     assert await open_due(database) == 1
@@ -276,7 +277,14 @@ async def test_what_is_unclear_on_the_day_is_said_and_not_done(
     async with database.read() as tx:
         assert await rows(tx) == before
         items = await queues.waiting(tx, queues.INBOX, "bot/news", 100)
+        kept = await year.planned(tx, school_id)
     assert [item.content["kind"] for item in items] == [year.FAILED]
+    assert kept == replace(planned, failed=True)
+    async with database.write() as tx:
+        await year.prune(tx, clock.now - 30 * DAY_MS)
+        assert await year.planned(tx, school_id) == kept
+        await year.prune(tx, clock.now + 2 * DAY_MS)
+        assert await year.planned(tx, school_id) is None
 
 
 async def test_what_was_planned_can_be_dropped_or_replaced(

@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import insert, update
 
 from sferum_bridge.bot.link_standing import LinkStanding
-from sferum_bridge.store import chats, former, rooms, schools, tables
+from sferum_bridge.store import chats, former, logins, rooms, schools, tables
 from tests.support.bot import ADMIN, PUPIL, TEACHER, a_world
 
 if TYPE_CHECKING:
@@ -148,3 +148,30 @@ async def test_the_schools_own_login_stays_and_a_strangers_does_not(world: World
         await tx.run(update(tables.logins).values(mxid=mxid))
     await LinkStanding(world.db, world.bot).once()
     assert await linked_through(world) == ([""] if who == "console" else [])
+
+
+async def test_a_link_ends_with_its_class(world: World) -> None:
+    # Administrators may link the rooms of every class, but in a closed one nobody writes.
+    async with world.db.write() as tx:
+        for chat in await chats.all_chats(tx):
+            await logins.unlink(tx, chat.room_id)
+    await log_in(world, ADMIN, HEIRS)
+    await link(world, ADMIN)
+    standing = LinkStanding(world.db, world.bot)
+    await standing.once()
+    assert await linked_through(world) == [ADMIN]
+    async with world.db.write() as tx:
+        one = tables.classes.c.id == "class-5a"
+        await tx.run(update(tables.classes).where(one).values(closed_on=BEFORE))
+        await schools.changed(tx, world.ids["school"])
+    await standing.once()
+    assert await linked_through(world) == []
+    told = {said.to or said.room: said.body for said in await world.heard()}
+    assert "класс закрыт" in told[ADMIN]
+    assert "не связан" in told[ROOM]
+    # Nor is it offered again.
+    await world.write(ADMIN, "чаты")
+    await world.work_off(f"bot/sferum/{ADMIN}")
+    await world.write(ADMIN, "связать 1 5А родители")
+    await world.work_off(f"bot/sferum/{ADMIN}")
+    assert await linked_through(world) == []

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.bot.year_due import YearOpener
+from sferum_bridge.school import quiet
 from sferum_bridge.school.year import Choices
-from sferum_bridge.store import accounts, batches, rooms, schools, tables, year
+from sferum_bridge.store import accounts, batches, rooms, schools, staffing, tables, year
 from tests.support.bot import (
     ADMIN,
     BROTHER,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tests.support.bot import Said
 
 NEWS = "bot/news"
+HOUR = DAY // 24
 ASK = "год 2027/2028"
 MERGE = f"{ASK}; 5А+5Б=6А; =1А"
 
@@ -236,7 +238,6 @@ async def test_who_reads_an_old_chat_is_told_why(world: World) -> None:
 
 
 async def test_a_class_teacher_who_left_since_leads_nothing(world: World) -> None:
-    before = await classes_of(world)
     await world.write(ADMIN, f"{ASK}; 6А: {world.ids[TEACHER]}; с 01.06.2027")
     await world.write(ADMIN, SCHOOL)
     async with world.db.write() as tx:
@@ -245,12 +246,100 @@ async def test_a_class_teacher_who_left_since_leads_nothing(world: World) -> Non
         await tx.run(update(tables.assignments).where(*hers).values(until=date(2027, 5, 1)))
     world.now += 252 * DAY
     await YearOpener(world.db, 365).once()
+    assert (await classes_of(world))[world.ids["5А"]] == "6А"
+    async with world.db.read() as tx:
+        here = await schools.load(tx, world.ids["school"])
+    assert not [lead for lead in here.leaderships if lead.term.covers(date(2027, 6, 1))]
+    # Who planned it hears of it as well, for they were not there.
+    told = [one for one in await world.work_off(NEWS) if one.to == ADMIN]
+    [opened] = [one.body for one in told if "Открыт учебный год" in one.body]
+    assert "в этот день здесь не работает, поэтому 6А — без классного руководителя" in opened
+
+
+async def plan_and_spoil(world: World, said: str) -> None:
+    """Have a year planned for June, and a class be made that stands in its way."""
+    await world.write(ADMIN, f"{ASK}; {said}; с 01.06.2027")
+    await world.write(ADMIN, SCHOOL)
+    async with world.db.write() as tx:
+        row = {"id": "class-6a", "school_id": world.ids["school"], "name": "6А"}
+        await tx.run(insert(tables.classes).values(**row, year="2027/2028"))
+    world.now += 252 * DAY
+
+
+async def test_what_could_not_be_opened_is_kept_and_can_be_sent_again(world: World) -> None:
+    await plan_and_spoil(world, "5А+5Б=6А; 9Б=10Б; =1А; 5А Выдумкина Ася=5В")
+    before = await classes_of(world)
+    opener = YearOpener(world.db, 365)
+    for _ in range(3):
+        await opener.once()
     assert await classes_of(world) == before
+    [told] = await world.work_off(NEWS)
+    assert "6А в новом году уже есть" in told.body
+    again = "год 5А+5Б=6А; 9Б=10Б; =1А; 5А Выдумкина Ася=5В; 2027/2028"
+    assert again in told.body
+    async with world.db.write() as tx:
+        planned = await year.planned(tx, world.ids["school"])
+        await tx.run(delete(tables.classes).where(tables.classes.c.id == "class-6a"))
+    assert planned is not None
+    assert planned.failed
+    # It does not open by itself any more; what was planned can be sent as it was written.
+    await opener.once()
+    assert (await classes_of(world))[world.ids["5А"]] == "5А"
+    shown = message(await world.write(ADMIN, again)).body
+    assert "не получилось" in shown
+    await world.write(ADMIN, SCHOOL)
+    assert (await classes_of(world))[world.ids["5А"]] == "6А"
     async with world.db.read() as tx:
         assert await year.planned(tx, world.ids["school"]) is None
-    [told] = await world.work_off(NEWS)
-    assert "6А" in told.body
-    assert "в этот день здесь не работает" in told.body
+
+
+async def test_news_of_midnight_ring_nobody() -> None:
+    async with a_world(quiet_hours=quiet.read("21:00-07:00")) as world:
+        await world.write(ADMIN, f"{ASK}; 9Б=10Б; 5А Выдумкина=6Б; с 01.06.2027")
+        await world.write(ADMIN, SCHOOL)
+        # A quarter past midnight at the school.
+        world.now += 252 * DAY
+        await YearOpener(world.db, 365).once()
+        told = await world.work_off(NEWS)
+        assert {ADMIN, PUPIL, TEACHER} <= {one.to for one in told}
+        assert {one.content["msgtype"] for one in told} == {"m.notice"}
+        # By day it rings.
+        world.now += 12 * HOUR
+        await world.write(ADMIN, "год отменить")
+        await world.write(ADMIN, SCHOOL)
+        async with world.db.write() as tx:
+            await staffing.tell_of_move(
+                tx, world.ids["school"], world.ids[PUPIL], "class-5a", "class-9b", date(2027, 6, 1)
+            )
+        told = [one for one in await world.work_off(NEWS) if one.to == PUPIL]
+        assert {one.content["msgtype"] for one in told} == {"m.text"}
+
+
+async def test_whom_the_command_showed_is_recorded(world: World) -> None:
+    async def seen() -> list[str]:
+        async with world.db.read() as tx:
+            entries = await tx.all(
+                select(tables.audit).where(tables.audit.c.action == "person.find")
+            )
+        return [entry.subject for entry in entries]
+
+    await world.write(ADMIN, f"{ASK}; Выдумкина=выбыл")
+    assert await seen() == [world.ids[PUPIL]]
+    async with world.db.write() as tx:
+        world.ids[OTHER] = await accounts.add_person(tx, "Выдумкина", "Ася")
+        await assign(tx, world.ids, OTHER, "enrolment", class_id="class-5a")
+    await world.write(ADMIN, "отмена")
+    await world.write(ADMIN, f"{ASK}; Выдумкина=выбыл")
+    assert sorted(await seen()) == sorted([world.ids[PUPIL], world.ids[PUPIL], world.ids[OTHER]])
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Выдумкина=выбыл; 5А Ася=повторно", "с 01.06.2027; с 02.06.2027", "2028/2029", "5А=6А; 5а=6Б"],
+)
+async def test_what_is_said_twice_is_not_guessed(world: World, said: str) -> None:
+    answer = message(await world.write(ADMIN, f"{ASK}; {said}")).body
+    assert "сказано дважды" in answer
 
 
 async def test_one_school_holds_up_no_other(
@@ -270,6 +359,16 @@ async def test_one_school_holds_up_no_other(
     assert tried
     assert "could not be opened: LookupError" in caplog.text
     assert "Выдумкина" not in caplog.text
+    [told] = await world.work_off(NEWS)
+    assert "из-за ошибки в программе" in told.body
+    assert SCHOOL in told.body
+    # Once is enough, for the log and for the administrators.
+    caplog.clear()
+    await YearOpener(world.db, 365).once()
+    assert not caplog.text
+    async with world.db.read() as tx:
+        planned = await year.planned(tx, world.ids["school"])
+    assert planned is not None
 
 
 async def test_what_was_not_shown_is_not_taken_back(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -118,3 +119,9 @@ def test_a_whole_guess_names_a_room() -> None:
 @given(title=st.text(max_size=200), names=st.lists(st.text(max_size=30), max_size=5))
 def test_no_title_makes_it_stumble(title: str, names: list[str]) -> None:
     Guesser(SCHOOL, DAY).guess(title, names)
+
+
+def test_a_closed_class_is_not_suggested() -> None:
+    closed = {**SCHOOL.classes, "5Б": replace(SCHOOL.classes["5Б"], closed_on=DAY)}
+    found = Guesser(replace(SCHOOL, classes=closed), DAY).guess("5Б родители")
+    assert not found.class_id

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from sferum_bridge import config as settings
 from sferum_bridge.app import opened_database
+from sferum_bridge.cli import year_shown
 from sferum_bridge.store import schools, tables
 from tests.support import console
 from tests.support.bot import SCHOOL, settle
@@ -134,7 +135,31 @@ def test_the_list_of_the_year_says_what_differs(here: Path) -> None:
     # What is typed goes before the list.
     shown = year(here, "preview", "9Б=выпуск", *listed, *NEXT)
     assert {one["what"] for one in shown["classes"]} == {"promoted", "graduated"}
+    # What the list leaves unclear is named, and nothing is done.
+    book["Ученики"].append(["", "Никто", "Никита", "", "", "9Б", "", "", "второй год"])
+    book.save(here / "list.xlsx")
+    said = year(here, "open", *listed, *NEXT, "--yes", ok=False)
+    assert "Никто Никита, 9Б" in said
+    assert names(here) == ["5А 2026/2027", "9Б 2026/2027"]
     (here / "broken.xlsx").write_text("не таблица")
     assert "roster check" in year(
         here, "preview", "--roster", str(here / "broken.xlsx"), *NEXT, ok=False
     )
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_waiting_ends_where_nothing_moves(
+    here: Path, monkeypatch: pytest.MonkeyPatch, *, paused: bool
+) -> None:
+    async def rest() -> None:
+        config = settings.load(here / "config.yaml")
+        async with opened_database(config, here) as db, db.write() as tx:
+            [record] = await schools.records(tx)
+            await schools.pause(tx, record.id, paused=paused)
+
+    asyncio.run(rest())
+    monkeypatch.setattr(year_shown, "_SECONDS", 0.01)
+    monkeypatch.setattr(year_shown, "_PATIENCE", 0.05)
+    said = year(here, "open", *NEXT, "--yes", "--wait", ok=False)
+    assert ("rooms resume" if paused else "rooms progress") in said
+    assert names(here)[0] == "6А 2027/2028"

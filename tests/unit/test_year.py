@@ -270,7 +270,7 @@ def test_a_move_that_was_ordered_for_later_is_kept() -> None:
     [
         (Choices(becomes={"5b": "6А"}), [Ambiguity.TWO_TO_ONE]),
         (Choices(new=["6А"]), [Ambiguity.TAKEN]),
-        (Choices(pupils={"nobody": REPEATS}), [Ambiguity.NO_PUPIL]),
+        (Choices(becomes={"new": "2А"}), [Ambiguity.NOT_ENDING]),
         (Choices(pupils={"ivan": REPEATS}), [Ambiguity.NO_CLASS]),
         (Choices(becomes={"4a": "5В"}, new=["5Г"], pupils={"lev": REPEATS}), ["which-class"]),
         (Choices(leaders={"7А": "anna"}), [Ambiguity.NO_SUCH_CLASS]),
@@ -287,6 +287,70 @@ def test_what_is_not_clear_is_said_and_nothing_is_done(
 def test_a_class_of_the_new_year_is_there_already() -> None:
     known = {**TOWN.classes, "other": SchoolClass("other", "6А", NEW)}
     assert why(replace(TOWN, classes=known), Choices()) == [Ambiguity.TAKEN]
+
+
+def test_what_a_class_of_the_new_year_becomes_is_not_asked_here() -> None:
+    known = {**TOWN.classes, "1a": SchoolClass("1a", "1А", NEW)}
+    here = replace(TOWN, classes=known, enrolments=[*TOWN.enrolments, Enrolment("petr", "1a")])
+    assert why(here, Choices(becomes={"1a": "2А"})) == [Ambiguity.NOT_ENDING]
+    # Who is in a class that does not end was hardly meant; who is in none has left since.
+    assert why(here, Choices(pupils={"petr": "2А"})) == [Ambiguity.NO_PUPIL]
+    found = plan(here, Choices(pupils={"nobody": REPEATS}), OPENS, KEPT)
+    assert not found.problems
+    assert [(one.why, one.person_id) for one in found.left_out] == [("no-pupil", "nobody")]
+
+
+def test_of_one_name_the_class_that_ends_is_meant() -> None:
+    here = replace(TOWN, classes={**TOWN.classes, "n": SchoolClass("n", "5А", NEW)})
+    assert read(["5А=6Б"], here, {"5a"}).choices.becomes == {"5a": "6Б"}
+
+
+def test_a_class_teacher_who_left_since_leads_nothing() -> None:
+    over = Term(None, OPENS - DAY)
+    here = replace(
+        TOWN,
+        appointments=[
+            Appointment("head", Post.ADMINISTRATOR),
+            Appointment("vera", Post.TEACHER, over),
+        ],
+        leaderships=[Leadership("anna", "4a"), Leadership("vera", "5b", over)],
+        teachings=[],
+    )
+    found = plan(here, replace(MERGED, leaders={"5А": "vera"}), OPENS, KEPT)
+    assert not found.problems
+    assert [(one.why, one.names, one.person_id) for one in found.left_out] == [
+        (Ambiguity.NOT_STAFF, ["5А"], "vera")
+    ]
+    then = after(here, found)
+    leads = {t.person_id for t in then.leaderships if t.class_id == "4a" and t.term.covers(OPENS)}
+    assert not leads, "neither who was chosen nor who was to hand over"
+    assert "4a" in found.unled
+
+
+def test_the_order_of_what_is_said_does_not_matter() -> None:
+    here = school({"5a": "5А", "5v": "5В"}, {"lev": "5a", "asya": "5v"})
+    again, made = ("lev", REPEATS), ("asya", "5Г")
+    for said in ([again, made], [made, again]):
+        found = plan(here, Choices(pupils=dict(said)), OPENS, KEPT)
+        assert not found.problems
+        assert pupils_of(after(here, found), "5Г") == {"lev", "asya"}
+
+
+def test_graduates_read_though_they_left_in_june() -> None:
+    june = date(2026, 6, 25)
+    left = [
+        replace(e, term=Term(None, june if e.person_id == "ivan" else None))
+        for e in TOWN.enrolments
+    ]
+    left += [Enrolment("gone", "11a", Term(None, date(2025, 12, 1)))]
+    here = replace(TOWN, enrolments=left)
+    then = after(here, plan(here, Choices(), OPENS, KEPT))
+    assert members(then, Kind.PUPILS, "11a", OPENS).keys() == {"ivan", "vera"}
+    assert "father" in members(then, Kind.PARENTS, "11a", OPENS)
+    # A class that was emptied in winter has no graduates.
+    winter = [replace(e, term=Term(None, date(2026, 1, 31))) for e in left]
+    then = after(here := replace(TOWN, enrolments=winter), plan(here, Choices(), OPENS, KEPT))
+    assert "ivan" not in members(then, Kind.PUPILS, "11a", OPENS)
 
 
 def test_a_year_is_opened_once() -> None:

@@ -134,6 +134,7 @@ relay-done-off = Done: of “{ $room }” only those who are logged in are seen 
 chat-news-linked = “{ $room }” was linked to a chat of Sferum. By: { $who }. All links: `sferum`
 chat-news-unlinked = “{ $room }” is no longer linked to Sferum. By: { $who }. Whoever is logged in to Sferum can link it again: `chats`
 chat-news-standing = “{ $room }” is no longer linked to Sferum: the link went through the login of somebody who is no longer responsible for this room ({ $who }). What was written here stays. To go on where it ended, link the chat through your own login: `sferum login`, then `chats`
+chat-news-closed = “{ $room }” is no longer linked to Sferum: the class is closed, and nobody can write in the room. What was written here stays. The chat of Sferum can be linked to the room of a class that is there now: `chats`
 chat-news-standing-own = “{ $room }” is no longer linked to Sferum through your login: you are no longer responsible for it. If that is a mistake, tell the school’s administrator. The login itself stays; to end it: `sferum logout`
 chat-news-inherited = “{ $room }” is linked to Sferum through your login now. Before, it went through that of somebody who logged out: { $who }. If you do not want that: `unlink { $room }`
 chat-news-relay-on = “{ $room }”: those without a login are seen in Sferum now. By: { $who }
