@@ -4,6 +4,7 @@
                                                             │
        who is meant? 1, 2, 0 ◄── somebody known by name ────┤
        «применить» ─► held? the school's name ─► read again ─► one transaction: applied, reported
+                              └──◄── something else is held by now: shown anew
        «импорт отменить» ─► the file that waits is dropped, else the last import is undone
 
 Only who administers the school is heard, at every step again. The file is taken out of the chat as
@@ -15,14 +16,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import commands, import_reading, importing_shown, register, staffing
+from sferum_bridge.bot import (
+    commands,
+    import_reading,
+    import_undoing,
+    importing_shown,
+    register,
+    staffing,
+)
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.import_reading import AGAIN, LOOK, FileRead, NotRead
 from sferum_bridge.roster.guards import Limits
 from sferum_bridge.roster.matching import NEW, label
 from sferum_bridge.school.attachments import MEGABYTE
-from sferum_bridge.store import batches, dialogues, documents, imports
-from sferum_bridge.store.batches import NotUndoableError
+from sferum_bridge.store import dialogues, documents, imports
 from sferum_bridge.store.documents import LATER, OpenFile
 from sferum_bridge.store.imports import Choices
 
@@ -36,7 +43,6 @@ if TYPE_CHECKING:
     from sferum_bridge.store.schools import SchoolRecord
 
 TOPIC = "import"
-_DAY = 24 * 3_600_000
 _UPLOADED = 3_600_000
 """A file put up earlier before its message was not put up for it; milliseconds."""
 
@@ -60,8 +66,11 @@ async def begin(talk: Talk, command: Command) -> None:
     chosen = words.pop(0) if words and words[0] in administered else ""
     said = {word.strip(" .!,").casefold() for word in words}
     waiting = await imports.pending(talk.tx, talk.mxid)
-    if said & _UNDO:
-        await _take_back(talk, administered[chosen] if chosen else None, waiting)
+    if said & _UNDO and waiting is not None:
+        await _drop(talk)
+    elif said & _UNDO:
+        own = [administered[chosen]] if chosen else list(administered.values())
+        await import_undoing.ask(talk, TOPIC, own)
     elif said & _APPLY and waiting is not None:
         await _apply(talk, waiting, leave=bool(said & _LEAVE))
     elif said & _APPLY:
@@ -189,7 +198,7 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
     said = {word.strip(" .!") for word in words}
     waiting = await imports.pending(talk.tx, talk.mxid)
     if asks == "undo":
-        await _undo(talk, state, command)
+        await import_undoing.go_on(talk, state, command)
     elif command.name is Name.CANCEL:
         await _drop(talk)
     elif asks == "file":
@@ -200,7 +209,8 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
     elif asks == "who":
         await _chosen(talk, state, waiting)
     elif asks == "name":
-        choices = replace(waiting.choices, confirmed=talk.said)
+        seen = str(state.get("seen", ""))
+        choices = replace(waiting.choices, confirmed=talk.said, seen=seen)
         await imports.choose(talk.tx, waiting, choices)
         await import_reading.ask(talk, AGAIN, id=waiting.id, apply=True)
     elif said & _APPLY or command.name is Name.CONFIRM:
@@ -226,7 +236,7 @@ async def _chosen(talk: Talk, state: Mapping[str, Any], waiting: Pending) -> Non
 
 
 async def _apply(talk: Talk, waiting: Pending, *, leave: bool) -> None:
-    choices = replace(waiting.choices, end_missing=leave, confirmed="")
+    choices = replace(waiting.choices, end_missing=leave, confirmed="", seen="")
     await imports.choose(talk.tx, waiting, choices)
     await import_reading.ask(talk, AGAIN, id=waiting.id, apply=True)
 
@@ -260,9 +270,10 @@ async def _carry_out(talk: Talk, record: SchoolRecord, waiting: Pending, file: F
     )
     if done.is_held:
         state = {"topic": TOPIC, "asks": "name", "school": record.id, "free": True}
+        state["seen"] = done.prepared.seen
         await dialogues.open_dialogue(talk.tx, talk.mxid, state)
-        again = bool(waiting.choices.confirmed)
-        await talk.answer(importing_shown.held(talk, done.prepared, record.name, again=again))
+        said = waiting.choices.confirmed
+        await talk.answer(importing_shown.held(talk, done.prepared, record.name, said))
         return
     if waiting.choices.end_missing and done.prepared.left_out:
         await talk.reply("import-leavers-kept")
@@ -289,49 +300,3 @@ async def _not_read(talk: Talk, answer: object) -> None:
 async def _administered(talk: Talk, school_id: str) -> SchoolRecord | None:
     own = await register.administered(talk.tx, talk.person_id)
     return next((one for one in own if one.id == school_id), None)
-
-
-# --- taking back ----------------------------------------------------------------------------
-
-
-async def _take_back(talk: Talk, chosen: SchoolRecord | None, waiting: Pending | None) -> None:
-    """Drop the file that waits; else ask whether the last import is to be undone."""
-    if waiting is not None:
-        await _drop(talk)
-        return
-    records = [chosen] if chosen else await register.administered(talk.tx, talk.person_id)
-    found = [
-        (batch, record)
-        for record in records
-        for batch in await batches.of_school(talk.tx, record.id)
-        if batch.kind == "import" and batch.undone_at is None
-    ]
-    if not found:
-        await talk.reply("import-undo-none")
-        return
-    batch, record = max(found, key=lambda one: one[0].at)
-    state = {"topic": TOPIC, "asks": "undo", "school": record.id, "batch": batch.id}
-    await dialogues.open_dialogue(talk.tx, talk.mxid, state)
-    at = register.moment(record, batch.at)
-    await talk.reply("import-undo-ask", label=batch.label, at=at, count=batch.changes)
-
-
-async def _undo(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
-    if command.name is Name.CANCEL:
-        await dialogues.close_dialogue(talk.tx, talk.mxid)
-        await talk.reply("cancelled")
-    elif command.name is not Name.CONFIRM:
-        await talk.reply("import-undo-how")
-    elif await _administered(talk, str(state["school"])) is None:
-        await dialogues.close_dialogue(talk.tx, talk.mxid)
-        await talk.reply("import-right")
-    else:
-        await dialogues.close_dialogue(talk.tx, talk.mxid)
-        days = talk.settings.batch_life / _DAY
-        people = await importing_shown.names_of(talk.tx, str(state["school"]))
-        try:
-            undone = await batches.undo(talk.tx, str(state["batch"]), talk.actor, days=days)
-        except NotUndoableError:
-            await talk.reply("import-undo-none")
-            return
-        await talk.answer(importing_shown.undone(talk, undone, people))

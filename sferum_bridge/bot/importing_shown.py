@@ -8,6 +8,7 @@ from sferum_bridge.bot import commands
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.texts import Text, bullets, fitting, harmless, paragraphs
 from sferum_bridge.matrix.outbox import File, Offer
+from sferum_bridge.roster.guards import confirms
 from sferum_bridge.roster.matching import Doubt, label
 from sferum_bridge.roster.model import Severity
 from sferum_bridge.store import schools
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sferum_bridge.roster.guards import Hold
     from sferum_bridge.roster.matching import Namesake
     from sferum_bridge.roster.model import Problem
-    from sferum_bridge.store.batches import Undone
+    from sferum_bridge.store.batches import Left, Undone
     from sferum_bridge.store.database import Tx
     from sferum_bridge.store.imports import Applied, Choices, Prepared
 
@@ -156,9 +157,11 @@ def question(talk: Talk, prepared: Prepared) -> tuple[Text, Sequence[Offer]]:
     return paragraphs(told), [Offer("✅", f"{word} {does}"), Offer("❌", no)]
 
 
-def held(talk: Talk, prepared: Prepared, school: str, *, again: bool) -> Text:
-    """Say what is held back, and that the school's name releases it."""
-    parts = [talk.text("import-name-wrong")] if again else []
+def held(talk: Talk, prepared: Prepared, school: str, said: str) -> Text:
+    """Say what is held back, and that the school's name releases it; `said` did not."""
+    # The right name does not if something else is held by now.
+    why = "staffing-anew" if confirms(said, school) else "import-name-wrong"
+    parts = [talk.text(why)] if said else []
     parts += [talk.text("import-holds"), bullets([_hold(talk, one) for one in prepared.holds])]
     return paragraphs([*parts, talk.text("import-name", school=school)])
 
@@ -191,6 +194,10 @@ def report(talk: Talk, done: Applied) -> Text:
     return paragraphs(parts)
 
 
+def _what(talk: Talk, left: Left) -> str:
+    return talk.text("import-class-ids").body if left.table == "bridge_state" else "—"
+
+
 async def names_of(tx: Tx, school_id: str) -> Mapping[str, str]:
     """Return person → name, of everybody of a school."""
     school = await schools.load(tx, school_id)
@@ -204,7 +211,7 @@ def undone(talk: Talk, done: Undone, names: Mapping[str, str]) -> Text:
         lines = [
             talk.text(
                 f"import-left-{each.why.value.replace('_', '-')}",
-                name=names.get(each.person_id) or each.name or "—",
+                name=names.get(each.person_id) or each.name or _what(talk, each),
             )
             for each in done.left[:_LEFT_SHOWN]
         ]

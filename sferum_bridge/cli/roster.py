@@ -49,6 +49,7 @@ class _Asked:
     end_missing: bool = False
     opening: bool = False
     confirm: str = ""
+    seen: str = ""
 
 
 def _import_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -76,7 +77,7 @@ def _import_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def taken(file: Path, config_path: Path, *, form: str | None, **more: Any) -> None:
-        names = ("school", "year", "decide", "delta", "end_missing", "opening", "confirm")
+        names = ("school", "year", "decide", "delta", "end_missing", "opening", "confirm", "seen")
         mine = {name: more.pop(name) for name in names if name in more}
         command(_Asked(file, config_path, form=form or "", **mine), **more)
 
@@ -128,6 +129,7 @@ def check(asked: _Asked, marked: Path | None, lang: str, *, details: bool, as_js
 @roster.command("apply")
 @_import_options
 @click.option("--confirm", default="", help="The school's name, for what was held back.")
+@click.option("--seen", default="", help="The code of what was held back, as it was shown.")
 @click.option(
     "--rejected",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -158,7 +160,7 @@ def apply_(
     if work.is_held:
         raise click.ClickException(
             "Nothing was imported. If all of what is held back is meant, repeat this with "
-            f'--confirm "{work.school}"'
+            f'--confirm "{work.school}" --seen {work.prepared.seen}'
         )
     if work.batch_id and not as_json:
         click.echo(f"Applied. To take it back: sferum-bridge roster undo {work.batch_id}")
@@ -214,7 +216,8 @@ async def _work(asked: _Asked, *, apply: bool) -> _Work:
 
     form = Form(asked.form) if asked.form else None
     reading = read(asked.file, form=form, year=asked.year, school=asked.school)
-    if any(each.code == "oneroster_class_unknown" for each in reading.problems):
+    unknown = {"oneroster_class_unknown", "oneroster_homeroom"}
+    if any(each.code in unknown for each in reading.problems):
         # A list of changes: an earlier list may have said which classes these are.
         async with database(asked.config_path) as (_, db), db.read() as tx:
             found = _school_of(await schools.records(tx), _name(reading, asked))
@@ -274,7 +277,9 @@ def _choices(asked: _Asked, reading: Reading) -> Choices:
             "Correct them first (`check --marked OUT.xlsx` shows them), or leave out --end-missing."
         )
     decisions = _decisions(asked.decide, reading) if asked.decide else {}
-    return Choices(decisions, asked.end_missing, asked.opening, asked.delta, asked.confirm)
+    return Choices(
+        decisions, asked.end_missing, asked.opening, asked.delta, asked.confirm, asked.seen
+    )
 
 
 def _decisions(path: Path, reading: Reading) -> Mapping[str, str]:
@@ -367,7 +372,8 @@ def _json(work: _Work) -> dict[str, Any]:
 
     if work.prepared is None:
         nothing: dict[str, Any] = {"plan": {}, "corrected": [], "conflicts": [], "holds": []}
-        return {**roster_shown.reading_json(work.reading), **nothing, "held": False, "batch": ""}
+        nothing |= {"seen": "", "held": False, "batch": ""}
+        return {**roster_shown.reading_json(work.reading), **nothing}
     said = roster_shown.as_json(work.prepared)
     return {"school": work.school, **said, "held": work.is_held, "batch": work.batch_id}
 

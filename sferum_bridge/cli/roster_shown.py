@@ -47,6 +47,7 @@ def show_import(prepared: Prepared, lang: str, *, details: bool = False) -> None
     if prepared.holds:
         title, *columns = words.HOLDS[lang]
         show(title, columns, [(hold_text(each, lang),) for each in prepared.holds])
+        click.echo(words.RELEASE[lang].format(seen=prepared.seen))
 
 
 def show_plan(plan: Plan, lang: str) -> None:
@@ -88,7 +89,8 @@ def as_json(prepared: Prepared) -> dict[str, Any]:
             for each in prepared.plan.conflicts
         ],
         "missing": [asdict(each) for each in prepared.plan.missing],
-        "holds": [asdict(each) for each in prepared.holds],
+        "holds": [_hold_json(each) for each in prepared.holds],
+        "seen": prepared.seen,
         "diff": {
             "day": prepared.diff.day.isoformat(),
             "counts": dict(prepared.diff.counts),
@@ -107,6 +109,10 @@ def reading_json(reading: Reading) -> dict[str, Any]:
         "problems": problems_json(reading),
         "dropped": [asdict(each) for each in reading.dropped_columns],
     }
+
+
+def _hold_json(hold: Hold) -> dict[str, Any]:
+    return {"guard": hold.guard.value, "what": hold.what, "count": hold.count, "of": hold.of}
 
 
 def hold_text(hold: Hold, lang: str) -> str:

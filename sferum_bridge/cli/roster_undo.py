@@ -88,7 +88,7 @@ async def _carry_out_undo(
 ) -> tuple[Undone, Mapping[str, Person]]:
     from sferum_bridge.cli.staffing import find_school
     from sferum_bridge.store import batches as stored
-    from sferum_bridge.store import schools
+    from sferum_bridge.store import imports, schools
     from sferum_bridge.store.batches import NotUndoableError
 
     async with database(config_path) as (config, db), db.write() as tx:
@@ -100,7 +100,7 @@ async def _carry_out_undo(
             # Before: who is taken away by it has a name, too.
             found = await stored.one(tx, batch)
             people = (await schools.load(tx, found.school_id)).people if found else {}
-            undone = await stored.undo(tx, batch, CONSOLE, days=config.school.undo_days)
+            undone = await imports.undo(tx, batch, CONSOLE, days=config.school.undo_days)
         except NotUndoableError as e:
             days = config.school.undo_days
             raise click.ClickException(_NOT_UNDONE[e.why.value].format(days=days)) from e

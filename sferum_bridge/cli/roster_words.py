@@ -29,6 +29,7 @@ DOUBTS = {
         "namesake": "есть полный тёзка, и неясно, он ли это; строка ждёт решения",
         "erased": "данные уничтожены; чтобы снова внести: sferum-bridge privacy readmit",
         "unknown_id": "такого номера в школе нет ни у кого; оставлено как есть",
+        "closed_class": "этот класс закрыт; оставлено как есть. Проверьте класс в списке",
         "last_administrator": "школа осталась бы без администратора; оставлен администратором",
     },
     "en": {
@@ -37,6 +38,7 @@ DOUBTS = {
         "namesake": "somebody has the same name, and may be meant; the row waits for a decision",
         "erased": "the data were erased; to add again: sferum-bridge privacy readmit",
         "unknown_id": "nobody of the school has this id; left as is",
+        "closed_class": "that class is closed; left as is. Check the class in the list",
         "last_administrator": "the school would have no administrator; stays one",
     },
 }
@@ -53,6 +55,8 @@ FIELDS = {
         "birth_date": "дата рождения",
         "email": "почта",
         "phone": "телефон",
+        "since": "первый день",
+        "until": "последний день",
     },
     "en": {
         "external_id": "id",
@@ -62,6 +66,8 @@ FIELDS = {
         "birth_date": "date of birth",
         "email": "e-mail",
         "phone": "phone",
+        "since": "first day",
+        "until": "last day",
     },
 }
 OUTCOMES = {
@@ -90,6 +96,7 @@ COUNTS = {
         "expected_parents_to_add": "guardians to expect",
         "expected_parents_to_end": "guardians not expected any more",
         "to_end": "assignments ended",
+        "to_redate": "assignments with other days",
         "missing": "people not in the file (they leave only with --end-missing)",
         "conflicts": "people to decide about (left as they are)",
     },
@@ -104,6 +111,7 @@ COUNTS = {
         "expected_parents_to_add": "ожидаемые родители",
         "expected_parents_to_end": "больше не ожидаемые родители",
         "to_end": "окончания",
+        "to_redate": "сроки изменены",
         "missing": "нет в файле (выбывают только с --end-missing)",
         "conflicts": "требуют решения (оставлены как есть)",
     },
@@ -193,8 +201,12 @@ TYPES = {
     "en": {"pupil": "pupils", "staff": "staff", "guardian": "parents"},
 }
 HOLDS = {
-    "ru": ('Остановлено. Если всё верно, повторите apply с --confirm "название школы"', "Что"),
-    "en": ('Held back. If it is meant, repeat apply with --confirm "name of the school"', "What"),
+    "ru": ("Остановлено", "Что"),
+    "en": ("Held back", "What"),
+}
+RELEASE = {
+    "ru": 'Если всё верно, повторите apply с --confirm "название школы" --seen {seen}',
+    "en": 'If it is meant, repeat apply with --confirm "name of the school" --seen {seen}',
 }
 GUARDS = {
     "ru": {
@@ -233,6 +245,7 @@ TABLES = {
         "roster_ids": "номер",
         "assignments": "роль",
         "expected_parents": "ожидаемый родитель",
+        "bridge_state": "номера классов",
     },
     "en": {
         "people": "person",
@@ -242,6 +255,7 @@ TABLES = {
         "roster_ids": "id",
         "assignments": "role",
         "expected_parents": "guardian to expect",
+        "bridge_state": "ids of classes",
     },
 }
 LEFT = {

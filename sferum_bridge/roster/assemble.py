@@ -8,7 +8,7 @@ id that binds a parent to the wrong child is worse than a child that waits for a
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, TypeVar
@@ -57,9 +57,10 @@ def assemble(rows: Rows, findings: Findings) -> Roster:
     staff = _without_namesakes(staff, _staff_places, findings)
     kept = {row.ref for row in pupils}
     rows.skipped_pupils |= {row.ref for row in rows.pupils} - kept
-    children = {row.ref: _key(row) for row in pupils}
-    learners = _people(pupils)
-    employees = _people(staff)
+    keys = [_key(row) for row in pupils]
+    children = {row.ref: key for row, key in zip(pupils, keys, strict=True)}
+    learners = _people(pupils, keys)
+    employees = _people(staff, [_key(row) for row in staff])
     expected = guardians.join(rows, children, employees, findings)
     guardians.warn_of_shared_contacts(pupils, rows.parents, staff, findings)
     return Roster(
@@ -67,8 +68,8 @@ def assemble(rows: Rows, findings: Findings) -> Roster:
         classes=tuple(_roster_class(row) for row in known.values()),
         people=(*learners, *employees, *expected.people),
         enrolments=tuple(
-            RosterEnrolment(_key(row), row.class_name, row.status, row.since, row.until)
-            for row in pupils
+            RosterEnrolment(key, row.class_name, row.status, row.since, row.until)
+            for row, key in zip(pupils, keys, strict=True)
         ),
         appointments=tuple(
             RosterAppointment(_key(row), post, row.since, row.until)
@@ -83,6 +84,7 @@ def assemble(rows: Rows, findings: Findings) -> Roster:
         ),
         guardians=expected.ties,
         tells_of=rows.tells_of if rows.parents else rows.tells_of - {"guardian"},
+        days_told=frozenset(rows.days_told),
     )
 
 
@@ -196,15 +198,18 @@ def _changes_class(rows: Sequence[PupilRow | StaffRow]) -> bool:
 
 
 def _without_repeated(rows: list[Human], findings: Findings) -> list[Human]:
-    """Keep one of rows that are the same in every cell and have an id: a copy too many."""
-    seen: dict[Human, Human] = {}
+    """Keep one of rows that are the same in every cell and have an id: a copy too many.
+
+    The copy may stand in another sheet, as with a sheet for each class.
+    """
+    seen: dict[tuple[object, ...], Human] = {}
     kept = []
     ids = Counter(row.external_id for row in rows)
     for row in rows:
         if not row.external_id or ids[row.external_id] == 1:
             kept.append(row)
             continue
-        first = seen.setdefault(replace(row, row=0), row)
+        first = seen.setdefault(astuple(replace(row, row=0, sheet="")), row)
         if first is row:
             kept.append(row)
         else:
@@ -269,10 +274,11 @@ def _key(row: PupilRow | StaffRow) -> RosterKey:
     return RosterKey(name=full_key(row), birth=written, line=f"{row.sheet}:{row.row}")
 
 
-def _people(rows: Iterable[PupilRow | StaffRow]) -> tuple[RosterPerson, ...]:
+def _people(
+    rows: Sequence[PupilRow | StaffRow], keys: Sequence[RosterKey]
+) -> tuple[RosterPerson, ...]:
     found: dict[RosterKey, RosterPerson] = {}
-    for row in rows:
-        key = _key(row)
+    for row, key in zip(rows, keys, strict=True):
         found[key] = RosterPerson(
             key=key,
             external_id=row.external_id,

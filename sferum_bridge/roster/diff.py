@@ -33,7 +33,7 @@ class PersonLine:
     roles: tuple[str, ...] = ()
     """Of `pupil`, `staff`, `guardian`: what somebody new becomes, or who left was."""
     fields: tuple[str, ...] = ()
-    """Of somebody changed: names of fields, as `PersonChange` has them."""
+    """Of somebody changed: names of fields, as `PersonChange` and `Redated` have them."""
     was: str = ""
     becomes: str = ""
     """Classes, of somebody who moves."""
@@ -101,7 +101,11 @@ def diff(turn: Outcome, plan: Plan) -> Diff:
 def _people(turn: Outcome, plan: Plan, day: date) -> Sequence[PersonLine]:
     was, becomes = _roles(turn.before, day), _roles(turn.after, day)
     new = set(turn.after.people) - set(turn.before.people)
-    changed = {c.person_id: tuple(sorted(c.changed)) for c in plan.people_to_change if c.changed}
+    changed: dict[str, set[str]] = defaultdict(set)
+    for change in plan.people_to_change:
+        changed[change.person_id] |= change.changed
+    for tie in plan.to_redate:
+        changed[tie.assignment.person_id] |= tie.changed
     places = [_places(school, day) for school in (turn.before, turn.after)]
     found = []
     for person_id, person in turn.after.people.items():
@@ -111,7 +115,7 @@ def _people(turn: Outcome, plan: Plan, day: date) -> Sequence[PersonLine]:
             found.append(PersonLine(name, "new", becomes.get(person_id, ()), becomes=now))
             continue
         if person_id in changed:
-            found.append(PersonLine(name, "changed", fields=changed[person_id]))
+            found.append(PersonLine(name, "changed", fields=tuple(sorted(changed[person_id]))))
         if person_id in was and person_id not in becomes:
             found.append(PersonLine(name, "left", was[person_id], was=old))
         elif old != now:

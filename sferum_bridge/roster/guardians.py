@@ -82,7 +82,12 @@ def _at_most_two(rows: Iterable[ParentRow], findings: Findings) -> list[ParentRo
         twice = met.setdefault((row.child_id, _full(row)), row)
         having = holders[row.child_id]
         if twice is not row:
-            _say(findings, "parent_twice", row, "Фамилия", row.family_name, other=str(twice.row))
+            copied = replace(row, row=twice.row, sheet=twice.sheet, slot=twice.slot) == twice
+            severity = Severity.WARNING if copied else Severity.ERROR
+            _say(
+                findings, "parent_twice", row, "Фамилия", row.family_name, severity,
+                other=str(twice.row),
+            )  # fmt: skip
         elif row.access and len(having) >= _MOST_PARENTS:
             del met[row.child_id, _full(row)]
             places = ", ".join(str(other.row) for other in having)
@@ -170,14 +175,17 @@ def warn_of_shared_contacts(
     findings: Findings,
 ) -> None:
     """Warn where a child has somebody else's phone or e-mail (S-31, S-58)."""
+    everybody: list[HumanRow] = [*pupils, *parents, *staff]
+    counted = Counter(contact for row in everybody for contact in (row.email, row.phone))
     owners: dict[str, list[HumanRow]] = defaultdict(list)
-    for row in (*pupils, *parents, *staff):
+    for row in everybody:
         for contact in (row.email, row.phone):
-            if contact:
+            # Lists of nearly every contact would be lists of one.
+            if contact and counted[contact] > 1:
                 owners[contact].append(row)
     for pupil in pupils:
         for title, contact in (("Эл. почта", pupil.email), ("Телефон", pupil.phone)):
-            if not contact or len(owners[contact]) == 1:
+            if contact not in owners:
                 continue
             others = [
                 each
@@ -198,9 +206,15 @@ def _same_pupil(one: HumanRow, pupil: PupilRow) -> bool:
 
 
 def _say(
-    findings: Findings, code: str, row: ParentRow, column: str, value: str = "", **params: str
+    findings: Findings,
+    code: str,
+    row: ParentRow,
+    column: str,
+    value: str = "",
+    severity: Severity = Severity.ERROR,
+    **params: str,
 ) -> None:
     findings.add(
-        code, Severity.ERROR, sheet=row.sheet, row=row.row, column=column, value=value,
+        code, severity, sheet=row.sheet, row=row.row, column=column, value=value,
         slot=row.slot, **params,
     )  # fmt: skip

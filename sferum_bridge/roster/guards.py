@@ -1,14 +1,17 @@
 """What an import asks about once more before it does it, because it is rarely meant (§4.3).
 
 Pure. What is held is done when somebody types the school's name (`confirms`): a slip of the hand
-does not, and a file of another school names another one. While a year is being opened, what a
-roll-over does by its nature is not asked about (`Limits.opening`).
+does not, and a file of another school names another one. That releases what they were shown and
+nothing else (`fingerprint`): meanwhile the file or the school may have become another. While a
+year is being opened, what a roll-over does by its nature is not asked about (`Limits.opening`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -26,6 +29,7 @@ _OPENING = 3
 """How many times more may leave at a roll-over: two of eleven years do, and some families."""
 _ENOUGH = 10
 """Of fewer people, stored or in a file, it cannot be told whether it speaks of the same school."""
+_DIGITS = 12
 _QUOTES = str.maketrans("", "", "«»„“”\"'.")
 
 
@@ -71,6 +75,16 @@ class Hold:
     """A type of people (`pupil`, `staff`, `guardian`), a class, or the name in the file."""
     count: int = 0
     of: int = 0
+    who: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """Ids of the people of the store it is about; only their number is shown."""
+
+
+def fingerprint(holds: Sequence[Hold]) -> str:
+    """Return what tells whether the same is held back, of the same people; empty for nothing."""
+    if not holds:
+        return ""
+    rows = sorted((h.guard.value, h.what, h.count, h.of, sorted(h.who)) for h in holds)
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:_DIGITS]
 
 
 def held(
@@ -126,7 +140,7 @@ def _leaving(turn: Outcome, limits: Limits) -> Sequence[Hold]:
             here[kind] |= ids
             gone[kind] |= ids - after[kind]
     return [
-        Hold(Guard.LEAVE, kind, len(ids), len(here[kind]))
+        Hold(Guard.LEAVE, kind, len(ids), len(here[kind]), frozenset(ids))
         for kind, ids in gone.items()
         if ids and len(ids) * 100 > most * len(here[kind])
     ]
@@ -137,7 +151,7 @@ def _changing(turn: Outcome, plan: Plan, limits: Limits) -> Sequence[Hold]:
     changed = {each.person_id for each in plan.people_to_change if each.changed - {"external_id"}}
     changed |= _moved(turn)
     return [
-        Hold(Guard.CHANGE, kind, len(ids & changed), len(ids))
+        Hold(Guard.CHANGE, kind, len(ids & changed), len(ids), frozenset(ids & changed))
         for kind, ids in present(turn.before, turn.days[0]).items()
         if len(ids & changed) * 100 > limits.change * len(ids)
     ]
@@ -171,11 +185,12 @@ def _classes(turn: Outcome, limits: Limits, *, left_out: bool) -> Sequence[Hold]
         over = limits.opening and each.year < max(years)
         ids, left = was.get(class_id, set()), now.get(class_id, set())
         if ids and not left and not over:
-            found.append(Hold(Guard.EMPTY, each.name, len(ids), len(ids)))
+            found.append(Hold(Guard.EMPTY, each.name, len(ids), len(ids), frozenset(ids)))
         if left and not over:
             parents = _guardians(turn.before, ids)
             if parents and not _guardians(turn.after, left):
-                found.append(Hold(Guard.GUARDIANS, each.name, len(parents), len(parents)))
+                whom = frozenset(parents)
+                found.append(Hold(Guard.GUARDIANS, each.name, len(parents), len(parents), whom))
         unled = ids and staffing.is_unled(turn.before, class_id, day)
         if left_out and not unled and staffing.is_unled(turn.after, class_id, day):
             found.append(Hold(Guard.UNLED, each.name))

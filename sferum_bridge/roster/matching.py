@@ -73,6 +73,8 @@ class Doubt(StrEnum):
     """Somebody like this was erased: nothing is planned, lest they come back unseen (§3)."""
     UNKNOWN_ID = "unknown_id"
     """A list of changes names somebody by an id alone that nobody has."""
+    CLOSED_CLASS = "closed_class"
+    """The list has them in a class that is no more: no tie of this person is planned."""
     LAST_ADMINISTRATOR = "last_administrator"
     """The list would leave the school without any administrator: this one is kept."""
 

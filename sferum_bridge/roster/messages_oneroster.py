@@ -188,6 +188,16 @@ TEXTS: Mapping[str, tuple[_Text, _Text]] = {
             "Write the class into classCode, or enrol pupils in the group.",
         ),
     ),
+    "oneroster_homeroom": (
+        (
+            "classCode группы — {name}, но такого класса (homeroom) в списке нет.",
+            "Добавьте класс в classes.csv, исправьте classCode или зачислите в группу учеников.",
+        ),
+        (
+            "The classCode of the group is {name}, but there is no such class (homeroom).",
+            "Add the class to classes.csv, correct the classCode, or enrol pupils in the group.",
+        ),
+    ),
     "oneroster_agent": (
         (
             "agentSourcedIds связывает не ученика со взрослым.",

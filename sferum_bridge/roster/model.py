@@ -250,6 +250,9 @@ class Roster:
     full: bool = True
     tells_of: frozenset[str] = frozenset(("pupil", "staff", "guardian"))
     """The roles the file speaks of at all; a sheet of pupils says nothing of the staff."""
+    days_told: frozenset[str] = frozenset()
+    """Of which ties the file tells the days, as `enrolment.until`: where it then names none, there
+    is none. Days it does not tell stay as they are."""
     endings: Endings = field(default_factory=Endings)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sferum_bridge.roster import oneroster_files, oneroster_people
 from sferum_bridge.roster.model import Form, Reading, Roster, RosterClass, SchoolInfo, Severity
+from sferum_bridge.roster.oneroster_files import refuse
 from sferum_bridge.roster.rows import UNNAMED
 from sferum_bridge.school import classes
 
@@ -240,18 +241,3 @@ def _group(
     except classes.ClassNameError:
         name = ""
     return Group(year, name, subject, deleted=line.deleted)
-
-
-def refuse(
-    findings: Findings,
-    code: str,
-    line: Line,
-    column: str,
-    severity: Severity = Severity.ERROR,
-    **params: str,
-) -> None:
-    """Say what is wrong with a line."""
-    findings.add(
-        code, severity, sheet=f"{line.file}.csv", row=line.row, column=column, value=line[column],
-        **params,
-    )  # fmt: skip

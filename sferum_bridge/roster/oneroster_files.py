@@ -148,7 +148,7 @@ def _mode(name: str, mode: str, there: bool, findings: Findings) -> str:  # noqa
 def _lines(
     data: bytes, file: str, names: Sequence[str], findings: Findings, *, delta: bool
 ) -> Iterator[Line]:
-    """Give the lines that can be used; an id that comes twice is nobody's."""
+    """Give the lines that can be used; an id that comes twice, with other values, is nobody's."""
     sheet = f"{file}.csv"
     rows = _rows(data, sheet, findings)
     header = next(rows, (1, []))[1]
@@ -176,10 +176,14 @@ def _lines(
         line = Line(file, row, said)
         if not _whole(line, required, len(cells), len(header), findings, delta=delta):
             continue
-        if line.id in kept:
+        first = kept.setdefault(line.id, line)
+        if first is not line and first.values == line.values:
+            refuse(
+                findings, "row_twice", line, "sourcedId", Severity.WARNING, other=str(first.row)
+            )  # fmt: skip
+        elif first is not line:
             shared.add(line.id)
-            _say(findings, "oneroster_id_twice", line, "sourcedId", other=str(kept[line.id].row))
-        kept.setdefault(line.id, line)
+            refuse(findings, "oneroster_id_twice", line, "sourcedId", other=str(first.row))
     if empty:
         findings.add("oneroster_empty", Severity.FATAL, sheet=sheet, name=sheet, file=file)
     for name in (each for each, filled in personal.items() if filled):
@@ -228,25 +232,25 @@ def _whole(  # noqa: PLR0911 - what may be wrong with a line, one after the othe
 ) -> bool:
     """Tell whether a line has what it must have; note what it deletes."""
     if cells > titles:
-        _say(findings, "oneroster_cells", line, "", cells=str(cells), titles=str(titles))
+        refuse(findings, "oneroster_cells", line, "", cells=str(cells), titles=str(titles))
         return False
     for name in required:
         if not line[name] and (name == "sourcedId" or line[columns.STATUS] != DELETED):
-            _say(findings, "cell_missing", line, name)
+            refuse(findings, "cell_missing", line, name)
             return False
     status = line[columns.STATUS]
     if not delta:
         if status == DELETED:
-            _say(findings, "oneroster_bulk_deletes", line, columns.STATUS)
+            refuse(findings, "oneroster_bulk_deletes", line, columns.STATUS)
             return False
         return True
     for name in (columns.STATUS, columns.MODIFIED):
         if not line[name]:
-            _say(findings, "cell_missing", line, name)
+            refuse(findings, "cell_missing", line, name)
             return False
     if status not in (ACTIVE, DELETED):
         allowed = f"{ACTIVE}, {DELETED}"
-        _say(findings, "choice_unknown", line, columns.STATUS, allowed=allowed, hint=allowed)
+        refuse(findings, "choice_unknown", line, columns.STATUS, allowed=allowed, hint=allowed)
         return False
     line.deleted = status == DELETED
     return True
@@ -273,8 +277,16 @@ def _list(names: Mapping[str, bytes]) -> str:
     return ", ".join(sorted(names))[:200]
 
 
-def _say(findings: Findings, code: str, line: Line, column: str, **params: str) -> None:
+def refuse(
+    findings: Findings,
+    code: str,
+    line: Line,
+    column: str,
+    severity: Severity = Severity.ERROR,
+    **params: str,
+) -> None:
+    """Say what is wrong with a line."""
     findings.add(
-        code, Severity.ERROR, sheet=f"{line.file}.csv", row=line.row, column=column,
-        value=line[column] if column else "", **params,
+        code, severity, sheet=f"{line.file}.csv", row=line.row, column=column, value=line[column],
+        **params,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sferum_bridge.roster import values
+from sferum_bridge.roster import oneroster_files, values
 from sferum_bridge.roster.columns import Kind
 from sferum_bridge.roster.model import (
     Endings,
@@ -22,8 +22,8 @@ from sferum_bridge.roster.model import (
     Severity,
 )
 from sferum_bridge.roster.oneroster_columns import V11
-from sferum_bridge.roster.rows import MADE_UP
-from sferum_bridge.school import classes, contacts
+from sferum_bridge.roster.oneroster_users import Users
+from sferum_bridge.school import classes
 from sferum_bridge.school.people import Post
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ RELATIONS: Mapping[str, Relation] = {
     "relative": Relation.OTHER,
 }
 _ENROLMENT_ROLES = ("administrator", "proctor", STUDENT, TEACHER)
+_DAYS_IN = {
+    "enrolment": "enrollments",
+    "leadership": "enrollments",
+    "teaching": "enrollments",
+    "appointment": "roles",
+}
+"""Which file tells the days of a tie; 1.1 has none with those of posts."""
 _MOST_PARENTS = 2
 Term = tuple["date | None", "date | None"]
 
@@ -70,8 +77,10 @@ class _Reader:
         self._taught = taught
         self._findings = findings
         self._delta = bool(files.delta)
-        self._users = {line.id: line for line in files.of("users") if self._is_here(line)}
-        self._everybody = {line.id for line in files.of("users")}
+        self._users = Users(files, taught.school_id, findings)
+        self._homerooms = {
+            group.name for group in taught.groups.values() if group.homeroom and not group.deleted
+        }
         self._roles: dict[str, dict[str, Term]] = defaultdict(dict)
         self._said_roles: set[str] = set()
         self._gone_roles: list[tuple[str, str]] = []
@@ -88,7 +97,7 @@ class _Reader:
         self._read_enrolments()
         guardians = self._guardians()
         appointments = [
-            RosterAppointment(self._key(id_), post, since, until)
+            RosterAppointment(self._users.key(id_), post, since, until)
             for id_, roles in self._roles.items()
             for post, (since, until) in self._posts(roles).items()
         ]
@@ -96,7 +105,9 @@ class _Reader:
         ties += [*self._leaderships, *self._teachings.values()]
         tied = {tie.person for tie in ties}
         tied |= {key for tie in guardians for key in (tie.child, tie.parent)}
-        gone = tuple(self._key(id_) for id_, line in self._users.items() if line.deleted)
+        gone = tuple(
+            self._users.key(id_) for id_, line in self._users.by_id.items() if line.deleted
+        )
         return Roster(
             people=tuple(self._people(tied)),
             enrolments=tuple(self._enrolments.values()),
@@ -108,7 +119,7 @@ class _Reader:
                 people=gone,
                 enrolments=tuple(self._ended_enrolments),
                 appointments=tuple(
-                    RosterAppointment(self._key(id_), POSTS[role])
+                    RosterAppointment(self._users.key(id_), POSTS[role])
                     for id_, role in self._gone_roles
                     if role in POSTS
                 ),
@@ -116,20 +127,19 @@ class _Reader:
                 teachings=tuple(self._ended_teachings),
             ),
             tells_of=frozenset(("pupil", "staff", *(("guardian",) if guardians else ()))),
+            days_told=frozenset(
+                f"{tie}.{day}"
+                for tie, file in _DAYS_IN.items()
+                for day in ("since", "until")
+                if file in self._files.lines
+            ),
         )
 
     # --- who is there, and as what ----------------------------------------------------------
 
-    def _is_here(self, line: Line) -> bool:
-        """Tell whether a user is of this school; from 1.2 on that is said by the roles."""
-        school = self._taught.school_id
-        if not school or self._files.version != V11:
-            return True
-        return school in line.several("orgSourcedIds")
-
     def _read_roles(self) -> None:
         if self._files.version == V11:
-            for line in self._users.values():
+            for line in self._users.by_id.values():
                 if not line.deleted and self._role_known(line):
                     self._roles[line.id][line["role"]] = (None, None)
             return
@@ -138,7 +148,7 @@ class _Reader:
             user = line["userSourcedId"]
             if school and line["orgSourcedId"] not in (school, ""):
                 continue
-            if not self._is_user(user):
+            if not self._users.is_one(user):
                 self._refuse("oneroster_orphan", line, "userSourcedId")
             elif line.deleted:
                 self._gone_roles.append((user, line["role"]))
@@ -156,11 +166,6 @@ class _Reader:
         hint = values.closest(role, sorted(known)) or allowed
         self._refuse("role_unknown", line, "role", severity, allowed=allowed, hint=hint)
         return False
-
-    def _is_user(self, id_: str) -> bool:
-        if id_ in self._users:
-            return not self._users[id_].deleted
-        return "users" not in self._files.lines or "users" in self._files.delta
 
     @staticmethod
     def _posts(roles: Mapping[str, Term]) -> Mapping[Post, Term]:
@@ -191,7 +196,9 @@ class _Reader:
                 group = groups[line["classSourcedId"]]
                 of_group = members[line["classSourcedId"]]
                 taught = {name for user in of_group for name in homes.get(user, ())}
-                self._teach(line, group, {group.name} if group.name else taught)
+                # The code of a group may be anything, and need not be a class there is.
+                of_class = group.name and (line.deleted or group.name in self._homerooms)
+                self._teach(line, group, {group.name} if of_class else taught)
 
     def _resolved(self, line: Line) -> bool:  # noqa: PLR0911 - what may be wrong, one by one
         """Tell whether a line is of this school, and says of whom and of what it speaks."""
@@ -212,8 +219,12 @@ class _Reader:
             code = "oneroster_orphan" if described else "oneroster_class_unknown"
             self._refuse(code, line, "classSourcedId")
             return False
-        if not line.deleted and not self._is_user(line["userSourcedId"]):
+        if not line.deleted and not self._users.is_one(line["userSourcedId"]):
             self._refuse("oneroster_orphan", line, "userSourcedId")
+            return False
+        group = self._taught.groups[line["classSourcedId"]]
+        if group.homeroom and group.name not in self._homerooms and not line.deleted:
+            self._refuse("oneroster_orphan", line, "classSourcedId")
             return False
         return True
 
@@ -226,7 +237,7 @@ class _Reader:
         if term is None:
             return
         user = line["userSourcedId"]
-        tie = RosterEnrolment(self._key(user), group.name, since=term[0], until=term[1])
+        tie = RosterEnrolment(self._users.key(user), group.name, since=term[0], until=term[1])
         if line.deleted:
             self._ended_enrolments.append(tie)
         else:
@@ -236,7 +247,7 @@ class _Reader:
         term = self._term(line)
         if term is None:
             return
-        person = self._key(line["userSourcedId"])
+        person = self._users.key(line["userSourcedId"])
         leads = group.homeroom and line["primary"] == "true"
         if group.homeroom and (leads or self._delta):
             tie = RosterLeadership(person, group.name, *term)
@@ -245,7 +256,8 @@ class _Reader:
         if leads:
             return
         if not taught:
-            self._refuse("oneroster_group", line, "classSourcedId", Severity.WARNING)
+            code = "oneroster_homeroom" if group.name else "oneroster_group"
+            self._refuse(code, line, "classSourcedId", Severity.WARNING, name=group.name)
         for name in sorted(taught):
             lesson = RosterTeaching(person, name, group.subject, *term)
             if line.deleted:
@@ -276,13 +288,13 @@ class _Reader:
         pupils = {id_ for id_, roles in self._roles.items() if STUDENT in roles}
         pupils |= {user for user, _ in self._enrolments}
         pairs: dict[tuple[str, str], Line] = {}
-        for line in self._users.values():
+        for line in self._users.by_id.values():
             if line.deleted:
                 continue
             for agent in line.several("agentSourcedIds"):
                 child, parent = (line.id, agent) if line.id in pupils else (agent, line.id)
-                if not self._is_user(agent):
-                    if agent not in self._everybody:
+                if not self._users.is_one(agent):
+                    if agent not in self._users.everybody:
                         severity = Severity.WARNING
                         self._refuse("oneroster_orphan", line, "agentSourcedIds", severity)
                 elif parent in pupils or (child not in pupils and not self._delta):
@@ -299,7 +311,7 @@ class _Reader:
             kept[child].append(str(line.row))
             known = [RELATIONS[role] for role in self._roles.get(parent, ()) if role in RELATIONS]
             relation = next(iter(known), Relation.UNSAID)
-            found.append(RosterGuardian(self._key(child), self._key(parent), relation))
+            found.append(RosterGuardian(self._users.key(child), self._users.key(parent), relation))
         enrolled = {tie.person for tie in self._enrolments.values()}
         return tuple(tie for tie in found if self._delta or tie.child in enrolled)
 
@@ -307,14 +319,14 @@ class _Reader:
 
     def _people(self, tied: set[RosterKey]) -> Iterable[RosterPerson]:
         named = set()
-        birthdays = self._birthdays()
-        for id_, line in self._users.items():
-            key = self._key(id_)
+        birthdays = self._users.birthdays()
+        for id_, line in self._users.by_id.items():
+            key = self._users.key(id_)
             named.add(key)
             if line.deleted:
                 continue
             if key in tied or self._delta:
-                yield self._person(line, key, birthdays.get(id_))
+                yield self._users.person(line, key, birthdays.get(id_))
             elif id_ not in self._roles:
                 if not self._has_role(id_):
                     self._refuse("oneroster_no_role", line, "sourcedId")
@@ -333,48 +345,6 @@ class _Reader:
             self._said_roles = {line["userSourcedId"] for line in self._files.of("roles")}
         return id_ in self._said_roles
 
-    def _person(self, line: Line, key: RosterKey, birthday: date | None) -> RosterPerson:
-        if line["enabledUser"] == "false":
-            self._refuse("oneroster_disabled", line, "enabledUser", Severity.WARNING)
-        email = contacts.email(line["email"])
-        if line["email"] and not email:
-            self._refuse("email_bad", line, "email", Severity.WARNING)
-        column = "sms" if line["sms"] else "phone"
-        phone = contacts.phone(line[column])
-        if line[column] and not phone:
-            self._refuse("phone_bad", line, column, Severity.WARNING)
-        return RosterPerson(
-            key,
-            key.external_id,
-            line["familyName"],
-            line["givenName"],
-            line["middleName"],
-            birthday,
-            email,
-            phone,
-        )
-
-    def _birthdays(self) -> Mapping[str, date]:
-        found: dict[str, date] = {}
-        for line in self._files.of("demographics"):
-            if not self._is_user(line.id):
-                if line.id not in self._everybody:
-                    self._refuse("oneroster_orphan", line, "sourcedId", Severity.WARNING)
-                continue
-            try:
-                if line["birthDate"]:
-                    found[line.id] = values.parse(Kind.DATE, line["birthDate"])  # type: ignore[assignment]  # a DATE is a date
-            except values.CellError as error:
-                self._refuse(error.code, line, "birthDate", Severity.WARNING)
-        return found
-
-    def _key(self, id_: str) -> RosterKey:
-        line = self._users.get(id_)
-        if id_.startswith(MADE_UP) and line is not None:
-            name = classes.key(f"{line['familyName']} {line['givenName']} {line['middleName']}")
-            return RosterKey(name=name, line=f"users.csv:{line.row}")
-        return RosterKey(external_id=id_)
-
     def _refuse(
         self,
         code: str,
@@ -383,7 +353,4 @@ class _Reader:
         severity: Severity = Severity.ERROR,
         **params: str,
     ) -> None:
-        self._findings.add(
-            code, severity, sheet=f"{line.file}.csv", row=line.row, column=column,
-            value=line[column], **params,
-        )  # fmt: skip
+        oneroster_files.refuse(self._findings, code, line, column, severity, **params)

@@ -49,6 +49,10 @@ def outcome(school: School, plan: Plan, today: date) -> Outcome:
     turns = {tie.since for tie in _new(plan) if tie.since is not None}
     turns |= {tie.until + timedelta(days=1) for tie in _new(plan) if tie.until is not None}
     turns |= {ended.until + timedelta(days=1) for ended in plan.to_end}
+    for one in plan.to_redate:
+        for term in (one.assignment.term, one.term):
+            turns |= {term.since} if term.since else set()
+            turns |= {term.until + timedelta(days=1)} if term.until else set()
     return Outcome(school, after, sorted({today, *(day for day in turns if day > today)}))
 
 
@@ -87,10 +91,12 @@ def _after(school: School, plan: Plan) -> School:
         class_id = f"new {each.year} {each.name}"
         classes[class_id] = SchoolClass(class_id, each.name, each.year)
     places = {ClassKey(each.name, each.year): class_id for class_id, each in classes.items()}
-    ends: dict[StoredAssignment, date] = {ended.assignment: ended.until for ended in plan.to_end}
+    terms: dict[StoredAssignment, Term] = {one.assignment: one.term for one in plan.to_redate}
+    for ended in plan.to_end:
+        terms[ended.assignment] = Term(ended.assignment.term.since, ended.until)
 
     def cut(tie: T) -> T:
-        return replace(tie, term=Term(tie.term.since, ends[tie])) if tie in ends else tie
+        return replace(tie, term=terms[tie]) if tie in terms else tie
 
     enrolments = [cut(tie) for tie in school.enrolments]
     appointments = [cut(tie) for tie in school.appointments]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.roster.matching import Namesake
     from sferum_bridge.roster.model import Relation, RosterClass, RosterKey, RosterPerson
-    from sferum_bridge.school.people import ExpectedParent, Post
+    from sferum_bridge.school.people import ExpectedParent, Post, Term
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -118,6 +118,22 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Redated:
+    """A stored assignment with other days: another first one, or no last one any more."""
+
+    assignment: StoredAssignment
+    term: Term
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Return which of `since` and `until` are others."""
+        old = self.assignment.term
+        return frozenset(
+            name for name in ("since", "until") if getattr(old, name) != getattr(self.term, name)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """Somebody the store has and the file has not; nothing is done about it."""
 
@@ -159,6 +175,7 @@ class Plan:
     people_to_add: Sequence[RosterPerson] = ()
     people_to_change: Sequence[PersonChange] = ()
     to_end: Sequence[Ended] = ()
+    to_redate: Sequence[Redated] = ()
     enrolments_to_add: Sequence[NewEnrolment] = ()
     appointments_to_add: Sequence[NewAppointment] = ()
     leaderships_to_add: Sequence[NewLeadership] = ()

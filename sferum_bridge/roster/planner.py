@@ -27,12 +27,13 @@ from sferum_bridge.roster.plan import (
     NewTeaching,
     Plan,
     Recognised,
+    Redated,
 )
 from sferum_bridge.school import classes, staffing
 from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Post, Teaching, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from sferum_bridge.roster.matching import Decisions, Known
     from sferum_bridge.roster.model import Roster, RosterGuardian, RosterKey, RosterPerson
@@ -84,6 +85,10 @@ class _Planner:
             id_: ClassKey(each.name, each.year) for id_, each in known.school.classes.items()
         }
         self._to_end: list[Ended] = []
+        self._to_redate: list[Redated] = []
+        self._held = self._matching.held
+        self._in_closed = self._of_closed_classes()
+        self._held |= {each.key for each in self._in_closed}
 
     def plan(self, *, end_missing: bool) -> Plan:
         """Return the whole plan."""
@@ -121,8 +126,9 @@ class _Planner:
             expected_parents_to_add=self._expected_to_add(guardians),
             expected_parents_to_end=self._expected_to_end(guardians, gone),
             to_end=tuple({ended.assignment: ended for ended in self._to_end}.values()),
+            to_redate=self._redated(),
             missing=missing,
-            conflicts=(*self._matching.doubts, *kept_in_office),
+            conflicts=(*self._matching.doubts, *self._in_closed, *kept_in_office),
             corrected=corrected,
         )
 
@@ -184,7 +190,24 @@ class _Planner:
         )
 
     def _decided(self, ties: Iterable[New]) -> list[New]:
-        return [tie for tie in ties if tie.person not in self._matching.held]
+        return [tie for tie in ties if tie.person not in self._held]
+
+    def _of_closed_classes(self) -> tuple[Namesake, ...]:
+        """Return whom the file has in a class that is closed, as a list of a past year does."""
+        closed = {self._class_keys[c.id] for c in self._school.classes.values() if c.closed_on}
+        if not closed:
+            return ()
+        ties: list[NewEnrolment | NewLeadership | NewTeaching]
+        ties = [*self._enrolments(), *self._leaderships(), *self._teachings()]
+        people = dict.fromkeys(
+            tie.person
+            for tie in ties
+            if tie.school_class in closed and not self._is_over(tie.until)
+        )
+        return tuple(
+            Namesake(key, Doubt.CLOSED_CLASS, (self._ids[key],) if key in self._ids else ())
+            for key in people
+        )
 
     def _compare(
         self, wanted: Iterable[New], stored: Sequence[StoredAssignment], named: set[str]
@@ -200,9 +223,12 @@ class _Planner:
                 continue
             meant = self._meant(tie.term, asked.get((tie.person_id, self._stored_object(tie)), ()))
             if meant is not None:
-                held.add(meant)
-                if meant.until not in (None, tie.term.until):
+                term = self._told(tie, meant)
+                if meant.until not in (None, tie.term.until) and term.since == tie.term.since:
                     self._to_end.append(Ended(tie, meant.until))
+                elif term != tie.term and meant not in held:
+                    self._to_redate.append(Redated(tie, term))
+                held.add(meant)
             elif tie.person_id in named:
                 self._to_end.append(Ended(tie, yesterday))
         return tuple(
@@ -221,27 +247,43 @@ class _Planner:
             near, key=lambda new: (new.since == term.since, new.until == term.until), default=None
         )
 
+    def _redated(self) -> tuple[Redated, ...]:
+        ends = {ended.assignment for ended in self._to_end}
+        return tuple(one for one in self._to_redate if one.assignment not in ends)
+
+    def _told(self, tie: StoredAssignment, new: New) -> Term:
+        """Return the days of a stored tie by the file, which may be silent about them."""
+        kind, told = _KINDS[type(tie)], self._roster.days_told
+        since, until = tie.term.since, tie.term.until
+        is_ahead = max(since or date.min, new.since or date.min) > self._today
+        if new.since is None:
+            if is_ahead and f"{kind}.since" in told:
+                since = None
+        elif is_ahead or kind == "enrolment":
+            # Of staff the store may know past days of single posts; a row has one for all.
+            since = new.since
+        if new.until is not None or f"{kind}.until" in told:
+            until = new.until
+        return Term(since, until)
+
     def _keep_administrators(self, added: Sequence[NewAppointment]) -> list[Namesake]:
         """Keep the administrators in office if the file would leave a day without one; tell whom.
 
         Whoever was made one at the console often stands in the file as a teacher.
         """
-        ends = {ended.assignment: ended.until for ended in self._to_end}
-        old = [
-            replace(tie, term=Term(tie.term.since, ends.get(tie, tie.term.until)))
-            for tie in self._school.appointments
-        ]
+        terms = {one.assignment: one.term for one in self._to_redate}
+        for ended in self._to_end:
+            terms[ended.assignment] = Term(ended.assignment.term.since, ended.until)
+        old = [replace(tie, term=terms.get(tie, tie.term)) for tie in self._school.appointments]
         new = [Appointment("", tie.post, Term(tie.since, tie.until)) for tie in added]
         left = replace(self._school, appointments=[*old, *new])
         if not staffing.loses_administrators(self._school, left, self._today):
             return []
         in_office = {
-            ended.assignment
-            for ended in self._to_end
-            if isinstance(ended.assignment, Appointment)
-            and ended.assignment.post is Post.ADMINISTRATOR
+            tie for tie in terms if isinstance(tie, Appointment) and tie.post is Post.ADMINISTRATOR
         }
-        self._to_end = [ended for ended in self._to_end if ended.assignment not in in_office]
+        self._to_end = [one for one in self._to_end if one.assignment not in in_office]
+        self._to_redate = [one for one in self._to_redate if one.assignment not in in_office]
         kept = {tie.person_id for tie in in_office}
         return [
             Namesake(key, Doubt.LAST_ADMINISTRATOR, (id_,))
@@ -304,6 +346,15 @@ class _Planner:
         if isinstance(tie, Teaching):
             return self._class_keys[tie.class_id], classes.key(tie.subject)
         return tie.post
+
+
+_KINDS: Mapping[type[StoredAssignment], str] = {
+    Enrolment: "enrolment",
+    Appointment: "appointment",
+    Leadership: "leadership",
+    Teaching: "teaching",
+}
+"""What `Roster.days_told` calls them."""
 
 
 def _overlap(term: Term, new: NewAssignment) -> bool:

@@ -12,13 +12,15 @@ import lzma
 import signal
 import subprocess
 import sys
+import threading
 import unicodedata
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sferum_bridge.roster import columns, csv_files
 from sferum_bridge.roster.errors import FileError
@@ -42,6 +44,8 @@ _REFUSED = (".xlsm", ".xltm", ".xlsb", ".xlam", ".xla")
 _TEXTS = (".csv", ".tsv", ".txt")
 _PASSWORD, _MUCH = 3, 4
 _PATIENCE = 4
+_SAID = 64 * 1024
+"""Bytes of what the worker says of an error that are looked at."""
 _KILLED = (-signal.SIGABRT, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGSEGV)
 
 
@@ -177,23 +181,43 @@ def _old_workbook(data: bytes, limits: Limits) -> Sequence[Grid]:
 
 
 def _workbook(data: bytes, limits: Limits) -> Sequence[Grid]:
+    """Have the worker read a workbook; what it has written is understood while it goes on."""
     arguments = [str(limits.memory_bytes), str(limits.seconds), str(limits.rows + 1)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(  # noqa: S603 - our own program, and arguments that are numbers
+        [sys.executable, "-I", str(_WORKER), *arguments], stdin=pipe, stdout=pipe, stderr=pipe
+    ) as worker:
+        # Whatever it does, it has an end: then there is nothing more to read of it.
+        watch = threading.Timer(limits.seconds * _PATIENCE, worker.kill)
+        watch.start()
+        try:
+            grids, said = _exchanged(worker, data)
+            worker.wait()
+        finally:
+            watch.cancel()
+            worker.kill()
+    if worker.returncode:
+        raise FileError(_why(worker.returncode, said))
+    if grids is None:
+        raise FileError("file_damaged")
+    return [_checked(grid, limits) for grid in grids]
+
+
+def _exchanged(worker: subprocess.Popen[bytes], data: bytes) -> tuple[Sequence[Grid] | None, bytes]:
+    """Give the worker a file; return what it makes of it, if that is whole, and what it says."""
+    given, written, said = worker.stdin, worker.stdout, worker.stderr
+    if given is None or written is None or said is None:  # pragma: no cover - all are pipes
+        return None, b""
+    # It reads all of it before it writes anything.
+    with suppress(BrokenPipeError), given:
+        given.write(data)
     try:
-        done = subprocess.run(  # noqa: S603 - our own program, and arguments that are numbers
-            [sys.executable, "-I", str(_WORKER), *arguments],
-            input=data,
-            capture_output=True,
-            timeout=limits.seconds * _PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise FileError("file_heavy") from None
-    if done.returncode:
-        raise FileError(_why(done.returncode, done.stderr))
-    try:
-        return [_checked(grid, limits) for grid in _grids(done.stdout)]
+        grids = _grids(written)
     except (ValueError, KeyError, TypeError):
-        raise FileError("file_damaged") from None
+        grids = None
+        # Else it would wait for somebody to read on.
+        written.close()
+    return grids, said.read(_SAID)
 
 
 def _why(returncode: int, said: bytes) -> str:
@@ -204,27 +228,35 @@ def _why(returncode: int, said: bytes) -> str:
     return "file_damaged"
 
 
-def _grids(written: bytes) -> list[Grid]:
-    """Understand what the worker writes. Equal texts are one, since most of a sheet repeats."""
+def _grids(written: Iterable[bytes]) -> list[Grid]:
+    """Understand what the worker writes. Equal cells are one, since most of a sheet repeats."""
     grids: list[Grid] = []
-    rows: list[list[Any]] = []
-    known: dict[str, str] = {}
-    for line in io.BytesIO(written):
+    rows: list[list[Cell]] = []
+    same: dict[str, str] = {}
+    days: dict[str, date] = {}
+    for line in written:
         value = json.loads(line.decode("utf-8", "surrogatepass"))
         if isinstance(value, dict):
             rows = []
             formulas = frozenset((row, column) for row, column in value["formulas"])
             merged = [(row, first, last) for row, first, last in value["merged"]]
             grids.append(Grid(value["name"], rows, formulas, value["hidden"], merged))
-        else:
-            rows.append([_cell(cell, known) for cell in value])
+            continue
+        rows += [
+            [
+                same.setdefault(cell, cell) if isinstance(cell, str) else _other(cell, days)
+                for cell in row
+            ]
+            for row in value
+        ]
     return grids
 
 
-def _cell(plain: str | float | dict[str, str], known: dict[str, str]) -> Cell:
-    if isinstance(plain, str):
-        return known.setdefault(plain, plain)
-    return date.fromisoformat(plain["date"]) if isinstance(plain, dict) else plain
+def _other(plain: float | dict[str, str], days: dict[str, date]) -> Cell:
+    if not isinstance(plain, dict):
+        return plain
+    written = plain["date"]
+    return days.get(written) or days.setdefault(written, date.fromisoformat(written))
 
 
 def _checked(grid: Grid, limits: Limits) -> Grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 
 from sferum_bridge.roster import titles, values
@@ -29,6 +30,7 @@ _FOOTER = re.compile(
 )
 _FOOTER_CELLS = 4
 _KNOWN = 5_000
+_REPEATED = (str, date)
 _TITLE_SHOWN = 80
 
 
@@ -52,8 +54,7 @@ def title(cell: values.Cell) -> str:
 
 def is_no_row(line: Sequence[values.Cell], places: Collection[int], formula: bool) -> bool:  # noqa: FBT001 - a private kind of question
     """Tell whether a line is empty where the columns are, or a footer like «Всего: 27»."""
-    filled = [cell for cell in line if cell != ""]
-    if len(filled) > _FOOTER_CELLS:
+    if len(line) - line.count("") > _FOOTER_CELLS:
         return False
     written = {place: classes.clean(str(cell)) for place, cell in enumerate(line)}
     if not formula and not any(written.get(place) for place in places):
@@ -62,7 +63,7 @@ def is_no_row(line: Sequence[values.Cell], places: Collection[int], formula: boo
 
 
 class Column:
-    """Reads the cells of one column of one sheet; a text that comes again is understood once.
+    """Reads the cells of one column of one sheet; a text or day that comes again is read once.
 
     A `spare` column is one of which a bad cell costs nothing but itself.
     """
@@ -84,9 +85,10 @@ class Column:
         self.required = required
         self.slot = slot
         self._kind = kind
+        self._parse = values.parser(kind)
         self._spare = spare
-        self.known: dict[str, object] = {}
-        """What texts of this column hold, once they were understood."""
+        self.known: dict[values.Cell, object] = {}
+        """What texts and days of this column hold, once they were understood."""
         self._formula_said = False
 
     def read(self, cell: values.Cell) -> object:
@@ -95,19 +97,20 @@ class Column:
         Raises:
             CellError: it cannot be understood, or has to be there and is not.
         """
-        if not isinstance(cell, str):
-            return values.parse(self._kind, cell)
         known = self.known.get(cell)
         if known is not None:
             return known
-        written = values.text(cell)
-        if written:
-            value = values.parse_text(self._kind, written)
+        value: object
+        if not isinstance(cell, str):
+            value = values.parse(self._kind, cell)
+        elif written := values.text(cell):
+            value = self._parse(written)
         elif self.required:
             raise values.CellError("cell_missing")
         else:
             value = NOTHING
-        if len(self.known) < _KNOWN:
+        # No numbers: 1, 1.0 and true are equal, and do not mean the same.
+        if len(self.known) < _KNOWN and isinstance(cell, _REPEATED):
             self.known[cell] = value
         return value
 
@@ -118,12 +121,14 @@ class Column:
         findings: Findings,
     ) -> tuple[object, bool]:
         """Return the value of a cell and whether its row can be used; say what is wrong with it."""
-        formula = bool(grid.formulas) and (index, self.place) in grid.formulas
         line = grid.rows[index]
         cell = line[self.place] if self.place < len(line) else ""
+        formula = bool(grid.formulas) and (index, self.place) in grid.formulas
         try:
             value = self.read(cell)
-            if formula and value is NOTHING:
+            if not formula:
+                return value, True
+            if value is NOTHING:
                 raise values.CellError("formula_empty")  # noqa: TRY301 - reported like the others
         except values.CellError as error:
             severity = Severity.WARNING if self._spare else error.severity
@@ -134,7 +139,7 @@ class Column:
                 value=str(cell), slot=self.slot, **error.params,
             )  # fmt: skip
             return NOTHING, severity is Severity.WARNING
-        if formula and not self._formula_said:
+        if not self._formula_said:
             self._formula_said = True
             findings.add(
                 "formula_value", Severity.WARNING, sheet=grid.name, row=index + 1,

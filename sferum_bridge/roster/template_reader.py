@@ -67,6 +67,9 @@ class _SheetReader:
         read = self._columns(header)
         if read is None:
             return
+        for tie in _TIES.get(self._sheet.name, ()):
+            told = {column.field for column in read} & {"since", "until"}
+            self._rows.days_told |= {f"{tie}.{day}" for day in told}
         kind, kept = _KINDS[self._sheet.name]
         keep = getattr(self._rows, kept).append
         places = [column.place for column in read]
@@ -95,7 +98,7 @@ class _SheetReader:
         for column in read:
             # Most cells say what one above them did.
             cell = line[column.place] if column.place < width else ""
-            value = column.known.get(cell) if isinstance(cell, str) and not formula else None
+            value = None if formula else column.known.get(cell)
             if value is None:
                 value, good = column.take(self._grid, index, self._findings)
                 usable &= good
@@ -171,6 +174,11 @@ def drop_column(
     )  # fmt: skip
 
 
+_TIES: Mapping[str, Sequence[str]] = {
+    columns.PUPILS.name: ("enrolment",),
+    columns.STAFF.name: ("appointment", "leadership", "teaching"),
+}
+"""The ties whose days a sheet has."""
 _KINDS: Mapping[str, tuple[type[Row], str]] = {
     columns.PUPILS.name: (PupilRow, "pupils"),
     columns.PARENTS.name: (ParentRow, "parents"),

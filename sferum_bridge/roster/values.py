@@ -83,8 +83,19 @@ def text(cell: Cell) -> str:
     Raises:
         CellError: the cell became a date (class «1-3» does), or is beyond all measure.
     """
-    if isinstance(cell, str) and cell.isascii() and cell.isalnum() and len(cell) <= MAX_TEXT:
+    if not isinstance(cell, str):
+        return _text_of(cell)
+    if cell.isascii() and cell.isalnum() and len(cell) <= MAX_TEXT:
         return cell
+    written = classes.clean(cell)
+    if written[:1] == "'":
+        written = disarmed(written)
+    if len(written) > MAX_TEXT:
+        raise CellError("text_long", limit=str(MAX_TEXT))
+    return written
+
+
+def _text_of(cell: float | bool | date) -> str:  # noqa: FBT001 - a cell
     if isinstance(cell, bool):
         return "да" if cell else "нет"
     if isinstance(cell, date):
@@ -92,9 +103,7 @@ def text(cell: Cell) -> str:
     if isinstance(cell, float):
         whole = math.isfinite(cell) and cell.is_integer()
         return str(int(cell)) if whole else f"{cell:.15g}"
-    written = classes.clean(str(cell))
-    if written[:1] == "'":
-        written = disarmed(written)
+    written = str(cell)
     if len(written) > MAX_TEXT:
         raise CellError("text_long", limit=str(MAX_TEXT))
     return written
@@ -116,15 +125,12 @@ def parse(kind: Kind, cell: Cell) -> object:
     return _PARSERS[kind](text(cell))
 
 
-def parse_text(kind: Kind, written: str) -> object:
-    """Return what `parse` does, of a text that `text` gave already.
+def parser(kind: Kind) -> Callable[[str], object]:
+    """Return what gives the values `parse` does, of texts that `text` gave already.
 
-    Raises:
-        CellError: the text cannot be understood.
+    It raises `CellError` for a text that cannot be understood.
     """
-    if kind is Kind.DATE:
-        return _bounded(_written_date(written))
-    return _PARSERS[kind](written)
+    return _PARSERS[kind]
 
 
 def closest(word: str, known: list[str]) -> str:
@@ -142,6 +148,10 @@ def _date(cell: Cell) -> date:
     else:
         found = _written_date(text(cell))
     return _bounded(found)
+
+
+def _day(written: str) -> date:
+    return _bounded(_written_date(written))
 
 
 def _bounded(found: date) -> date:
@@ -266,6 +276,7 @@ _PARSERS: Mapping[Kind, Callable[[str], object]] = {
     Kind.TEXT: _same,
     Kind.NAME: check_name,
     Kind.ID: _same,
+    Kind.DATE: _day,
     Kind.CLASS: _class,
     Kind.CLASSES: _class_list,
     Kind.TEACHINGS: _teachings,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from sferum_bridge.store.database import Tx
 
-_PREFIX = "roster.classes."
+PREFIX = "roster.classes."
+"""What the name begins with by which it is remembered; the id of the school follows."""
 
 
 async def keep(tx: Tx, school_id: str, class_ids: Mapping[str, Mapping[str, str]]) -> None:
@@ -23,12 +24,12 @@ async def keep(tx: Tx, school_id: str, class_ids: Mapping[str, Mapping[str, str]
     if class_ids:
         known = {**await of(tx, school_id), **class_ids}
         written = json.dumps({id_: dict(each) for id_, each in known.items()}, ensure_ascii=False)
-        await state.put(tx, f"{_PREFIX}{school_id}", written)
+        await state.put(tx, f"{PREFIX}{school_id}", written)
 
 
 async def of(tx: Tx, school_id: str) -> Mapping[str, Mapping[str, str]]:
     """Return what is known of a school's classes by their ids."""
     found: dict[str, Mapping[str, str]] = json.loads(
-        await state.get(tx, f"{_PREFIX}{school_id}") or "{}"
+        await state.get(tx, f"{PREFIX}{school_id}") or "{}"
     )
     return found

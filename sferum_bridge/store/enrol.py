@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.roster import Contacts, Known
-from sferum_bridge.school.people import Appointment, Enrolment, Leadership
+from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Term
 from sferum_bridge.store import accounts, audit, corrections, schools, staffing, tombstones
 from sferum_bridge.store.tables import (
     assignments,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sferum_bridge.roster import Plan, RosterKey
-    from sferum_bridge.roster.plan import Ended
+    from sferum_bridge.roster.plan import StoredAssignment
     from sferum_bridge.store.database import Tx
 
 
@@ -71,9 +71,12 @@ async def carry_out(tx: Tx, school_id: str, plan: Plan, actor: str) -> None:
         await corrections.drop(tx, each.person_id, each.field, actor, reason, school=school_id)
     class_ids = await _classes(tx, school_id, plan)
     for ended in plan.to_end:
-        await _end(tx, school_id, ended)
+        term = Term(ended.assignment.term.since, ended.until)
+        await _date(tx, school_id, ended.assignment, term)
         person_id = ended.assignment.person_id
         audit.record(tx, actor, "assignment.end", person_id, "roster", school=school_id)
+    for one in plan.to_redate:
+        await _date(tx, school_id, one.assignment, one.term)
     await _assign(tx, school_id, plan, ids, class_ids)
     await _tell_of_moves(tx, school_id, plan, ids, class_ids)
     await _expect(tx, school_id, plan, ids)
@@ -98,13 +101,21 @@ async def _tell_of_moves(
         for ended in plan.to_end
         if isinstance(ended.assignment, Enrolment)
     }
-    for new in plan.enrolments_to_add:
-        child_id, at = ids[new.person], new.school_class
+    entered = [
+        (ids[new.person], class_ids[new.school_class.name, new.school_class.year], new.since)
+        for new in plan.enrolments_to_add
+    ]
+    # A move that was told for another day.
+    entered += [
+        (one.assignment.person_id, one.assignment.class_id, one.term.since)
+        for one in plan.to_redate
+        if isinstance(one.assignment, Enrolment) and "since" in one.changed
+    ]
+    for child_id, to, first in entered:
         class_id, since = left.get(child_id, ("", None))
-        entered = class_ids[at.name, at.year]
-        if since is not None and years[class_id] == at.year and class_id != entered:
-            since = max(since, new.since or since)
-            await staffing.tell_of_move(tx, school_id, child_id, class_id, entered, since)
+        if since is not None and years[class_id] == years[to] and class_id != to:
+            since = max(since, first or since)
+            await staffing.tell_of_move(tx, school_id, child_id, class_id, to, since)
 
 
 async def _people(tx: Tx, school_id: str, plan: Plan, ids: dict[RosterKey, str]) -> None:
@@ -237,8 +248,8 @@ async def _assign(
         await tx.run(insert(assignments), rows)
 
 
-async def _end(tx: Tx, school_id: str, ended: Ended) -> None:
-    given = ended.assignment
+async def _date(tx: Tx, school_id: str, given: StoredAssignment, term: Term) -> None:
+    """Give a stored assignment other days."""
     c = assignments.c
     same = [c.school_id == school_id, c.person_id == given.person_id]
     if isinstance(given, Appointment):
@@ -251,7 +262,7 @@ async def _end(tx: Tx, school_id: str, ended: Ended) -> None:
         same += [c.kind == "teaching", c.class_id == given.class_id, c.subject == given.subject]
     for column, day in ((c.since, given.term.since), (c.until, given.term.until)):
         same.append(column.is_(None) if day is None else column == day)
-    await tx.run(update(assignments).where(*same).values(until=ended.until))
+    await tx.run(update(assignments).where(*same).values(since=term.since, until=term.until))
 
 
 async def _expect(tx: Tx, school_id: str, plan: Plan, ids: Mapping[RosterKey, str]) -> None:
@@ -294,6 +305,7 @@ def _touched(plan: Plan, ids: Mapping[RosterKey, str]) -> set[str]:
         {ids[person.key] for person in plan.people_to_add}
         | {change.person_id for change in plan.people_to_change}
         | {ids[each.person] for each in new}
+        | {each.assignment.person_id for each in plan.to_redate}
         | {ids[each.child] for each in plan.expected_parents_to_add}
         | {each.child_id for each in plan.expected_parents_to_end}
     )

@@ -19,23 +19,26 @@ from sqlalchemy import delete, insert, select, update
 
 from sferum_bridge.roster import make_plan
 from sferum_bridge.roster.diff import diff
-from sferum_bridge.roster.guards import confirms, held
+from sferum_bridge.roster.guards import confirms, fingerprint, held
 from sferum_bridge.roster.matching import label
 from sferum_bridge.roster.model import Severity
 from sferum_bridge.roster.outcome import outcome
-from sferum_bridge.store import batches, class_ids, enrol, schools
+from sferum_bridge.store import batches, class_ids, enrol, schools, staffing
 from sferum_bridge.store.tables import pending_imports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from sferum_bridge.roster import Known, Plan, Reading
     from sferum_bridge.roster.diff import Diff
     from sferum_bridge.roster.guards import Hold, Limits
+    from sferum_bridge.school.people import School
+    from sferum_bridge.store.batches import Undone
     from sferum_bridge.store.database import Tx
 
 _LABEL = "pending_import"
+_KIND = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Choices:
     """Whether the file is a list of changes, whatever it says itself."""
     confirmed: str = ""
     """What was typed for the school's name."""
+    seen: str = ""
+    """What was held back when it was typed, as `Prepared.seen` gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,15 @@ class Prepared:
     def left_out(self) -> bool:
         """Tell whether rows of the file are left out."""
         return any(each.severity is Severity.ERROR for each in self.reading.problems)
+
+    @property
+    def seen(self) -> str:
+        """Return what stands for everything that is held back."""
+        return fingerprint(self.holds)
+
+    def released(self, choices: Choices, name: str) -> bool:
+        """Tell whether what is held back was shown, and confirmed by the school's `name`."""
+        return confirms(choices.confirmed, name) and choices.seen == self.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +150,45 @@ async def apply(
     """Carry an import out, as one batch called `label`, unless it is held and not confirmed."""
     record = next(each for each in await schools.records(tx) if each.id == school_id)
     day = record.day(tx.now)
-    async with batches.recorded(tx, school_id, kind="import", actor=actor, label=label) as batch_id:
+    async with batches.recorded(tx, school_id, kind=_KIND, actor=actor, label=label) as batch_id:
         prepared = await prepare(tx, school_id, day, reading, choices, limits)
-        if prepared.holds and not confirms(choices.confirmed, record.name):
+        if prepared.holds and not prepared.released(choices, record.name):
             return Applied(prepared, is_held=True)
         if not prepared.plan.empty:
             await enrol.carry_out(tx, school_id, prepared.plan, actor)
         await class_ids.keep(tx, school_id, reading.class_ids)
     done = await batches.one(tx, batch_id)
     return Applied(prepared, batch_id=done.id if done else "")
+
+
+async def undo(tx: Tx, batch_id: str, actor: str, *, days: float = 30) -> Undone:
+    """Undo an import, see `batches.undo`; who changes class by that is told as by the import.
+
+    A move that was still to come is taken back in silence: nobody goes anywhere.
+    """
+    batch = await batches.one(tx, batch_id)
+    before = await staffing.read(tx, batch.school_id) if batch else None
+    done = await batches.undo(tx, batch_id, actor, days=days)
+    if before is not None and done.batch.kind == _KIND:
+        record = next(each for each in await schools.records(tx) if each.id == before.id)
+        day = record.day(tx.now)
+        for child_id, (left, entered) in _moves(before, await schools.load(tx, before.id), day):
+            await staffing.tell_of_move(tx, before.id, child_id, left, entered, day)
+    return done
+
+
+def _moves(before: School, after: School, day: date) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Give who is in another class of the same year on a day: person, from where and to where."""
+    was, now = (
+        {(e.person_id, e.class_id) for e in school.enrolments if e.term.covers(day)}
+        for school in (before, after)
+    )
+    entered = dict(sorted(now - was))
+    for child_id, left in sorted(was - now):
+        to = entered.get(child_id)
+        # The class that is left may be gone with the import.
+        if to and before.classes[left].year == after.classes[to].year:
+            yield child_id, (left, to)
 
 
 # --- files that wait ------------------------------------------------------------------------
@@ -212,6 +256,7 @@ def _sealed(tx: Tx, name: str, data: bytes, choices: Choices) -> bytes:
             "opening": choices.opening,
             "delta": choices.delta,
             "confirmed": choices.confirmed,
+            "seen": choices.seen,
         },
     }
     return tx.sealer.seal(said, _LABEL)

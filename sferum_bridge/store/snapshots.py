@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Date, LargeBinary, select, union
 
+from sferum_bridge.store import class_ids
 from sferum_bridge.store import tables as t
 
 if TYPE_CHECKING:
@@ -37,11 +38,19 @@ class Kept:
     """The columns that name people; a row without any is the school's alone."""
     apart: frozenset[str] = frozenset()
     """Columns that differ without meaning anything, or that are the person's own."""
+    named: str = ""
+    """Of what is remembered by name (`state`): what the name of a school's row begins with."""
 
     @property
     def is_personal(self) -> bool:
         """Tell whether its rows belong to people, who stand above schools."""
-        return "school_id" not in self.table.c
+        return bool(self.people) and "school_id" not in self.table.c
+
+    def of_school(self, school_id: str) -> ColumnElement[bool]:
+        """Return the condition for the rows of a school, if they are not people's."""
+        if self.named:
+            return self.table.c[self.key[0]] == f"{self.named}{school_id}"
+        return self.table.c.school_id == school_id
 
     def key_of(self, row: Plain) -> tuple[Any, ...]:
         """Return what names a row in its table."""
@@ -70,7 +79,9 @@ EXPECTED = Kept(
     t.expected_parents, ("school_id", "child_id", "parent_id"), ("child_id", "parent_id")
 )
 
-KEPT = (PEOPLE, CLASSES, CONTACTS, CORRECTIONS, ROSTER_IDS, ASSIGNMENTS, EXPECTED)
+CLASS_IDS = Kept(t.bridge_state, ("key",), named=class_ids.PREFIX)
+
+KEPT = (PEOPLE, CLASSES, CONTACTS, CORRECTIONS, ROSTER_IDS, ASSIGNMENTS, EXPECTED, CLASS_IDS)
 """In the order in which rows can be added: what is referred to comes first."""
 
 
@@ -97,7 +108,7 @@ class Change:
 
     @property
     def person_id(self) -> str:
-        """Return the id of the person it is about first, empty for a class."""
+        """Return the id of the person it is about first, empty for what is the school's."""
         return next(iter(self.people), "")
 
 
@@ -123,8 +134,7 @@ async def take(tx: Tx, school_id: str, also: frozenset[str] = frozenset()) -> Sn
     for kept in KEPT:
         found = await _of_people(tx, kept, ids) if kept.is_personal else None
         if found is None:
-            mine = kept.table.c.school_id == school_id
-            found = await _held(tx, kept, mine)
+            found = await _held(tx, kept, kept.of_school(school_id))
         rows[kept.table.name] = {kept.key_of(row): row for row in found}
     return Snapshot(ids, rows)
 

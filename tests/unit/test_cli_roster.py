@@ -78,8 +78,12 @@ def test_every_doubt_has_words(capsys: pytest.CaptureFixture[str], lang: str, do
 @pytest.mark.parametrize("guard", Guard)
 def test_every_hold_has_words(capsys: pytest.CaptureFixture[str], lang: str, guard: Guard) -> None:
     hold = Hold(guard, "pupil", 3, 20)
-    roster_shown.show_import(prepared(Plan(), NOTHING_WRONG, hold), lang)
-    assert "--confirm" in capsys.readouterr().out
+    work = prepared(Plan(), NOTHING_WRONG, hold)
+    roster_shown.show_import(work, lang)
+    said = capsys.readouterr().out
+    assert "--confirm" in said
+    assert f"--seen {work.seen}" in said
+    assert json.loads(json.dumps(roster_shown.as_json(work)))["seen"] == work.seen
 
 
 @pytest.mark.parametrize("lang", ["ru", "en"])

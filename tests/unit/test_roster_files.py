@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import random
 import zipfile
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from sferum_bridge.roster import Limits, Reading, problems_table, read
+from sferum_bridge.roster import Limits, Reading, problems_table, read, sheets
 from sferum_bridge.roster.reader import read_grids
 from tests.support.rosters import GOOD, Rows, grids
 
@@ -215,3 +216,31 @@ def test_damage_of_any_kind_ends_in_a_reading(tmp_path: Path) -> None:
         path = tmp_path / "b.xlsx"
         path.write_bytes(data[: dice.randrange(len(data) // 2, len(data) + 1)])
         problems_table(read(path))
+
+
+def test_garbage_is_looked_for_again_once_a_file_was_read(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04 no workbook")
+    assert gc.isenabled()
+    assert fatal(read(tmp_path / "a.xlsx")) == "file_damaged"
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("import sys; sys.exit(3)", "file_password"),
+        ("import sys; sys.stdin.buffer.read(); sys.exit('MemoryError')", "file_heavy"),
+        ("import sys; sys.stdin.buffer.read(); print('[no\\n' * 100_000)", "file_damaged"),
+        ("import sys; sys.stdin.buffer.read(); print('[]')", ""),
+        ("import time; time.sleep(60)", "file_heavy"),
+    ],
+)
+def test_whatever_the_worker_does_it_comes_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, code: str
+) -> None:
+    (tmp_path / "worker.py").write_text(program)
+    monkeypatch.setattr(sheets, "_WORKER", tmp_path / "worker.py")
+    monkeypatch.setattr(sheets, "_PATIENCE", 1)
+    limits = Limits(seconds=1) if "sleep" in program else Limits()
+    reading = read(workbook(tmp_path / "a.xlsx"), limits)
+    assert reading.problems[0].code == (code or "sheet_missing")

@@ -10,7 +10,7 @@ import pytest
 
 from sferum_bridge.roster import Known, Plan, make_plan
 from sferum_bridge.roster.diff import diff
-from sferum_bridge.roster.guards import Guard, Hold, Limits, confirms, held
+from sferum_bridge.roster.guards import Guard, Hold, Limits, confirms, fingerprint, held
 from sferum_bridge.roster.model import (
     Roster,
     RosterClass,
@@ -207,6 +207,17 @@ def test_the_name_is_taken_however_it_is_typed(said: str) -> None:
 @pytest.mark.parametrize("said", ["", " ", "да", "СОШ № 8 города Нигдейска", "СОШ № 7"])
 def test_nothing_else_is_the_name(said: str) -> None:
     assert not confirms(said, NAME)
+
+
+def test_a_confirmation_is_of_the_people_it_was_asked_about() -> None:
+    known = a_school()
+    _, first = judged(known, the_list(known, ALL[3:]))
+    _, again = judged(known, the_list(known, ALL[3:]))
+    _, others = judged(known, the_list(known, [*ALL[:2], *ALL[5:]]))
+    assert list(first) == list(others), "as many, and other ones"
+    assert fingerprint(first) == fingerprint(again)
+    assert fingerprint(first) != fingerprint(others)
+    assert fingerprint([]) == ""
 
 
 def test_the_diff_names_people_classes_rooms_and_members() -> None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sferum_bridge.roster import Known, make_plan, problems_table, read
 from sferum_bridge.roster import oneroster_columns as columns
-from sferum_bridge.roster import problems_table, read
 from sferum_bridge.roster.model import Form, Reading, Relation, Severity
-from sferum_bridge.school.people import Post
+from sferum_bridge.school.people import Post, School
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 Lines = list[dict[str, str]]
+TODAY = date(2026, 10, 1)
 
 FILES: dict[str, Lines] = {
     "orgs": [
@@ -297,8 +299,68 @@ def test_a_bad_line_is_said_with_its_place(
 def test_an_id_that_comes_twice_is_nobodys_and_a_third_parent_is_left_out(tmp_path: Path) -> None:
     found = lines(columns.V11)
     found["users"][1]["agentSourcedIds"] = "p2,p1,a1"
-    found["enrollments"].append(dict(found["enrollments"][0]))
+    found["enrollments"].append({**found["enrollments"][0], "beginDate": "2026-09-02"})
     reading = read(packed(tmp_path / "a.zip", columns.V11, found))
     assert {each[0] for each in codes(reading)} >= {"oneroster_id_twice", "parent_third"}
     parents = [tie for tie in reading.roster.guardians if tie.child.external_id == "u2"]
     assert len(parents) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "enrolled", "taught", "problems"),
+    [
+        ("7Б", False, [], ["oneroster_homeroom"]),
+        ("ALG-1", True, ["5А"], []),
+        ("5а", False, ["5А"], []),
+    ],
+)
+def test_the_code_of_a_group_need_not_be_a_class_there_is(
+    tmp_path: Path, code: str, *, enrolled: bool, taught: list[str], problems: list[str]
+) -> None:
+    found = lines(columns.V11)
+    found["classes"][1]["classCode"] = code
+    if not enrolled:
+        found["enrollments"] = [each for each in found["enrollments"] if each["sourcedId"] != "e3"]
+    reading = read(packed(tmp_path / "a.zip", columns.V11, found))
+    assert [each[0] for each in codes(reading)] == problems
+    assert [tie.class_name for tie in reading.roster.teachings] == taught
+    school = School("school", "Школа № 7", {}, {})
+    assert len(make_plan(reading.roster, Known(school), TODAY).teachings_to_add) == len(taught)
+
+
+def test_nobody_comes_into_a_class_that_the_same_changes_end(tmp_path: Path) -> None:
+    full = read(packed(tmp_path / "a.zip", columns.V11, lines(columns.V11)))
+    found = changes(
+        classes=[{**FILES["classes"][0], "status": "tobedeleted"}],
+        academicSessions=FILES["academicSessions"],
+        enrollments=[{**FILES["enrollments"][0], "schoolSourcedId": "s"}],
+    )
+    path = packed(tmp_path / "b.zip", columns.V11, found, mode="delta")
+    reading = read(path, class_ids=full.class_ids)
+    assert ("oneroster_orphan", "enrollments.csv", 2, "classSourcedId") in codes(reading)
+    make_plan(reading.roster, Known(School("school", "Школа № 7", {}, {})), TODAY)
+
+
+def test_a_line_that_is_there_twice_is_taken_once(tmp_path: Path) -> None:
+    found = lines(columns.V11)
+    found["users"].append(dict(found["users"][0]))
+    found["enrollments"].append(dict(found["enrollments"][0]))
+    reading = read(packed(tmp_path / "a.zip", columns.V11, found))
+    assert {each.severity for each in reading.problems} == {Severity.WARNING}
+    assert codes(reading) == [
+        ("row_twice", "enrollments.csv", 7, "sourcedId"),
+        ("row_twice", "users.csv", 8, "sourcedId"),
+    ]
+    whole = read(packed(tmp_path / "b.zip", columns.V11, lines(columns.V11)))
+    assert reading.roster == whole.roster
+
+
+def test_a_class_of_a_new_list_is_of_the_year_that_the_list_says(tmp_path: Path) -> None:
+    found = lines(columns.V11)
+    found["academicSessions"][0] |= {"title": "2027/2028", "schoolYear": "2028"}
+    found["classes"][0]["sourcedId"] = "5a-new"
+    for line in found["enrollments"]:
+        line["classSourcedId"] = line["classSourcedId"].replace("5a", "5a-new")
+    said = {"kind": "homeroom", "name": "5А", "subject": "", "year": "2026/2027"}
+    reading = read(packed(tmp_path / "a.zip", columns.V11, found), class_ids={"5a": said})
+    assert [(each.name, each.year) for each in reading.roster.classes] == [("5А", "2027/2028")]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from sferum_bridge.roster import Contacts, Known, Plan, make_plan
+from sferum_bridge.roster.diff import diff
 from sferum_bridge.roster.matching import NEW, Doubt
+from sferum_bridge.roster.outcome import outcome
 from sferum_bridge.roster.plan import ClassKey, Outcome
 from sferum_bridge.roster.reader import read_grids
 from sferum_bridge.school.people import (
@@ -18,6 +20,7 @@ from sferum_bridge.school.people import (
     ExpectedParent,
     Leadership,
     Person,
+    Post,
     School,
     SchoolClass,
     Teaching,
@@ -60,13 +63,12 @@ def applied(plan: Plan, known: Known) -> Known:
         class_id = f"c{len(classes)}"
         classes[class_id] = SchoolClass(class_id, added.name, added.year)
     class_ids = {ClassKey(each.name, each.year): each.id for each in classes.values()}
-    ends = {id(end.assignment): end.until for end in plan.to_end}
+    terms = {id(one.assignment): one.term for one in plan.to_redate}
+    for end in plan.to_end:
+        terms[id(end.assignment)] = Term(end.assignment.term.since, end.until)
 
     def ended(ties: list[Tie]) -> list[Tie]:
-        return [
-            replace(tie, term=Term(tie.term.since, ends[id(tie)])) if id(tie) in ends else tie
-            for tie in ties
-        ]
+        return [replace(tie, term=terms.get(id(tie), tie.term)) for tie in ties]
 
     expected = {(tie.child_id, tie.parent_id): tie for tie in school.expected_parents}
     for tie in plan.expected_parents_to_end:
@@ -445,3 +447,95 @@ def test_who_comes_back_to_a_class_has_two_terms_in_it_and_the_same_file_changes
     assert [each.code for each in read.problems if each.severity.value == "error"] == [
         "id_twice"
     ] * 2
+
+
+def test_nobody_is_put_into_a_closed_class() -> None:
+    """A list of the year that is over, read again: who it has in 5А is where they are by now."""
+    roster = read_grids(grids()).roster
+    known = applied(make_plan(roster, NOTHING, TODAY), NOTHING)
+    school = known.school
+    [fifth] = [c for c in school.classes.values() if c.name == "5А"]
+    moved = [replace(e, class_id="new") if e.class_id == fifth.id else e for e in school.enrolments]
+    classes = {
+        **school.classes,
+        fifth.id: replace(fifth, closed_on=TODAY),
+        "new": SchoolClass("new", "6А", "2027/2028"),
+    }
+    later = replace(known, school=replace(school, classes=classes, enrolments=moved))
+    plan = make_plan(roster, later, TODAY)
+    assert not plan.enrolments_to_add
+    assert not plan.leaderships_to_add
+    assert not plan.to_end
+    assert {(each.doubt, each.key.external_id) for each in plan.conflicts} == {
+        (Doubt.CLOSED_CLASS, one) for one in ("01", "02", "С1")
+    }
+
+
+def pupil(since: str, until: str) -> list[Grid]:
+    """Return the good roster with days for its last pupil."""
+    row = [*GOOD["Ученики"][3], "", "", "", since, until]
+    return grids(Ученики=[*GOOD["Ученики"][:3], row])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("01.09.2026", "20.10.2026"), ("01.09.2026", "")),
+        (("01.09.2026", ""), ("15.10.2026", "")),
+        (("15.10.2026", ""), ("10.10.2026", "")),
+        (("15.10.2026", ""), ("", "")),
+        (("01.09.2026", ""), ("02.09.2026", "")),
+        (("15.10.2026", "20.10.2026"), ("10.10.2026", "")),
+        (("15.10.2026", "20.10.2026"), ("10.10.2026", "25.10.2026")),
+    ],
+)
+def test_days_that_are_others_or_taken_back_are_a_change(
+    first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    known = applied(planned(pupil(*first), NOTHING), NOTHING)
+    plan = planned(pupil(*second), known)
+    assert not plan.enrolments_to_add
+    assert not plan.to_end
+    [redated] = plan.to_redate
+    assert redated.assignment.person_id == id_of(known, "03")
+    shown = diff(outcome(known.school, plan, TODAY), plan)
+    [line] = [each for each in shown.people if each.what == "changed"]
+    names = [n for n, a, b in zip(("since", "until"), first, second, strict=True) if a != b]
+    assert (line.name, line.fields) == ("Ветерков Глеб", tuple(names))
+    after = applied(plan, known)
+    assert planned(pupil(*second), after).empty
+    enrolled = applied(planned(pupil(*second), NOTHING), NOTHING).school.enrolments
+    assert [tie.term for tie in after.school.enrolments] == [tie.term for tie in enrolled]
+
+
+def test_a_file_without_days_leaves_those_there_are() -> None:
+    known = applied(planned(pupil("01.09.2026", "20.10.2026"), NOTHING), NOTHING)
+    silent = [PUPIL_HEADER[:6], *GOOD["Ученики"][1:]]
+    assert planned(grids(Ученики=silent), known).empty
+
+
+def test_a_last_day_of_staff_is_taken_back_with_all_that_ended_then(stored: Known) -> None:
+    leaving = staff("учитель", "администратор; учитель", until="31.12.2026")
+    known = applied(planned(leaving, stored), stored)
+    plan = planned(grids(), known)
+    assert {one.term.until for one in plan.to_redate} == {None}
+    assert {type(one.assignment) for one in plan.to_redate} == {Appointment, Leadership, Teaching}
+    assert planned(grids(), applied(plan, known)).empty
+
+
+def test_a_past_first_day_of_one_post_stays_its_own(stored: Known) -> None:
+    school = stored.school
+    led = [replace(tie, term=Term(date(2026, 9, 1))) for tie in school.leaderships]
+    known = replace(stored, school=replace(school, leaderships=led))
+    head, one, two = GOOD["Сотрудники"]
+    since = grids(Сотрудники=[head, [*one, "", "01.08.2020"], two])
+    assert planned(since, known).empty
+
+
+def test_the_last_administrator_does_not_begin_later(stored: Known) -> None:
+    head, one, two = GOOD["Сотрудники"]
+    later = grids(Сотрудники=[head, one, [*two, "", "", "01.11.2026"]])
+    plan = planned(later, stored)
+    assert [c.doubt for c in plan.conflicts] == [Doubt.LAST_ADMINISTRATOR]
+    posts = [one.assignment for one in plan.to_redate if isinstance(one.assignment, Appointment)]
+    assert [tie.post for tie in posts] == [Post.TEACHER]

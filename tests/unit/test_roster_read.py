@@ -156,6 +156,24 @@ def test_a_row_copied_twice_is_one() -> None:
     assert reading.roster == read_grids(grids()).roster
 
 
+def test_a_row_that_is_there_again_with_something_else_is_nobodys() -> None:
+    row = [*GOOD["Ученики"][2][:5], "5А", "lev@example.org"]
+    reading = read_grids(with_row("Ученики", *row))
+    said = [(problem.row, dict(problem.params)) for problem in reading.problems]
+    assert said[:2] == [(3, {"where": "Ученики: 5"}), (5, {"where": "Ученики: 3"})]
+    assert codes(reading)[:2] == [
+        ("id_twice", "Ученики", 3, "Ид"),
+        ("id_twice", "Ученики", 5, "Ид"),
+    ]
+
+
+def test_a_parent_copied_twice_is_one() -> None:
+    reading = read_grids(with_row("Родители", *GOOD["Родители"][1]))
+    assert codes(reading) == []
+    assert [problem.code for problem in reading.problems] == ["parent_twice"]
+    assert reading.roster == read_grids(grids()).roster
+
+
 def test_namesakes_with_ids_are_two_people() -> None:
     reading = read_grids(with_row("Ученики", "04", "Лучиков", "Лев", "", "01.01.2015", "5А"))
     assert codes(reading) == []

@@ -162,6 +162,15 @@ def test_hidden_sheets_are_not_read_and_siblings_meet_only_by_name_and_contact()
     assert "Старый" not in repr(reading.roster)
 
 
+def test_a_line_that_is_there_again_on_another_sheet_is_taken_once() -> None:
+    rows: Rows = [TITLE, ["Ид", *HEADER[1:]], LINE]
+    one, other = (Grid(name, rows) for name in ("Лист1", "Лист2"))
+    reading = read_grids([one, other])
+    assert {each.severity for each in reading.problems} == {Severity.WARNING}
+    assert [each.code for each in reading.problems] == ["row_twice", "parent_twice"]
+    assert reading.roster == read_grids([one]).roster
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251", "koi8-r", "cp866"])
 @pytest.mark.parametrize("delimiter", [";", ",", "\t"])
 def test_csv_of_any_program(tmp_path: Path, encoding: str, delimiter: str) -> None:

@@ -67,6 +67,7 @@ import-undo-ask = Undo the import “{ $label }” of { DATETIME($at, dateStyle:
 import-undo-how = Answer `confirm` to undo the import, or `cancel`
 import-undone = The import “{ $label }” is undone, rows put back: { $count }. The rooms change within the next minutes.
 import-left = Left as it is: { $count }
+import-class-ids = ids of classes in the list
 import-left-changed = { $name }: changed since
 import-left-in-use = { $name }: in use by now; the roles have ended, the record stays
 import-left-taken = { $name }: the name, or what it needs, is given away

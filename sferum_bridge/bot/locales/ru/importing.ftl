@@ -69,6 +69,7 @@ import-undo-ask = Отменить импорт «{ $label }» от { DATETIME($
 import-undo-how = Ответьте `подтвердить`, чтобы отменить импорт, или `отмена`
 import-undone = Импорт «{ $label }» отменён, возвращено записей: { $count }. Чаты изменятся в ближайшие минуты.
 import-left = Осталось как есть: { $count }
+import-class-ids = номера классов в списке
 import-left-changed = { $name }: изменено позже
 import-left-in-use = { $name }: уже используется; роли окончены, запись осталась
 import-left-taken = { $name }: название или связь уже заняты
