@@ -332,8 +332,7 @@ async def _tell(
         key = "correct-news-child" if person_id == child.id else "correct-news-parent"
         head = talk.texts.text(language, key, child=now.full_name)
         lines = [_line_in(talk, language, "correct-news-line", change) for change in changes]
-        for mxid in await accounts.mxids_of(talk.tx, person_id):
-            await talk.tell(mxid, paragraphs([head, bullets(lines)]))
+        await talk.tell_person(person_id, paragraphs([head, bullets(lines)]))
 
 
 # --- what is said ---------------------------------------------------------------------------
@@ -468,8 +467,7 @@ async def _answer_parent(talk: Talk, case: Case, key: str, reason: str = "") -> 
     parts = [talk.texts.text(language, key, what=told["what"], new=told["new"])]
     if reason:
         parts.append(talk.texts.text(language, "correction-reason", reason=reason))
-    for mxid in await accounts.mxids_of(talk.tx, case.opened_by):
-        await talk.tell(mxid, paragraphs(parts))
+    await talk.tell_person(case.opened_by, paragraphs(parts))
 
 
 DECIDING = Deciding(_deciders, _question, _approve, _reject)

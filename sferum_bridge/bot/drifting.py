@@ -127,8 +127,7 @@ async def _sum_up_for(talk: Talk, person_id: str, found: Sequence[Found]) -> Non
         lines = await _lines(talk, language, [each for each in found if each.kind in kinds])
         if lines:
             parts += [talk.texts.text(language, key), bullets(lines)]
-    for mxid in await accounts.mxids_of(talk.tx, person_id):
-        await talk.tell(mxid, paragraphs(parts))
+    await talk.tell_person(person_id, paragraphs(parts))
 
 
 async def _lines(talk: Talk, language: str, found: Sequence[Found]) -> Sequence[Text]:

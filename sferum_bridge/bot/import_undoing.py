@@ -44,9 +44,7 @@ async def go_on(talk: Talk, state: Mapping[str, Any], command: Command) -> None:
         await talk.reply("cancelled")
     elif command.name is not Name.CONFIRM:
         await talk.reply("import-undo-how")
-    elif state["school"] not in {
-        r.id for r in await register.administered(talk.tx, talk.person_id)
-    }:
+    elif not await register.administered_one(talk.tx, talk.person_id, str(state["school"])):
         await dialogues.close_dialogue(talk.tx, talk.mxid)
         await talk.reply("import-right")
     else:

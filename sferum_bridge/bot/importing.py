@@ -143,7 +143,8 @@ def _waits_for_file(state: Mapping[str, Any]) -> bool:
 async def looked(talk: Talk, content: Mapping[str, Any], answer: object) -> None:
     """Tell what a file would change, and keep it until somebody decides."""
     await documents.due(talk.tx, str(content["media"]), talk.tx.now, str(content["event"]))
-    record = await _administered(talk, str(content["school"]))
+    school_id = str(content["school"])
+    record = await register.administered_one(talk.tx, talk.person_id, school_id)
     if record is None:
         await talk.reply("import-right")
     elif not isinstance(answer, FileRead):
@@ -244,7 +245,9 @@ async def _apply(talk: Talk, waiting: Pending, *, leave: bool) -> None:
 async def read_again(talk: Talk, content: Mapping[str, Any], answer: object) -> None:
     """Carry out what was decided about a file, or ask the next question."""
     waiting = await imports.pending(talk.tx, talk.mxid)
-    record = await _administered(talk, waiting.school_id) if waiting else None
+    record = None
+    if waiting is not None:
+        record = await register.administered_one(talk.tx, talk.person_id, waiting.school_id)
     if waiting is None or waiting.id != content["id"] or not isinstance(answer, FileRead):
         await _not_read(talk, answer if isinstance(answer, NotRead) else NotRead("import-gone"))
     elif record is None:
@@ -295,8 +298,3 @@ async def _not_read(talk: Talk, answer: object) -> None:
         await talk.reply("import-too-big", most=talk.settings.import_megabytes)
     else:
         await talk.reply(key)
-
-
-async def _administered(talk: Talk, school_id: str) -> SchoolRecord | None:
-    own = await register.administered(talk.tx, talk.person_id)
-    return next((one for one in own if one.id == school_id), None)

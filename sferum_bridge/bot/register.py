@@ -114,6 +114,12 @@ async def administered(tx: Tx, person_id: str) -> Sequence[SchoolRecord]:
     return [record for record in own if person_id in await administrators(tx, record)]
 
 
+async def administered_one(tx: Tx, person_id: str, school_id: str) -> SchoolRecord | None:
+    """Return a school if somebody administers it today."""
+    own = await administered(tx, person_id)
+    return next((record for record in own if record.id == school_id), None)
+
+
 async def may_decide(tx: Tx, person_id: str, child_id: str) -> bool:
     """Tell whether somebody approves parents of a child: a class teacher or an administrator.
 

@@ -43,8 +43,7 @@ async def staff_changed(talk: Talk, content: Mapping[str, Any]) -> None:
         language = await talk.language_of(person_id)
         lines = bullets([staff_lines.change(talk, language, here, row) for row in theirs])
         head = talk.texts.text(language, "staffing-news", school=record.name)
-        for mxid in await accounts.mxids_of(talk.tx, person_id):
-            await talk.tell(mxid, paragraphs([head, lines]))
+        await talk.tell_person(person_id, paragraphs([head, lines]))
     await _tell_who_stands_in(talk, record, here, content)
 
 

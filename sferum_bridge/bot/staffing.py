@@ -213,9 +213,9 @@ async def _with_newcomer(talk: Talk, place: Place, order: Order, account: str, n
 
 async def _still_administered(talk: Talk, state: Mapping[str, Any]) -> Place | None:
     """Return the school of a draft; `None`, and answered, for who administers it no more."""
-    for record in await register.administered(talk.tx, talk.person_id):
-        if record.id == state["school"]:
-            return await _place(talk, record)
+    record = await register.administered_one(talk.tx, talk.person_id, str(state["school"]))
+    if record is not None:
+        return await _place(talk, record)
     await dialogues.close_dialogue(talk.tx, talk.mxid)
     await talk.reply("staffing-right")
     return None

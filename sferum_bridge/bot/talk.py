@@ -141,6 +141,11 @@ class Talk:
         content = text.content(notice=self.quietly)
         await outbox.say(self.tx, self._next_txn_id(), content, to=mxid, offers=offers)
 
+    async def tell_person(self, person_id: str, text: Text, offers: Sequence[Offer] = ()) -> None:
+        """Bring somebody else news, on every account they have."""
+        for mxid in await accounts.mxids_of(self.tx, person_id):
+            await self.tell(mxid, text, offers)
+
     async def inform(
         self,
         person_ids: Sequence[str],
@@ -157,8 +162,7 @@ class Talk:
         for person_id in person_ids:
             language = await self.language_of(person_id)
             text = self.texts.text(language, key, **values)
-            for mxid in await accounts.mxids_of(self.tx, person_id):
-                await self.tell(mxid, text, offers(language))
+            await self.tell_person(person_id, text, offers(language))
 
     async def announce(self, room_id: str, text: Text, *, rings: bool = False) -> None:
         """Say something in a room of several people, for everybody in it.

@@ -109,12 +109,11 @@ def _bare(text: str) -> str:
 
 
 async def _still_administered(talk: Talk, state: Mapping[str, Any]) -> SchoolRecord | None:
-    for record in await register.administered(talk.tx, talk.person_id):
-        if record.id == state["school"]:
-            return record
-    await dialogues.close_dialogue(talk.tx, talk.mxid)
-    await talk.reply("staffing-right")
-    return None
+    record = await register.administered_one(talk.tx, talk.person_id, str(state["school"]))
+    if record is None:
+        await dialogues.close_dialogue(talk.tx, talk.mxid)
+        await talk.reply("staffing-right")
+    return record
 
 
 # --- opening --------------------------------------------------------------------------------

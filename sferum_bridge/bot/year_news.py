@@ -12,7 +12,7 @@ from sferum_bridge.bot import register, year_saying
 from sferum_bridge.bot.texts import bullets, fitting, paragraphs
 from sferum_bridge.bot.year_lines import Lines
 from sferum_bridge.school.layout import Kind, key
-from sferum_bridge.store import accounts, rooms, schools, year
+from sferum_bridge.store import rooms, schools, year
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,8 +89,7 @@ async def failed(talk: Talk, content: Mapping[str, Any]) -> None:
             today = record.day(talk.tx.now)
             typed = year_saying.written(planned.choices, here, today, lines.language)
             said += [lines.text("year-news-failed-next", choices=typed)]
-        for mxid in await accounts.mxids_of(talk.tx, person_id):
-            await talk.tell(mxid, paragraphs(said))
+        await talk.tell_person(person_id, paragraphs(said))
 
 
 async def _made(talk: Talk, record: SchoolRecord) -> Mapping[str, str]:
@@ -114,5 +113,4 @@ async def _tell_administrators(
         if left_out:
             said += [lines.text("year-left-out")]
             said += [bullets(fitting([lines.problem(one) for one in left_out]))]
-        for mxid in await accounts.mxids_of(talk.tx, person_id):
-            await talk.tell(mxid, paragraphs(said))
+        await talk.tell_person(person_id, paragraphs(said))

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sferum_bridge.cli.common import (
-    config_option,
-    database,
-    log_to_stderr,
-    read_config,
-)
+from sferum_bridge.cli.common import config_option, database, log_to_stderr, read_config
 from sferum_bridge.config import database_url
 
 if TYPE_CHECKING:

@@ -122,7 +122,7 @@ def due(one: Wanted, known: Known, house: House) -> Due:
         over=known.staying_out.keys() - one.members.keys(),
         levels=record is not None and _levels_differ(one, record, house),
         lower=any(power > one.members.get(mxid, 0) for mxid, power in users.items()),
-        hang=record is not None and _hangs_elsewhere(one, actual, known.space),
+        hang=record is not None and hangs_elsewhere(one, actual, known.space),
         rename=record is not None and actual.get("name") != one.name,
     )
 
@@ -140,7 +140,8 @@ def lowered(one: Wanted, record: RoomRecord) -> Wanted:
     return replace(one, members=members)
 
 
-def _hangs_elsewhere(one: Wanted, actual: Mapping[str, object], space: str) -> bool:
+def hangs_elsewhere(one: Wanted, actual: Mapping[str, object], space: str) -> bool:
+    """Tell whether a room hangs in another space than it should; `space` empty: in none yet."""
     is_settled = bool(space) or not one.room.parent
     return is_settled and actual.get("space", "") != space
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sferum_bridge.matrix.due import Known, due
+from sferum_bridge.matrix.due import Known, due, hangs_elsewhere
 from sferum_bridge.matrix.progress import Stopped
 from sferum_bridge.school.layout import Kind
 from sferum_bridge.store import absences, rooms
@@ -58,17 +58,16 @@ class Plan:
     def to_fill(self, wave: Sequence[Wanted]) -> Sequence[Wanted]:
         """Return the rooms of a wave that are there and not as they should be."""
         keys = {one.room.key for one in wave}.intersection(self.room_ids)
-        there = [one for one in self.where(lambda _: True) if one.room.key in keys]
-        return [one for one in there if self.due[one.room.key].fill or self._hangs_nowhere(one)]
+        return [
+            one
+            for one in self.where(lambda _: True)
+            if one.room.key in keys and (self.due[one.room.key].fill or self._hangs_nowhere(one))
+        ]
 
     def _hangs_nowhere(self, one: Wanted) -> bool:
         """Tell whether the space of a room was made after it."""
-        record = self.known.get(one.room.key)
-        return bool(
-            record
-            and one.room.parent in self.room_ids
-            and record.actual.get("space", "") != self.room_ids[one.room.parent]
-        )
+        record, space = self.known.get(one.room.key), self.room_ids.get(one.room.parent, "")
+        return bool(record and space and hangs_elsewhere(one, record.actual, space))
 
     def where(self, is_due: Callable[[Due], bool]) -> Sequence[Wanted]:
         """Return the rooms about which something is to be done; the gate has nobody in it."""

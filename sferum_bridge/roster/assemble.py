@@ -104,8 +104,8 @@ def _classes(rows: Iterable[ClassRow], findings: Findings) -> Mapping[str, Class
     for row in rows:
         first = known.setdefault(row.name, row)
         if first is not row:
-            _say(
-                findings, "class_twice", row, "Класс", row.name,
+            findings.of_row(
+                "class_twice", row, "Класс", row.name,
                 other=str(first.row),
             )  # fmt: skip
     return known
@@ -115,7 +115,7 @@ def _dated(rows: Iterable[Human], findings: Findings) -> list[Human]:
     kept = []
     for row in rows:
         if row.since and row.until and row.until < row.since:
-            _say(findings, "date_order", row, "Дата по", row.until.strftime("%d.%m.%Y"))
+            findings.of_row("date_order", row, "Дата по", row.until.strftime("%d.%m.%Y"))
         else:
             kept.append(row)
     return kept
@@ -138,7 +138,7 @@ class _Names:
             close = len(self._hints) < _HINTS and values.closest(name, list(self._known))
             hint = close or ", ".join(list(self._known)[:10]) or "—"
             self._hints[name] = hint
-        _say(findings, "class_unknown", row, title, name, name=name, hint=hint)
+        findings.of_row("class_unknown", row, title, name, name=name, hint=hint)
         return False
 
 
@@ -173,7 +173,7 @@ def _without_shared_ids(
         for row in sharing:
             doubtful.add(_where(row))
             others = [_where(other) for other in sharing[: _PLACES_SHOWN + 1] if other is not row]
-            _say(findings, "id_twice", row, "Ид", id_, where=_list(others))
+            findings.of_row("id_twice", row, "Ид", id_, where=_list(others))
     return (
         [row for row in pupils if _where(row) not in doubtful],
         [row for row in staff if _where(row) not in doubtful],
@@ -213,8 +213,8 @@ def _without_repeated(rows: list[Human], findings: Findings) -> list[Human]:
         if first is row:
             kept.append(row)
         else:
-            _say(
-                findings, "row_twice", row, "Ид", row.external_id, severity=Severity.WARNING,
+            findings.of_row(
+                "row_twice", row, "Ид", row.external_id, severity=Severity.WARNING,
                 other=str(first.row),
             )  # fmt: skip
     return kept
@@ -249,7 +249,7 @@ def _without_namesakes(
             _where(other) for each in alike for other in each[: _PLACES_SHOWN + 1]
         )
         others.pop(_where(row), None)
-        _say(findings, "namesakes", row, "Фамилия", row.family_name, where=_list(others))
+        findings.of_row("namesakes", row, "Фамилия", row.family_name, where=_list(others))
     return kept
 
 
@@ -312,15 +312,15 @@ def _leaderships(
             if found is not None:
                 lead(found, taught.name)
             else:
-                _say(
-                    findings, "teacher_unknown", taught,
+                findings.of_row(
+                    "teacher_unknown", taught,
                     "Классный руководитель", taught.leader, severity=Severity.WARNING,
                 )  # fmt: skip
     having = {name for _, name in led}
     for taught in known.values():
         if taught.name not in having:
-            _say(
-                findings, "class_without_teacher", taught,
+            findings.of_row(
+                "class_without_teacher", taught,
                 "Классный руководитель", severity=Severity.WARNING,
             )  # fmt: skip
     return tuple(led.values())
@@ -341,16 +341,3 @@ class _Staff:
         """Return the one person a cell names."""
         found = self._by_id.get(leader) or self._by_name.get(classes.key(leader), [])
         return found[0] if len(found) == 1 else None
-
-
-def _say(
-    findings: Findings,
-    code: str,
-    row: Row,
-    column: str,
-    value: str = "",
-    *,
-    severity: Severity = Severity.ERROR,
-    **params: str,
-) -> None:
-    findings.add(code, severity, sheet=row.sheet, row=row.row, column=column, value=value, **params)

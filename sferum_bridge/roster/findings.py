@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sferum_bridge.roster.model import DroppedColumn, Form, Problem, Reading, Roster, Severity
 from sferum_bridge.school import classes
+
+if TYPE_CHECKING:
+    from sferum_bridge.roster.rows import Row
 
 _VALUE_SHOWN = 60
 """Characters of a cell that a problem shows."""
@@ -45,6 +50,22 @@ class Findings:
         column = self._titles.get((sheet, column, slot), column)
         filled = tuple(sorted(params.items()))
         self._problems.append(Problem(code, severity, sheet, row, column, shown, filled))
+
+    def of_row(
+        self,
+        code: str,
+        row: Row,
+        column: str,
+        value: str = "",
+        *,
+        severity: Severity = Severity.ERROR,
+        **params: str,
+    ) -> None:
+        """Note a problem of a row, in a column of the template; see `add`."""
+        self.add(
+            code, severity, sheet=row.sheet, row=row.row, column=column, value=value,
+            slot=row.slot, **params,
+        )  # fmt: skip
 
     def drop(self, sheet: str, title: str, *, personal: bool) -> None:
         """Note a column of which nothing is kept."""

@@ -64,10 +64,10 @@ def _usable(
         if row.slot:
             return False  # the child stands in the same line, of which is said what is wrong
         code = "child_skipped" if row.child_id in rows.skipped_pupils else "child_unknown"
-        _say(findings, code, row, "Ид ребёнка", row.child_id)
+        findings.of_row(code, row, "Ид ребёнка", row.child_id)
         return False
     if not row.access and not row.ground:
-        _say(findings, "ground_missing", row, "Основание")
+        findings.of_row("ground_missing", row, "Основание")
         return False
     return True
 
@@ -84,16 +84,20 @@ def _at_most_two(rows: Iterable[ParentRow], findings: Findings) -> list[ParentRo
         if twice is not row:
             copied = replace(row, row=twice.row, sheet=twice.sheet, slot=twice.slot) == twice
             severity = Severity.WARNING if copied else Severity.ERROR
-            _say(
-                findings, "parent_twice", row, "Фамилия", row.family_name, severity,
+            findings.of_row(
+                "parent_twice",
+                row,
+                "Фамилия",
+                row.family_name,
+                severity=severity,
                 other=str(twice.row),
-            )  # fmt: skip
+            )
         elif row.access and len(having) >= _MOST_PARENTS:
             del met[row.child_id, _full(row)]
             places = ", ".join(str(other.row) for other in having)
-            _say(findings, "parent_third", row, "Ид ребёнка", _child(row), rows=places)
+            findings.of_row("parent_third", row, "Ид ребёнка", _child(row), rows=places)
         elif guardians[row.child_id] >= _MOST_GUARDIANS:
-            _say(findings, "guardians_many", row, "Ид ребёнка", limit=str(_MOST_GUARDIANS))
+            findings.of_row("guardians_many", row, "Ид ребёнка", limit=str(_MOST_GUARDIANS))
         else:
             guardians[row.child_id] += 1
             if row.access:
@@ -203,18 +207,3 @@ def warn_of_shared_contacts(
 def _same_pupil(one: HumanRow, pupil: PupilRow) -> bool:
     """Tell whether a row is another of the same pupil, who changes class."""
     return bool(pupil.external_id) and getattr(one, "external_id", "") == pupil.external_id
-
-
-def _say(
-    findings: Findings,
-    code: str,
-    row: ParentRow,
-    column: str,
-    value: str = "",
-    severity: Severity = Severity.ERROR,
-    **params: str,
-) -> None:
-    findings.add(
-        code, severity, sheet=row.sheet, row=row.row, column=column, value=value,
-        slot=row.slot, **params,
-    )  # fmt: skip

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from sferum_bridge.roster.matching import label
-from sferum_bridge.roster.plan import ClassKey
+from sferum_bridge.roster.plan import ClassKey, terms_of
 from sferum_bridge.school.people import (
     Appointment,
     Enrolment,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from sferum_bridge.roster.model import RosterKey
-    from sferum_bridge.roster.plan import NewAssignment, Plan, StoredAssignment
+    from sferum_bridge.roster.plan import NewAssignment, Plan
 
 T = TypeVar("T", Enrolment, Appointment, Leadership, Teaching)
 
@@ -91,9 +91,7 @@ def _after(school: School, plan: Plan) -> School:
         class_id = f"new {each.year} {each.name}"
         classes[class_id] = SchoolClass(class_id, each.name, each.year)
     places = {ClassKey(each.name, each.year): class_id for class_id, each in classes.items()}
-    terms: dict[StoredAssignment, Term] = {one.assignment: one.term for one in plan.to_redate}
-    for ended in plan.to_end:
-        terms[ended.assignment] = Term(ended.assignment.term.since, ended.until)
+    terms = terms_of(plan.to_end, plan.to_redate)
 
     def cut(tie: T) -> T:
         return replace(tie, term=terms[tie]) if tie in terms else tie

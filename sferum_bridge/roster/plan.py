@@ -11,15 +11,15 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Teaching
+from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Teaching, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from sferum_bridge.roster.matching import Namesake
     from sferum_bridge.roster.model import Relation, RosterClass, RosterKey, RosterPerson
-    from sferum_bridge.school.people import ExpectedParent, Post, Term
+    from sferum_bridge.school.people import ExpectedParent, Post
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -131,6 +131,12 @@ class Redated:
         return frozenset(
             name for name in ("since", "until") if getattr(old, name) != getattr(self.term, name)
         )
+
+
+def terms_of(ended: Iterable[Ended], redated: Iterable[Redated]) -> dict[StoredAssignment, Term]:
+    """Return the days that assignments come to have; one that ends does, whatever else it was."""
+    terms = {one.assignment: one.term for one in redated}
+    return terms | {one.assignment: Term(one.assignment.term.since, one.until) for one in ended}
 
 
 @dataclass(frozen=True, slots=True)

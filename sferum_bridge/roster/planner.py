@@ -28,6 +28,7 @@ from sferum_bridge.roster.plan import (
     Plan,
     Recognised,
     Redated,
+    terms_of,
 )
 from sferum_bridge.school import classes, staffing
 from sferum_bridge.school.people import Appointment, Enrolment, Leadership, Post, Teaching, Term
@@ -271,9 +272,7 @@ class _Planner:
 
         Whoever was made one at the console often stands in the file as a teacher.
         """
-        terms = {one.assignment: one.term for one in self._to_redate}
-        for ended in self._to_end:
-            terms[ended.assignment] = Term(ended.assignment.term.since, ended.until)
+        terms = terms_of(self._to_end, self._to_redate)
         old = [replace(tie, term=terms.get(tie, tie.term)) for tie in self._school.appointments]
         new = [Appointment("", tie.post, Term(tie.since, tie.until)) for tie in added]
         left = replace(self._school, appointments=[*old, *new])

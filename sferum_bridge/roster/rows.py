@@ -29,6 +29,8 @@ class Row:
 
     row: int
     sheet: str
+    slot: str = ""
+    """Which parent of a wide row it is; else empty."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +67,6 @@ class ParentRow(HumanRow):
     """A row of «Родители», or the parent of one `slot` of a wide row; `child_id` is a `ref`."""
 
     child_id: str
-    slot: str = ""
     relation: Relation = Relation.UNSAID
     access: bool = True
     ground: str = ""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sferum_bridge.store.database import Tx
 
 
+_LACKS = (~exists().where(accounts.c.person_id == people.c.id), people.c.erased_at.is_(None))
 REPLACED = "account.replaced"
 """News of an account that stands for a person now: `person` and `actor` are ids of people, `old`
 and `new` Matrix ids."""
@@ -138,9 +139,7 @@ async def schools_of(tx: Tx, person_id: str) -> set[str]:
 
 async def lacks(tx: Tx, person_id: str) -> bool:
     """Tell whether a person, who was not erased, has no account."""
-    missing = ~exists().where(accounts.c.person_id == people.c.id)
-    here = (people.c.id == person_id, people.c.erased_at.is_(None))
-    return await tx.value(select(people.c.id).where(*here, missing)) is not None
+    return await tx.value(select(people.c.id).where(people.c.id == person_id, *_LACKS)) is not None
 
 
 async def without_account(tx: Tx, school_id: str) -> Sequence[Person]:
@@ -148,15 +147,13 @@ async def without_account(tx: Tx, school_id: str) -> Sequence[Person]:
 
     Whoever is not there any more needs none, and their guardians neither.
     """
-    missing = ~exists().where(accounts.c.person_id == people.c.id)
     # In the west it may still be yesterday.
     day = datetime.fromtimestamp(tx.now / 1000, UTC).date() - timedelta(days=1)
     a, e = assignments.c, expected_parents.c
     lasting = or_(a.until.is_(None), a.until >= day)
     ties = select(a.person_id).where(a.school_id == school_id, lasting)
     guardians = select(e.parent_id).where(e.school_id == school_id, e.child_id.in_(ties))
-    query = select(people).where(missing, people.c.id.in_(ties.union(guardians)))
-    query = query.where(people.c.erased_at.is_(None))
+    query = select(people).where(*_LACKS, people.c.id.in_(ties.union(guardians)))
     return [schools.person(row) for row in await tx.all(query.order_by(people.c.id))]
 
 

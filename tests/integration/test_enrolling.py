@@ -59,12 +59,17 @@ async def asked(
     return await request("POST", at.server._address(ENROL), raw_body=raw, headers=headers)
 
 
-@pytest.mark.parametrize("version", ["10", "11", "12"])
-async def test_a_batch_is_in_and_looks_like_joins(at: Hall, version: str) -> None:
+async def class_of(at: Hall, version: str) -> tuple[str, list[str]]:
+    """Make a room, and people who are to come into it; the first of them is invited."""
     pupils = await at.newcomers(COUNT)
     room = await at.room(version=version, invite=[pupils[0].user_id])
     await at.tell()
-    ids = [one.user_id for one in pupils]
+    return room, [one.user_id for one in pupils]
+
+
+@pytest.mark.parametrize("version", ["10", "11", "12"])
+async def test_a_batch_is_in_and_looks_like_joins(at: Hall, version: str) -> None:
+    room, ids = await class_of(at, version)
     done = await at.enrolment.enrol(room, ids)
     assert done is not None
     assert done.joined == set(ids)
@@ -97,10 +102,7 @@ async def test_a_batch_is_in_and_looks_like_joins(at: Hall, version: str) -> Non
 
 @pytest.mark.parametrize("version", ["10", "11", "12"])
 async def test_another_server_would_take_every_event(at: Hall, version: str) -> None:
-    pupils = await at.newcomers(COUNT)
-    room = await at.room(version=version, invite=[pupils[0].user_id])
-    await at.tell()
-    ids = [one.user_id for one in pupils]
+    room, ids = await class_of(at, version)
     for some in (ids[:3], ids[3:]):
         done = await at.enrolment.enrol(room, some)
         assert done is not None
