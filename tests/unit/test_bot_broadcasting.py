@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from sferum_bridge.bot.housekeeping import Housekeeper
 from sferum_bridge.bot.releasing import Releaser
@@ -162,6 +162,35 @@ async def test_a_broadcast_from_its_announcement_to_its_recording(world: World) 
         entries = await audit.entries(tx, school_ids={world.ids["school"]})
     done = [e.action for e in entries if e.action.startswith("broadcast.")]
     assert done == ["broadcast.record", "broadcast.end", "broadcast.begin"], "the newest first"
+
+
+async def test_the_english_guide_shows_a_broadcast() -> None:
+    async with a_world(broadcast_hosts=HOSTS) as world:
+        await furnish(world)
+        async with world.db.write() as tx:
+            await tx.run(update(tables.schools).values(language="en"))
+        await world.write(TEACHER, "language en")
+        asked, recording = f"broadcast 5А: Day of knowledge, at 10:00 {URL}", f"{URL}0"
+        preview = answer(await world.write(TEACHER, asked))
+        said = await world.tap(TEACHER, preview, "✅")
+        sent, announced, one = answer(said), posts(said)[PARENTS], await the_one(world)
+        world.now += HOUR
+        begun = answer(await world.tap(TEACHER, sent, "▶️"))
+        world.now += HOUR
+        await world.tap(TEACHER, begun, "⏹️")
+        recorded = posts(await world.write(TEACHER, f"broadcast recording {recording}"))[PARENTS]
+    shown = guide.Transcript()
+    for who, text in (("Anna", asked), ("Assistant", preview.body), ("Anna", "✅")):
+        shown.say(who, text)
+    shown.chat("5А · parents")
+    shown.say("Assistant", announced.replace(one, "…"))
+    shown.chat("the chat with the assistant")
+    for who, text in (("Anna", "▶️"), ("Assistant", begun.body), ("Anna", "⏹")):
+        shown.say(who, text)
+    shown.say("Anna", f"broadcast recording {recording}")
+    shown.chat("5А · parents, the same message")
+    shown.say("Assistant", recorded.replace(one, "…"))
+    guide.hold("broadcast", "en.md", shown)
 
 
 async def test_who_may_not_announce_may_not_broadcast(world: World) -> None:

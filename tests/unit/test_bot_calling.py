@@ -11,7 +11,7 @@ from sferum_bridge.bot.housekeeping import Housekeeper
 from sferum_bridge.network.base import LoginExpired, Refused
 from sferum_bridge.school.calls import Meetings, SetUp
 from sferum_bridge.store import audit, calls, chats, queues, rooms, tables
-from tests.support import guide, sferum
+from tests.support import sferum
 from tests.support.bot import (
     ADMIN,
     HOUR,
@@ -22,6 +22,7 @@ from tests.support.bot import (
     World,
     a_world,
 )
+from tests.support.guide import Transcript, hold
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,6 +75,17 @@ async def link(world: World) -> Account:
     return account
 
 
+def conversation(words: dict[str, str], post: Said, line: Said, call: calls.Call) -> Transcript:
+    """Tell of a call as the guide does."""
+    shown = Transcript()
+    shown.chat(words["room"])
+    shown.say(words["teacher"], words["start"])
+    shown.say(words["bot"], post.body.replace(call.id, "…"))
+    shown.say(words["teacher"], words["end"])
+    shown.say(words["bot"], line.body)
+    return shown
+
+
 async def sferum_says(world: World, mxid: str) -> list[Said]:
     """Have what was asked of Sferum be answered, and what is asked of it then."""
     lane = f"bot/sferum/{mxid}"
@@ -96,6 +108,21 @@ async def the_call(world: World, room_id: str = PUPILS) -> calls.Call:
     return found
 
 
+async def test_the_english_guide_shows_a_call() -> None:
+    async with a_world(meetings=OWN) as world:
+        await furnish(world)
+        async with world.db.write() as tx:
+            await tx.run(update(tables.schools).values(language="en"))
+        await world.write(TEACHER, "language en")
+        [post] = in_room(await world.write(TEACHER, "!call", room=PUPILS), PUPILS)
+        one = await the_call(world)
+        world.now += 44 * _MINUTE + 1
+        [line] = in_room(await world.write(TEACHER, "!call end", room=PUPILS), PUPILS)
+    words = {"room": "5А · pupils", "teacher": "Anna", "bot": "Assistant"}
+    words |= {"start": "!call", "end": "!call end"}
+    hold("call", "en.md", conversation(words, post, line, one))
+
+
 async def test_a_call_is_one_post_and_one_line_when_it_is_over(world: World) -> None:
     said = await world.write(TEACHER, "!звонок", room=PUPILS)
     one = await the_call(world)
@@ -115,13 +142,9 @@ async def test_a_call_is_one_post_and_one_line_when_it_is_over(world: World) -> 
     assert "45 минут" in line.body
     assert line.body.endswith("Вошли по ссылке: 2.")
     assert line.content["msgtype"] == "m.notice", "rings nobody"
-    shown = guide.Transcript()
-    shown.chat("5А · ученики")
-    shown.say("Анна", "!звонок")
-    shown.say("Помощник", post.body.replace(one.id, "…"))
-    shown.say("Анна", "!звонок закончить")
-    shown.say("Помощник", line.body)
-    guide.hold("call", "ru.md", shown)
+    words = {"room": "5А · ученики", "teacher": "Анна", "bot": "Помощник"}
+    words |= {"start": "!звонок", "end": "!звонок закончить"}
+    hold("call", "ru.md", conversation(words, post, line, one))
     async with world.db.read() as tx:
         assert await tx.all(select(tables.call_guests)) == [], "nobody is marked present"
         ended = await calls.by_id(tx, one.id)
