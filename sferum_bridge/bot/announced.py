@@ -91,11 +91,6 @@ def described(texts: Texts, language: str, audience: Audience, school: School) -
     return f"{where} · {who}"
 
 
-def clock(record: SchoolRecord, at: int) -> str:
-    """Return the time of day at a school."""
-    return f"{register.moment(record, at):%H:%M}"
-
-
 async def send(talk: Talk, one: Announcement, record: SchoolRecord, *, urgent: bool) -> None:
     """Post a confirmed draft, or hold it back while quiet hours last."""
     quiet = talk.settings.quiet_hours
@@ -112,7 +107,7 @@ async def send(talk: Talk, one: Announcement, record: SchoolRecord, *, urgent: b
     await announcements.change(talk.tx, one, state=State.HELD.value, due_at=due)
     talk.tx.wake(announcements.HELD_BELL)
     _record(talk, one, "announcement.hold")
-    until = clock(record, due)
+    until = register.moment(record, due)
     await talk.answer(
         talk.text("announce-held", until=until), _offers(talk.language, one, None)[1:]
     )
@@ -275,7 +270,7 @@ async def _summary(talk: Talk, one: Announcement) -> Text:
         text=one.text,
     )
     if one.state is State.HELD:
-        until = clock(record, one.due_at)
+        until = register.moment(record, one.due_at)
         return paragraphs([head, talk.text("announce-summary-held", until=until)])
     if one.state is State.WITHDRAWN:
         return paragraphs([head, talk.text("announce-summary-withdrawn")])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import announced, commands
+from sferum_bridge.bot import announced, commands, register
 from sferum_bridge.bot.announce_right import place_of, reached, still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.reach import reach_of
@@ -299,7 +299,7 @@ async def _go_on_with(talk: Talk, one: Announcement) -> None:
     if due is None:
         parts.append(talk.text("announce-check-how"))
     else:
-        until = announced.clock(place.record, due)
+        until = register.moment(place.record, due)
         parts.append(talk.text("announce-check-quiet", until=until))
     word = commands.word(Name.ANNOUNCE, talk.language)
     choices = (("✅", "send"), ("❗", "urgent"), ("❌", "drop"))

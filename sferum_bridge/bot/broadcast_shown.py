@@ -26,13 +26,13 @@ def status(
     link = f"{public_url}/m/{one.announcement_id}"
     if one.ended_at:
         key = "broadcast-post-recorded" if one.recording else "broadcast-post-over"
-        end = f"{register.moment(record, one.ended_at):%H:%M}"
+        end = register.moment(record, one.ended_at)
         at = register.moment(record, one.begun_at)
         return texts.text(
             language, key, at=at, end=end, **({"link": link} if one.recording else {})
         )
     if one.begun_at:
-        since = f"{register.moment(record, one.begun_at):%H:%M}"
+        since = register.moment(record, one.begun_at)
         return texts.text(language, "broadcast-post-on", clock=since, link=link)
     return texts.text(language, "broadcast-post", link=link)
 

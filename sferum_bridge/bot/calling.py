@@ -229,7 +229,7 @@ async def _end(talk: Talk, one: Call, record: SchoolRecord) -> None:
         "call-over-sferum" if is_sferum else "call-over",
         author=caller.formal_name if caller else "",
         at=register.moment(record, one.started_at),
-        end=f"{register.moment(record, talk.tx.now):%H:%M}",
+        end=register.moment(record, talk.tx.now),
         minutes=max(1, -(-(talk.tx.now - one.started_at) // _MINUTE)),
         # How many came to a call of Sferum only Sferum knows.
         **({} if is_sferum else {"count": count}),

@@ -59,6 +59,17 @@ async def _world(
         await world.server.stop()
 
 
+def _tell(walk: Walk, begun: float) -> None:
+    """Say how far a walk is: of a long one one wants to know."""
+    minutes = (time.monotonic() - begun) / 60
+    left = minutes / walk.steps * max(0, STEPS - walk.steps)
+    print(  # noqa: T201 — for whoever waits
+        f"{minutes:.0f} min: {walk.steps} of {STEPS} acts, {left:.0f} min left, "
+        f"answers {dict(walk.answers)}, broken {dict(walk.failures)}",
+        flush=True,
+    )
+
+
 async def test_nothing_anybody_does_opens_the_school(
     wire: Wire, remote: OpenSynapse, receiver: Receiver, postgres: PostgresServer, tmp_path: Path
 ) -> None:
@@ -77,12 +88,9 @@ async def test_nothing_anybody_does_opens_the_school(
                 await check.everything()
             if walk.steps % BETWEEN_RESTARTS == 0:
                 await walk.restart()
+                _tell(walk, begun)
         await check.everything()
-        seconds = time.monotonic() - begun
-        print(  # noqa: T201 — of a long walk one wants to know
-            f"{walk.steps} acts in {seconds:.0f} s, "
-            f"answers {dict(walk.answers)}, broken {dict(walk.failures)}"
-        )
+        _tell(walk, begun)
         assert not walk.violations, _report(walk)
         # Everybody was refused a lot, and something was possible all the same.
         assert walk.answers["2xx"] > walk.steps / 5

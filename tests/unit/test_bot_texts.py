@@ -32,6 +32,7 @@ SPECIAL: dict[str, Any] = {"until": WHEN, "minutes": 3, "action": Action.INVITE,
 SPECIAL |= {"at": WHEN, "cause": Cause.FULL, "typed": 1, "creates": 1, "count": 3, "least": 10}
 SPECIAL |= {"heard": WHEN, "outside": 3, "here": 3, "kind": tickets.Kind.REPORT}
 SPECIAL |= {"given": WHEN, "withdrawn": WHEN, "since": WHEN, "day": WHEN}
+SPECIAL |= {"end": WHEN, "clock": WHEN}
 
 
 class _Variables(visitor.Visitor):  # type: ignore[misc]  # untyped library

@@ -20,9 +20,9 @@ broadcast-none = You have no broadcast that was sent to chats. To announce one, 
 broadcast-head = 📺 **Broadcast** · { $author }
 broadcast-urgent = ❗ 📺 **Broadcast** · { $author }
 broadcast-post = Watch: { $link } — opens, after signing in, for those it is for.
-broadcast-post-on = 🔴 On since { $clock }. Watch: { $link } — opens, after signing in, for those it is for.
-broadcast-post-over = Over. It was on { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }, there is no recording.
-broadcast-post-recorded = Over. It was on { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }. Recording: { $link } — opens, after signing in, for those it was for.
+broadcast-post-on = 🔴 On since { DATETIME($clock, timeStyle: "short") }. Watch: { $link } — opens, after signing in, for those it is for.
+broadcast-post-over = Over. It was on { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }, there is no recording.
+broadcast-post-recorded = Over. It was on { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }. Recording: { $link } — opens, after signing in, for those it was for.
 
 action-broadcast-begin = a broadcast was begun
 action-broadcast-end = a broadcast was ended

@@ -21,12 +21,12 @@ call-post =
     The link opens the call only to those who are in this chat: the page asks you to sign in with your own account.
 call-in-sferum = 📞 A call. Join: { $link }
 call-over =
-    📞 **The call is over** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }, { $minutes } { $minutes ->
+    📞 **The call is over** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }, { $minutes } { $minutes ->
         [one] minute
        *[other] minutes
     }. Joined by the link: { $count }.
 call-over-sferum =
-    📞 **The call of Sferum is over** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }, { $minutes } { $minutes ->
+    📞 **The call of Sferum is over** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }, { $minutes } { $minutes ->
         [one] minute
        *[other] minutes
     }.

@@ -20,9 +20,9 @@ broadcast-none = У вас нет трансляции, которая уже о
 broadcast-head = 📺 **Трансляция** · { $author }
 broadcast-urgent = ❗ 📺 **Трансляция** · { $author }
 broadcast-post = Смотреть: { $link } — откроется после входа тем, кому трансляция.
-broadcast-post-on = 🔴 Идёт с { $clock }. Смотреть: { $link } — откроется после входа тем, кому трансляция.
-broadcast-post-over = Закончилась. Шла { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }, записи нет.
-broadcast-post-recorded = Закончилась. Шла { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }. Запись: { $link } — откроется после входа тем, кому была трансляция.
+broadcast-post-on = 🔴 Идёт с { DATETIME($clock, timeStyle: "short") }. Смотреть: { $link } — откроется после входа тем, кому трансляция.
+broadcast-post-over = Закончилась. Шла { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }, записи нет.
+broadcast-post-recorded = Закончилась. Шла { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }. Запись: { $link } — откроется после входа тем, кому была трансляция.
 
 action-broadcast-begin = начата трансляция
 action-broadcast-end = трансляция закончена

@@ -21,13 +21,13 @@ call-post =
     Ссылка открывает звонок только тем, кто есть в этом чате: страница попросит войти под своей учётной записью.
 call-in-sferum = 📞 Звонок. Присоединиться: { $link }
 call-over =
-    📞 **Звонок закончен** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }, { $minutes } { $minutes ->
+    📞 **Звонок закончен** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }, { $minutes } { $minutes ->
         [one] минута
         [few] минуты
        *[many] минут
     }. Вошли по ссылке: { $count }.
 call-over-sferum =
-    📞 **Звонок Сферума закончен** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { $end }, { $minutes } { $minutes ->
+    📞 **Звонок Сферума закончен** · { $author }. { DATETIME($at, dateStyle: "long", timeStyle: "short") } — { DATETIME($end, timeStyle: "short") }, { $minutes } { $minutes ->
         [one] минута
         [few] минуты
        *[many] минут
