@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import nio
@@ -14,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from sferum_bridge.matrix.enrolment import ENROL, MOST
+from tests.support.bridge import until
 from tests.support.enrolling import hall
 from tests.support.exported import judged
 from tests.support.synapse import Answer, request, sign
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.support.enrolling import Hall
-    from tests.support.synapse import Homeserver
+    from tests.support.synapse import Account, Homeserver
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -150,6 +153,83 @@ async def test_clients_see_it_at_once(at: Hall) -> None:
         assert room in seen.rooms.join
         assert not seen.rooms.invite
         assert {one.user_id for one in joined.members} >= {one.user_id for one in pupils}
+
+
+async def test_a_room_filled_so_is_as_one_that_people_joined(at: Hall) -> None:
+    """Push rules, counts, mentions, the directory, statistics: the same in both, for everybody."""
+    pupils = await at.newcomers(3)
+    batch, joined = [await at.room(version="12") for _ in range(2)]
+    await at.tell()
+    quiet, keyword, plain = pupils
+    for room in (batch, joined):
+        rule = {"actions": []}
+        await ok(at, "PUT", f"pushrules/global/room/{room}", rule, by=quiet)
+    rule = {"actions": ["notify", {"set_tweak": "highlight"}], "pattern": "контрольная"}
+    await ok(at, "PUT", "pushrules/global/content/контрольная", rule, by=keyword)
+    done = await at.enrolment.enrol(batch, [one.user_id for one in pupils])
+    assert done is not None
+    assert done.joined == {one.user_id for one in pupils}
+    for one in pupils:
+        await ok(at, "POST", f"rooms/{joined}/invite", {"user_id": one.user_id}, by=at.server.bot)
+        await ok(at, "POST", f"join/{joined}", {}, by=one)
+    said: list[dict[str, Any]] = [
+        {"body": "Добро пожаловать"},
+        {"body": "завтра контрольная"},
+        {"body": "вы дежурите", "m.mentions": {"user_ids": [plain.user_id]}},
+    ]
+    for room in (batch, joined):
+        for number, content in enumerate(said):
+            where = f"rooms/{room}/send/m.room.message/{number}"
+            await ok(at, "PUT", where, {"msgtype": "m.text", **content}, by=at.server.bot)
+    counted: dict[str, tuple[int, int]] = {}
+    for one in pupils:
+        rooms = (await ok(at, "GET", "sync", by=one))["rooms"]["join"]
+        assert rooms[batch]["unread_notifications"] == rooms[joined]["unread_notifications"]
+        assert rooms[batch]["summary"] == rooms[joined]["summary"]
+        counts = rooms[batch]["unread_notifications"]
+        counted[one.user_id] = (counts["notification_count"], counts["highlight_count"])
+    expected = {quiet.user_id: (0, 0), keyword.user_id: (3, 1), plain.user_id: (3, 1)}
+    assert counted == expected
+    for one in pupils:
+        # What was read is read, in a room of either kind.
+        for room in (batch, joined):
+            last = (await at.timeline(room, one))[-1]["event_id"]
+            await ok(at, "POST", f"rooms/{room}/receipt/m.read/{last}", {}, by=one)
+        rooms = (await ok(at, "GET", "sync", by=one))["rooms"]["join"]
+        nothing = {"notification_count": 0, "highlight_count": 0}
+        assert [rooms[room]["unread_notifications"] for room in (batch, joined)] == [nothing] * 2
+    everybody = len(pupils) + 1
+    assert await figures(at, batch, everybody) == await figures(at, joined, everybody)
+    for one, other in itertools.permutations(pupils, 2):
+        await until(partial(finds, at, one, other))
+
+
+async def finds(at: Hall, one: Account, other: Account) -> bool:
+    """Tell whether somebody finds another person in the directory."""
+    words = {"search_term": other.user_id[1:].partition(":")[0]}
+    found = await ok(at, "POST", "user_directory/search", words, by=one)
+    return other.user_id in {each["user_id"] for each in found["results"]}
+
+
+async def figures(at: Hall, room: str, everybody: int) -> dict[str, Any]:
+    """Wait until Synapse has counted a room's people; return what its admins are told of it."""
+    admin = await at.server.account("admin", admin=True)
+    path = f"/_synapse/admin/v1/rooms/{room}"
+
+    async def counted() -> Any:
+        told = await ok(at, "GET", path, by=admin)
+        return told if told["joined_members"] == everybody else None
+
+    told, listed = await until(counted), await ok(at, "GET", f"{path}/members", by=admin)
+    kept = ("joined_members", "joined_local_members", "joined_local_devices", "federatable")
+    return {**{name: told[name] for name in kept}, "members": sorted(listed["members"])}
+
+
+async def ok(at: Hall, method: str, path: str, body: Any = None, *, by: Account) -> Any:
+    """Ask as a client does, and be answered well."""
+    answer = await at.server.call(method, path, body, by=by)
+    assert answer.status == 200, answer
+    return answer.body
 
 
 async def test_who_may_not_come_is_named_and_the_rest_goes_on(at: Hall) -> None:
