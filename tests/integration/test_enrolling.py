@@ -162,7 +162,7 @@ async def test_a_room_filled_so_is_as_one_that_people_joined(at: Hall) -> None:
     await at.tell()
     quiet, keyword, plain = pupils
     for room in (batch, joined):
-        rule = {"actions": []}
+        rule: dict[str, Any] = {"actions": []}
         await ok(at, "PUT", f"pushrules/global/room/{room}", rule, by=quiet)
     rule = {"actions": ["notify", {"set_tweak": "highlight"}], "pattern": "контрольная"}
     await ok(at, "PUT", "pushrules/global/content/контрольная", rule, by=keyword)
