@@ -19,6 +19,7 @@ from sferum_bridge.cli.login_slips import Card, Printer, pages_of, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from datetime import date
     from pathlib import Path
 
     from sferum_bridge.cli.login_slips import Page
@@ -180,7 +181,7 @@ async def _roll(tx: Tx, left_out: Sequence[str]) -> _Roll:
     from sferum_bridge.store import accounts, first_passwords, schools
 
     roll = _Roll()
-    here: list[School] = []
+    here: list[tuple[School, date]] = []
     found: dict[str, Card] = {}
     owned = await accounts.by_person(tx)
     unprinted = [one for one in await first_passwords.unprinted(tx) if one.mxid]
@@ -189,7 +190,7 @@ async def _roll(tx: Tx, left_out: Sequence[str]) -> _Roll:
     for record in await schools.records(tx):
         roll.records[record.id] = record
         school, today = await schools.load(tx, record.id), record.day(tx.now)
-        here.append(school)
+        here.append((school, today))
         wanted = {one.id for one in await accounts.without_account(tx, record.id)}
         wanted |= {one.person_id for one in theirs if one.is_set} & school.people.keys()
         names, pages = naming.shown(school, today), pages_of(school, today)
@@ -207,8 +208,11 @@ def _order(card: Card) -> tuple[str, int, str, str, str]:
     return page.school_id, kinds.index(page.kind), page.class_name, card.name, card.person_id
 
 
-def _pupils_of(here: Sequence[School], names: Sequence[str]) -> set[str]:
-    """Return the ids of the pupils of the classes with these names, of every school."""
+def _pupils_of(here: Sequence[tuple[School, date]], names: Sequence[str]) -> set[str]:
+    """Return the ids of the pupils, also those to come, of classes with these names.
+
+    `here` is every school with its day: whoever left such a class is none of its pupils.
+    """
     from sferum_bridge.school import classes
 
     found: set[str] = set()
@@ -217,10 +221,15 @@ def _pupils_of(here: Sequence[School], names: Sequence[str]) -> set[str]:
             wanted = classes.normalise(name)
         except classes.ClassNameError:
             wanted = ""
-        ids = {c.id for school in here for c in school.classes.values() if c.name == wanted}
+        ids = {c.id for school, _ in here for c in school.classes.values() if c.name == wanted}
         if not ids:
             raise click.ClickException(f"There is no class called {name}.")
-        found |= {e.person_id for school in here for e in school.enrolments if e.class_id in ids}
+        found |= {
+            e.person_id
+            for school, day in here
+            for e in school.enrolments
+            if e.class_id in ids and (e.term.until is None or day <= e.term.until)
+        }
     return found
 
 

@@ -53,8 +53,9 @@ class Stand:
 def progress(config_path: Path, *, once: bool, as_json: bool) -> None:
     """Show how far the making of rooms has come, until it is done; Ctrl-C ends only the showing.
 
-    The running bridge makes them. Whom the homeserver refuses is tried again, less and less often,
-    and not waited for. Where nobody looks (no terminal, or --json) it is said once.
+    The running bridge makes them. A school whose rooms rest is not waited for, nor whom the
+    homeserver refuses: they are tried again, less and less often. Where nobody looks (no terminal,
+    or --json) it is said once.
     """
     from rich.console import Console
 
@@ -130,7 +131,7 @@ async def _follow(config_path: Path) -> Sequence[Stand]:
                     tasks[stand.school] = task
                     text = f"{stand.school} ({stand.state})"
                     bars.update(task, completed=stand.percent, description=text)
-                if all(stand.state in {DONE, REFUSED} for stand in stands):
+                if all(stand.state in {DONE, REFUSED, PAUSED} for stand in stands):
                     return stands
                 await asyncio.sleep(_LOOK_SECONDS)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 from ruamel.yaml import YAML
+from sqlalchemy import update
 
 from sferum_bridge import config as settings
 from sferum_bridge.app import issuer, opened_database, opened_homeserver
 from sferum_bridge.cli import main
-from sferum_bridge.store import accounts
+from sferum_bridge.store import accounts, tables
 from tests.support.bot import assign, settle
 
 if TYPE_CHECKING:
@@ -74,6 +76,19 @@ async def test_the_pupils_of_a_class_can_be_left_to_its_class_teacher(
     rest = await installation.create("--json")
     [row] = [json.loads(line) for line in rest.stdout.splitlines()]
     assert row["person"] == installation.ids[GLEB]
+
+
+async def test_who_left_the_class_is_not_left_to_its_class_teacher(
+    installation: Installation,
+) -> None:
+    config, ids = settings.load(installation.folder / "config.yaml"), installation.ids
+    async with opened_database(config, installation.folder) as db, db.write() as tx:
+        former = update(tables.assignments).where(tables.assignments.c.person_id == ids[GLEB])
+        await tx.run(former.values(until=date(2020, 1, 31)))
+        await assign(tx, ids, GLEB, "enrolment", class_id=ids["9Б"])
+    made = await installation.create("--without-class", "5А", "--json")
+    people = {json.loads(line)["person"] for line in made.stdout.splitlines()}
+    assert people == {ids[GLEB], ids[FEKLA]}
 
 
 @pytest.mark.parametrize("name", ["11Я", "!", ""])
