@@ -66,7 +66,8 @@ def batches(config_path: Path, school: str, lang: str, *, as_json: bool) -> None
 def undo(batch: str, config_path: Path, school: str, lang: str, *, as_json: bool) -> None:
     """Undo an import as a whole: the one of an id, or the last one.
 
-    What somebody changed since is left as it is, and listed.
+    A school year is undone by `school year undo`. What somebody changed since is left as it is,
+    and listed.
     """
     from sferum_bridge.cli import roster_shown
 
@@ -88,7 +89,7 @@ async def _carry_out_undo(
 ) -> tuple[Undone, Mapping[str, Person]]:
     from sferum_bridge.cli.staffing import find_school
     from sferum_bridge.store import batches as stored
-    from sferum_bridge.store import imports, schools
+    from sferum_bridge.store import imports, schools, year
     from sferum_bridge.store.batches import NotUndoableError
 
     async with database(config_path) as (config, db), db.write() as tx:
@@ -99,6 +100,8 @@ async def _carry_out_undo(
         try:
             # Before: who is taken away by it has a name, too.
             found = await stored.one(tx, batch)
+            if found is not None and found.kind == year.KIND:
+                raise click.ClickException(_A_YEAR.format(year=found.label))
             people = (await schools.load(tx, found.school_id)).people if found else {}
             undone = await imports.undo(tx, batch, CONSOLE, days=config.school.undo_days)
         except NotUndoableError as e:
@@ -107,6 +110,8 @@ async def _carry_out_undo(
         return undone, people
 
 
+# That one tells the people concerned, too.
+_A_YEAR = "That is the school year {year}. Take it back with: sferum-bridge school year undo"
 _NOT_UNDONE = {
     "unknown": "There is nothing of that id to undo. See: sferum-bridge roster batches",
     "expired": "It is older than {days} days (school.undo_days), and stays.",

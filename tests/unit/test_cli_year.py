@@ -76,6 +76,8 @@ def test_it_is_shown_and_done_only_with_yes(here: Path) -> None:
     assert names(here) == ["6А 2027/2028", "9Б 2026/2027 closed"]
     # Once is enough.
     assert "2027/2028" in year(here, "open", *NEXT, "--yes", ok=False)
+    refused = bridge(here, "roster", "undo", ok=False).output
+    assert "school year undo" in refused
     would = year(here, "undo")
     assert SCHOOL in would["said"]
     assert names(here) != before
