@@ -338,6 +338,16 @@ CATALOGUE: dict[str, tuple[Text, Text]] = {
         Text("Строка повторяет строку {other}.", "Удалите одну из них."),
         Text("The row repeats row {other}.", "Delete one of them."),
     ),
+    "oneroster_enrolled_twice": (
+        Text(
+            "Этот ученик записан в тот же класс и строкой {other}: взята она, её срок дольше.",
+            "Если верна эта строка, удалите другую.",
+        ),
+        Text(
+            "Row {other} puts this pupil into the same class and lasts longer: it was taken.",
+            "If this row is right, delete the other.",
+        ),
+    ),
     "child_unknown": (
         Text("Ученика с таким «Ид» на листе «Ученики» нет.", "Проверьте «Ид ребёнка»."),
         Text("No pupil on the sheet “Ученики” has this «Ид».", "Check «Ид ребёнка»."),

@@ -85,6 +85,7 @@ class _Reader:
         self._said_roles: set[str] = set()
         self._gone_roles: list[tuple[str, str]] = []
         self._enrolments: dict[tuple[str, str], RosterEnrolment] = {}
+        self._enrolled_by: dict[tuple[str, str], Line] = {}
         self._leaderships: list[RosterLeadership] = []
         self._teachings: dict[tuple[RosterKey, str, str], RosterTeaching] = {}
         self._ended_enrolments: list[RosterEnrolment] = []
@@ -240,8 +241,21 @@ class _Reader:
         tie = RosterEnrolment(self._users.key(user), group.name, since=term[0], until=term[1])
         if line.deleted:
             self._ended_enrolments.append(tie)
-        else:
-            self._enrolments[user, group.name] = tie
+            return
+        place = user, group.name
+        first, by = self._enrolments.get(place, tie), self._enrolled_by.get(place, line)
+        if by is not line:
+            # Who left and came back has two: what holds longer is what they are now.
+            lasts = tie.until is None or (first.until is not None and first.until < tie.until)
+            left_out, kept = (by, line) if lasts else (line, by)
+            other = str(kept.row)
+            warning = Severity.WARNING
+            self._refuse(
+                "oneroster_enrolled_twice", left_out, "userSourcedId", warning, other=other
+            )
+            if not lasts:
+                return
+        self._enrolments[place], self._enrolled_by[place] = tie, line
 
     def _teach(self, line: Line, group: Group, taught: set[str]) -> None:
         term = self._term(line)

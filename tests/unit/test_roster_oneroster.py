@@ -364,3 +364,16 @@ def test_a_class_of_a_new_list_is_of_the_year_that_the_list_says(tmp_path: Path)
     said = {"kind": "homeroom", "name": "5А", "subject": "", "year": "2026/2027"}
     reading = read(packed(tmp_path / "a.zip", columns.V11, found), class_ids={"5a": said})
     assert [(each.name, each.year) for each in reading.roster.classes] == [("5А", "2027/2028")]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_who_left_a_class_and_came_back_is_in_it(tmp_path: Path, first: int) -> None:
+    found = lines(columns.V11)
+    left = {**found["enrollments"][0], "beginDate": "2026-09-01", "endDate": "2026-09-15"}
+    back = {**found["enrollments"][0], "sourcedId": "e9", "beginDate": "2026-09-20"}
+    found["enrollments"][:1] = [left, back][::-1] if first else [left, back]
+    reading = read(packed(tmp_path / "a.zip", columns.V11, found))
+    code = "oneroster_enrolled_twice"
+    assert codes(reading) == [(code, "enrollments.csv", 3 if first else 2, "userSourcedId")]
+    [tie] = [one for one in reading.roster.enrolments if one.person.external_id == "u1"]
+    assert (tie.since, tie.until) == (date(2026, 9, 20), None)
