@@ -10,10 +10,10 @@ Who has read is told as numbers only: whose parent reads and whose does not is n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import broadcast_shown, commands, register
+from sferum_bridge.bot import broadcast_shown, commands, messenger, register
 from sferum_bridge.bot.announce_right import still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.texts import LANGUAGES, bullets, fitting, paragraphs, quoted
@@ -154,6 +154,10 @@ async def withdraw(talk: Talk, one: Announcement) -> None:
     """Take an announcement back: out of every room, or before it was in any."""
     await announcements.change(talk.tx, one, state=State.WITHDRAWN.value)
     _record(talk, one, "announcement.withdraw")
+    known = await broadcasts.of(talk.tx, one.id)
+    if known is not None and known.call and not known.ended_at:
+        await broadcasts.save(talk.tx, replace(known, ended_at=talk.tx.now))
+        await messenger.ask(talk, messenger.END_CALL, login=known.login, call=known.call)
     if one.state is State.HELD:
         await talk.reply("announce-withdrawn-held")
         return

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import announced, commands, register
+from sferum_bridge.bot import announced, broadcast_shown, commands, register
 from sferum_bridge.bot.announce_right import place_of, reached, still_reached
 from sferum_bridge.bot.commands import Name
 from sferum_bridge.bot.reach import reach_of
@@ -149,11 +149,18 @@ async def _tapped(talk: Talk, argument: str) -> None:
 
 
 async def begin(
-    talk: Talk, places: Sequence[Reach], text: str, *, room_id: str = "", address: str = ""
+    talk: Talk,
+    places: Sequence[Reach],
+    text: str,
+    *,
+    room_id: str = "",
+    address: str = "",
+    login: str = "",
 ) -> None:
     """Draft what somebody wrote, and ask what is missing.
 
-    `room_id` is the school room it stands in already; with an `address` it is a broadcast.
+    `room_id` is the school room it stands in already. With an `address`, or the `login` through
+    which a call is to begin, it is a broadcast.
     """
     found = []
     for place in places:
@@ -174,8 +181,8 @@ async def begin(
         event_id=talk.event_id,
         room_id=room_id,
     )
-    if address:
-        await broadcasts.add(talk.tx, one.id, address)
+    if address or login:
+        await broadcasts.add(talk.tx, one.id, address, login)
     if len(surely) > 1:
         await _ask_school(talk, one, [each for each, _, _ in surely])
     elif audience is None:
@@ -293,7 +300,7 @@ async def _go_on_with(talk: Talk, one: Announcement) -> None:
         quoted(one.text),
     ]
     if broadcast := await broadcasts.of(talk.tx, one.id):
-        parts.append(talk.text("broadcast-check", address=broadcast.url))
+        parts.append(broadcast_shown.check(talk, broadcast))
     if reach.linked:
         parts.append(talk.text("announce-linked", rooms=reach.linked))
     if due is None:

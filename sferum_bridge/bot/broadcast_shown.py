@@ -11,6 +11,7 @@ from sferum_bridge.matrix.outbox import Offer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sferum_bridge.bot.talk import Talk
     from sferum_bridge.bot.texts import Text, Texts
     from sferum_bridge.store.broadcasts import Broadcast
     from sferum_bridge.store.schools import SchoolRecord
@@ -35,6 +36,13 @@ def status(
         since = register.moment(record, one.begun_at)
         return texts.text(language, "broadcast-post-on", clock=since, link=link)
     return texts.text(language, "broadcast-post", link=link)
+
+
+def check(talk: Talk, one: Broadcast) -> Text:
+    """Return where it will be watched, for its author before it is sent."""
+    if one.login:
+        return talk.text("broadcast-check-sferum")
+    return talk.text("broadcast-check", address=one.url)
 
 
 def offers(language: str, one: Broadcast) -> Sequence[Offer]:

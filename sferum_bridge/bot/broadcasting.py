@@ -7,6 +7,9 @@
            ▶️ «трансляция началась» ─► ⏹️ «трансляция закончилась» ─► «трансляция запись https://…»
                   └───────────────┴── each changes the posts where they stand (S-48)
 
+With «в Сферуме» in place of an address it is a call of Sferum, which begins with ▶️ in the name of
+its author and ends with ⏹️ for everybody in it.
+
 Whoever may announce something to somebody may broadcast it to them. Nobody watches in a room, so
 nobody can write there who could not before; the address itself stands in no post.
 """
@@ -14,17 +17,21 @@ nobody can write there who could not before; the address itself stands in no pos
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.bot import announced, announcing, broadcast_shown
+from sferum_bridge.bot import announced, announcing, broadcast_shown, linked_rooms, messenger
 from sferum_bridge.bot.announce_right import still_reached
 from sferum_bridge.bot.reach import reach_of
+from sferum_bridge.bot.texts import paragraphs
+from sferum_bridge.network.base import RemoteCall
 from sferum_bridge.school import broadcasts as rules
 from sferum_bridge.school.broadcasts import ForeignAddress
 from sferum_bridge.store import announcements, audit, broadcasts
 from sferum_bridge.store.announcements import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sferum_bridge.bot.commands import Command
     from sferum_bridge.bot.talk import Talk
     from sferum_bridge.store.announcements import Announcement
@@ -55,6 +62,30 @@ async def broadcast(talk: Talk, command: Command) -> None:
         await _announce(talk, command.argument)
 
 
+async def started(talk: Talk, content: Mapping[str, Any], answer: object) -> None:
+    """Take the call that Sferum has started for a broadcast; one that nobody needs is ended."""
+    one_id = str(content["broadcast"])
+    one = await announcements.by_id(talk.tx, one_id)
+    known = await broadcasts.of(talk.tx, one_id)
+    if not isinstance(answer, RemoteCall):
+        why = talk.text(messenger.text_key(answer))
+        await talk.answer(paragraphs([talk.text("broadcast-sferum-failed"), why]))
+        return
+    login, call = str(content["login"]), answer.id
+    if one is None or known is None or one.state is not State.SENT:
+        key = "broadcast-none"
+    elif known.begun_at or known.ended_at:
+        key = "broadcast-already"
+    elif await still_reached(talk.tx, talk.person_id, one) is None:
+        key = "announce-right"
+    else:
+        began = replace(known, url=answer.join_url, begun_at=talk.tx.now, login=login, call=call)
+        await _begin(talk, one, began)
+        return
+    await talk.reply(key)
+    await messenger.ask(talk, messenger.END_CALL, login=login, call=call)
+
+
 async def time_up(talk: Talk, announcement_id: str) -> None:
     """End a broadcast of which nobody said for too long that it is over."""
     one = await announcements.by_id(talk.tx, announcement_id)
@@ -82,10 +113,23 @@ async def _announce(talk: Talk, said: str) -> None:
     words, address = rules.take_address(said)
     if not places:
         await talk.reply("announce-right")
+    elif not address and (shown := rules.take_sferum(words))[1] and shown[0]:
+        if login := await _login(talk):
+            await announcing.begin(talk, places, shown[0], login=login)
+        else:
+            has_calls = talk.settings.sferum and talk.settings.sferum_calls
+            await talk.reply("broadcast-login" if has_calls else "broadcast-no-sferum")
     elif not words or not address:
         await talk.reply("broadcast-how")
     elif await is_watchable(talk, address):
         await announcing.begin(talk, places, words, address=address)
+
+
+async def _login(talk: Talk) -> str:
+    """Return the login through which this person may begin a call of Sferum; empty for none."""
+    if not (talk.settings.sferum and talk.settings.sferum_calls):
+        return ""
+    return next((one.id for one in await linked_rooms.own_logins(talk) if not one.expired), "")
 
 
 async def _step(talk: Talk, one_id: str, *, is_over: bool, recording: str = "") -> None:
@@ -100,13 +144,19 @@ async def _step(talk: Talk, one_id: str, *, is_over: bool, recording: str = "") 
     elif not is_over:
         if known.begun_at:
             await talk.reply("broadcast-already")
-            return
-        began = replace(known, begun_at=talk.tx.now)
-        count = await _take(talk, one, began, "broadcast.begin")
-        offers = broadcast_shown.offers(talk.language, began)
-        await talk.answer(talk.text("broadcast-begun", rooms=count), offers)
+        elif known.login:
+            # Another login since is as good: what counts is whose it is.
+            login = await _login(talk)
+            if login:
+                await messenger.ask(talk, messenger.START_SHOW, login=login, broadcast=one.id)
+            else:
+                await talk.reply("broadcast-login")
+        else:
+            await _begin(talk, one, replace(known, begun_at=talk.tx.now))
     elif known.ended_at and not recording:
         await talk.reply("broadcast-already")
+    elif known.login and not known.begun_at:
+        await talk.reply("broadcast-not-begun")
     else:
         # Who never said that it began has been showing it since it was announced.
         since, until = known.begun_at or one.sent_at, known.ended_at or talk.tx.now
@@ -117,8 +167,16 @@ async def _step(talk: Talk, one_id: str, *, is_over: bool, recording: str = "") 
         await talk.reply(key, rooms=count)
 
 
+async def _begin(talk: Talk, one: Announcement, began: Broadcast) -> None:
+    count = await _take(talk, one, began, "broadcast.begin")
+    offers = broadcast_shown.offers(talk.language, began)
+    await talk.answer(talk.text("broadcast-begun", rooms=count), offers)
+
+
 async def _take(talk: Talk, one: Announcement, now: Broadcast, action: str) -> int:
     await broadcasts.save(talk.tx, now)
+    if now.call and action == "broadcast.end":
+        await messenger.ask(talk, messenger.END_CALL, login=now.login, call=now.call)
     actor, why = talk.actor or "bridge", f"announcement {one.id}"
     audit.record(talk.tx, actor, action, one.author_id, why, school=one.school_id)
     return await announced.refresh(talk, one)

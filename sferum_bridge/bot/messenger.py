@@ -223,6 +223,7 @@ async def _members(connector: Connector, chat_id: str) -> tuple[tuple[str, str],
 LOG_IN, LIST, LOOK = "sferum-log-in", "sferum-list", "sferum-look"
 HEIRS, CLOSE = "sferum-heirs", "sferum-close"
 START_CALL, TELL_CALL, END_CALL = "sferum-call", "sferum-call-told", "sferum-call-over"
+START_SHOW = "sferum-show"
 
 _QUESTIONS: Mapping[str, Callable[[Messenger, Mapping[str, Any]], Awaitable[Any]]] = {
     LOG_IN: Messenger.log_in,
@@ -231,6 +232,7 @@ _QUESTIONS: Mapping[str, Callable[[Messenger, Mapping[str, Any]], Awaitable[Any]
     HEIRS: Messenger.find_heirs,
     CLOSE: Messenger.close,
     START_CALL: Messenger.start_call,
+    START_SHOW: Messenger.start_call,
     TELL_CALL: Messenger.tell_of_call,
     END_CALL: Messenger.end_call,
 }

@@ -196,6 +196,7 @@ ANSWERS: Mapping[str, Take] = {
     messenger.HEIRS: sferum_logout.found,
     messenger.CLOSE: sferum_login.closed,
     messenger.START_CALL: calling.started,
+    messenger.START_SHOW: broadcasting.started,
     messenger.TELL_CALL: calling.told,
     messenger.END_CALL: calling.over,
     import_reading.LOOK: importing.looked,

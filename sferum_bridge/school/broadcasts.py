@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 2_000
 """Of an address."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"«»]+", re.IGNORECASE)
+_IN_SFERUM = re.compile(r"[\s:,.—–-]+(?:в сферуме|in sferum)[\s.!]*$", re.IGNORECASE)
 _BEHIND = ".,;:!?…)]}'"
 
 
@@ -46,6 +47,12 @@ def take_address(text: str) -> tuple[str, str]:
     after = text[found.start() + len(address) :].lstrip(_BEHIND + " ")
     between = " " if before and after and not after.startswith("\n") else ""
     return f"{before}{between}{after}".strip(), address
+
+
+def take_sferum(text: str) -> tuple[str, bool]:
+    """Return a text without «в Сферуме» at its end, and whether that was there."""
+    words = _IN_SFERUM.sub("", text)
+    return words.strip(), words != text
 
 
 def check_address(address: str, hosts: Collection[str]) -> None:

@@ -1,7 +1,8 @@
 """Broadcasts: where the announcement they belong to leads, since when and until when.
 
 A broadcast is a row beside its announcement's and goes with it. Its addresses are sealed: they are
-given out only to those whom it is for, when they ask.
+given out only to those whom it is for, when they ask. One that is a call of Sferum has none before
+it has begun.
 """
 
 from __future__ import annotations
@@ -29,16 +30,20 @@ class Broadcast:
 
     announcement_id: str
     url: str
-    """Where it is watched."""
+    """Where it is watched; empty where that is not known yet."""
     recording: str
     """Where it can be watched afterwards; empty for nowhere."""
     begun_at: int = 0
     ended_at: int = 0
+    login: str = ""
+    """The login whose account begins the call of Sferum that it is; empty for one at an address."""
+    call: str = ""
+    """That call, in Sferum; empty before."""
 
 
-async def add(tx: Tx, announcement_id: str, url: str) -> None:
-    """Note that an announcement is one of a broadcast."""
-    sealed = tx.sealer.seal({"url": url, "recording": ""}, _SEAL)
+async def add(tx: Tx, announcement_id: str, url: str, login: str = "") -> None:
+    """Note that an announcement is one of a broadcast, at an address or by a login's call."""
+    sealed = _sealed(tx, Broadcast(announcement_id, url, "", login=login))
     await tx.run(insert(broadcasts).values(announcement_id=announcement_id, sealed=sealed))
 
 
@@ -52,11 +57,14 @@ async def of(tx: Tx, announcement_id: str) -> Broadcast | None:
 
 async def save(tx: Tx, one: Broadcast) -> None:
     """Note what a broadcast now is."""
-    sealed = tx.sealer.seal({"url": one.url, "recording": one.recording}, _SEAL)
     await tx.run(
         update(broadcasts)
         .where(broadcasts.c.announcement_id == one.announcement_id)
-        .values(sealed=sealed, begun_at=one.begun_at or None, ended_at=one.ended_at or None)
+        .values(
+            sealed=_sealed(tx, one),
+            begun_at=one.begun_at or None,
+            ended_at=one.ended_at or None,
+        )
     )
 
 
@@ -78,6 +86,11 @@ async def overdue(tx: Tx, before: int) -> Sequence[str]:
     return [row.announcement_id for row in await tx.all(query.order_by(c.begun_at))]
 
 
+def _sealed(tx: Tx, one: Broadcast) -> bytes:
+    words = {"url": one.url, "recording": one.recording, "login": one.login, "call": one.call}
+    return tx.sealer.seal(words, _SEAL)
+
+
 def _broadcast(tx: Tx, row: Row[*tuple[Any, ...]]) -> Broadcast:
     sealed = tx.sealer.unseal(row.sealed, _SEAL)
     return Broadcast(
@@ -86,4 +99,7 @@ def _broadcast(tx: Tx, row: Row[*tuple[Any, ...]]) -> Broadcast:
         sealed["recording"],
         row.begun_at or 0,
         row.ended_at or 0,
+        # A row of before such calls has neither.
+        sealed.get("login", ""),
+        sealed.get("call", ""),
     )

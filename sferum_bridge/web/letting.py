@@ -36,6 +36,7 @@ class Closed(StrEnum):
     NOT_YOURS = "link-not-yours"
     CALL_OVER = "link-call-over"
     CALL_GONE = "link-call-gone"
+    BROADCAST_TO_COME = "link-broadcast-to-come"
     BROADCAST_OVER = "link-broadcast-over"
     AWAY = "link-away"
 
@@ -116,5 +117,5 @@ class Letting:
         if not broadcast_rules.may_watch(one.audience, here, record.day(now), person.id):
             return Closed.NOT_YOURS
         if not broadcast.ended_at:
-            return Open(broadcast.url)
+            return Open(broadcast.url) if broadcast.url else Closed.BROADCAST_TO_COME
         return Open(broadcast.recording) if broadcast.recording else Closed.BROADCAST_OVER

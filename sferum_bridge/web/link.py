@@ -41,6 +41,7 @@ _STATUS: Mapping[Closed, int] = {
     Closed.NOT_YOURS: 403,
     Closed.CALL_OVER: 410,
     Closed.CALL_GONE: 503,
+    Closed.BROADCAST_TO_COME: 409,
     Closed.BROADCAST_OVER: 410,
     Closed.AWAY: 503,
 }

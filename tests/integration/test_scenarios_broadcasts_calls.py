@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import nio
@@ -240,3 +241,42 @@ async def test_27_a_broadcast(cast: Cast) -> None:
         [again] = _LINK.findall(post)
     assert (await opened(town, again, pupil)).headers["Refresh"] == f"0; url={RECORDING}"
     await refused(town, again, cast.other)
+
+
+async def test_27_a_broadcast_that_is_a_call_of_sferum(cast: Cast) -> None:
+    """It opens for whom it is for, only while it goes on; then Sferum knows of no call."""
+    town, teacher, pupil = cast.town, cast.teacher, cast.pupil
+    room = await town.bridged.room("pupils", "5А")
+    await town.bridged.link_chat(
+        teacher.person_id, await town.bridged.room("materials", "5А"), "5А", [], relay=False
+    )
+    preview = await teacher.ask("трансляция 5А: разбор контрольной в Сферуме")
+    assert "Смотреть будут в звонке Сферума" in preview.body
+    [sent] = [r for r in await teacher.tap(preview, "❗") if "Отправляю" in r.body]
+
+    async def post() -> str:
+        return next(body for body in await seen(pupil, room) if "разбор контрольной" in body)
+
+    await until(partial(says, pupil, room, "разбор контрольной"))
+    [link] = _LINK.findall(await post())
+    early = await opened(town, link, pupil)
+    assert (early.status, "ещё не началась" in early.text) == (409, True)
+    at_once = [r for r in await teacher.tap(sent, "▶️") if "Началась" in r.body]
+    begun = at_once[0] if at_once else await teacher.hears("Началась")
+    page = await opened(town, link, pupil)
+    assert page.headers["Refresh"].startswith("0; url=https://vk.com/call/join/")
+    await refused(town, link, cast.other)
+    counters = await town.bridged.standin.control.counters()
+    ended = counters["seen"].get("calls.forceFinish", 0)
+    await teacher.tap(begun, "⏹️")
+
+    async def is_over_there() -> bool:
+        counters = await town.bridged.standin.control.counters()
+        return int(counters["seen"].get("calls.forceFinish", 0)) == ended + 1
+
+    await until(is_over_there)
+    assert (await opened(town, link, pupil)).status == 410
+
+
+async def says(who: Who, room_id: str, words: str) -> bool:
+    return any(words in body for body in await seen(who, room_id))

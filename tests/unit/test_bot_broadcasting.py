@@ -9,10 +9,16 @@ from sqlalchemy import select, update
 
 from sferum_bridge.bot.housekeeping import Housekeeper
 from sferum_bridge.bot.releasing import Releaser
+from sferum_bridge.network.base import Refused
 from sferum_bridge.school import quiet
-from sferum_bridge.school.broadcasts import ForeignAddress, check_address, take_address
-from sferum_bridge.store import announcements, audit, broadcasts, rooms, tables
-from tests.support import guide
+from sferum_bridge.school.broadcasts import (
+    ForeignAddress,
+    check_address,
+    take_address,
+    take_sferum,
+)
+from sferum_bridge.store import announcements, audit, broadcasts, chats, rooms, tables
+from tests.support import guide, sferum
 from tests.support.bot import (
     ADMIN,
     BROTHER,
@@ -287,3 +293,136 @@ async def test_quiet_hours_hold_it_too() -> None:
         [told] = await world.work_off("bot/news")
         assert "▶️" in told.offers, "who announced it at night begins it from there"
         assert "Идёт" in posts(await world.tap(TEACHER, told, "▶️"))[PUPILS]
+
+
+# --- as a call of Sferum --------------------------------------------------------------------
+
+LIVE = "трансляция 5А: разбор контрольной в Сферуме"
+
+
+@pytest.fixture
+async def live() -> AsyncIterator[World]:
+    """Give a school whose class teacher is logged in to Sferum."""
+    async with a_world(sferum=True, broadcast_hosts=HOSTS) as made:
+        await furnish(made)
+        account = made.sferum.add("Анна", "key")
+        async with made.db.write() as tx:
+            await chats.save_login(tx, "sferum", account.id, "Анна", TEACHER, "key")
+        yield made
+
+
+async def sferum_says(world: World, mxid: str = TEACHER) -> list[Said]:
+    return await world.work_off(f"bot/sferum/{mxid}")
+
+
+async def announced_live(world: World) -> Said:
+    preview = answer(await world.write(TEACHER, LIVE))
+    assert world.text("broadcast-check-sferum") in preview.body
+    assert "в Сферуме" not in preview.body.partition(world.text("broadcast-check-sferum"))[0]
+    return answer(await world.tap(TEACHER, preview, "✅"))
+
+
+async def kept(world: World) -> broadcasts.Broadcast:
+    async with world.db.read() as tx:
+        found = await broadcasts.of(tx, await the_one(world))
+    assert found is not None
+    return found
+
+
+async def test_a_call_of_sferum_begins_with_the_broadcast_and_ends_with_it(live: World) -> None:
+    sent = await announced_live(live)
+    assert live.sferum.calls == [], "nothing begins before it is said to"
+    assert (await kept(live)).url == ""
+    over = await live.write(TEACHER, "трансляция закончилась")
+    assert answer(over).body == live.text("broadcast-not-begun")
+    assert await live.tap(TEACHER, sent, "▶️") == [], "Sferum is asked first"
+    said = await sferum_says(live)
+    assert live.sferum.calls == ["call-0"]
+    assert "🔴 Идёт с" in posts(said)[PUPILS]
+    assert "vk.com" not in str([one.content for one in said])
+    assert (await kept(live)).url == "https://vk.com/call/join/call-0"
+    begun = answer(said)
+    live.now += HOUR
+    said = await live.tap(TEACHER, begun, "⏹️")
+    assert "записи нет" in posts(said)[PARENTS]
+    await sferum_says(live)
+    assert live.sferum.calls == []
+
+
+async def test_twice_begun_is_one_call(live: World) -> None:
+    sent = await announced_live(live)
+    await live.tap(TEACHER, sent, "▶️")
+    await live.write(TEACHER, "трансляция началась")
+    said = [*await sferum_says(live), *await sferum_says(live), *await sferum_says(live)]
+    assert live.text("broadcast-already") in [one.body for one in said]
+    assert live.sferum.calls == ["call-0"]
+    assert (await kept(live)).call == "call-0"
+
+
+async def test_a_deleted_broadcast_ends_its_call(live: World) -> None:
+    sent = await announced_live(live)
+    await live.tap(TEACHER, sent, "▶️")
+    await sferum_says(live)
+    await live.tap(TEACHER, sent, "🗑")
+    await sferum_says(live)
+    assert live.sferum.calls == []
+    assert (await kept(live)).ended_at == live.now
+
+
+async def test_what_was_deleted_while_sferum_was_asked_begins_nowhere(live: World) -> None:
+    sent = await announced_live(live)
+    await live.tap(TEACHER, sent, "▶️")
+    await live.tap(TEACHER, sent, "🗑")
+    said = [*await sferum_says(live), *await sferum_says(live)]
+    assert not posts(said)
+    assert live.sferum.calls == []
+
+
+async def test_one_nobody_ends_ends_in_sferum_too(live: World) -> None:
+    sent = await announced_live(live)
+    await live.tap(TEACHER, sent, "▶️")
+    await sferum_says(live)
+    live.now += 4 * HOUR + 1
+    await Housekeeper(live.db, live.bot).once()
+    assert "записи нет" in posts(await live.heard())[PUPILS]
+    await sferum_says(live, "")
+    assert live.sferum.calls == []
+
+
+async def test_what_sferum_refuses_is_said_and_may_be_tried_again(
+    live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Refused("not now")
+
+    sent = await announced_live(live)
+    with monkeypatch.context() as patch:
+        patch.setattr(sferum._Connector, "start_call", refuse)
+        await live.tap(TEACHER, sent, "▶️")
+        said = await sferum_says(live)
+    assert live.text("broadcast-sferum-failed") in answer(said).body
+    assert not posts(said)
+    await live.tap(TEACHER, sent, "▶️")
+    assert "🔴" in posts(await sferum_says(live))[PUPILS]
+
+
+async def test_who_has_no_login_is_told_how(live: World) -> None:
+    said = await live.write(ADMIN, LIVE)
+    assert answer(said).body == live.text("broadcast-login")
+    async with a_world(broadcast_hosts=HOSTS) as world:
+        await furnish(world)
+        said = await world.write(TEACHER, LIVE)
+        assert answer(said).body == world.text("broadcast-no-sferum")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "is_there"),
+    [
+        ("5А: разбор в Сферуме", "5А: разбор", True),
+        ("5A: review — In Sferum.", "5A: review", True),
+        ("как мы живём в сферуме, рассказ", "как мы живём в сферуме, рассказ", False),
+        ("в Сферуме", "в Сферуме", False),
+    ],
+)
+def test_in_sferum_stands_at_the_end(text: str, words: str, *, is_there: bool) -> None:
+    assert take_sferum(text) == (words, is_there)

@@ -239,6 +239,17 @@ async def test_a_broadcast_that_is_over_leads_to_its_recording(stage: Stage) -> 
     assert (await at_link(stage, one, PUPIL)).status == 403, "what was taken back is gone"
 
 
+async def test_a_broadcast_that_has_no_address_yet_says_so(stage: Stage) -> None:
+    one = await a_broadcast(stage, Audience(whole=True))
+    async with stage.world.db.write() as tx:
+        known = await broadcasts.of(tx, one)
+        assert known is not None
+        await broadcasts.save(tx, replace(known, url="", login="login"))
+    page = await at_link(stage, one, PUPIL)
+    assert (page.status, "ещё не началась" in page.text) == (409, True)
+    assert (await at_link(stage, one, STRANGER)).status == 403
+
+
 async def test_a_call_of_sferum_opens_by_its_own_link(stage: Stage) -> None:
     call = await a_call(stage, Network.SFERUM, "https://vk.com/call/join/x")
     page = await at_link(stage, call.id, PUPIL)

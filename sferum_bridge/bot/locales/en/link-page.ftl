@@ -20,5 +20,6 @@ link-leads = Go there
 link-not-yours = With this account the link does not open: it is meant for other people, or there is no such any more. If it came to you in a chat of the school, sign in with the account that is in that chat. The right to open it cannot be passed on.
 link-call-over = This call is over. The chat says when it was.
 link-call-gone = The school's calls are switched off now, so nobody can join. Tell the school's administrator.
+link-broadcast-to-come = The broadcast has not begun yet. The chat will say when it does; then open the link again.
 link-broadcast-over = The broadcast is over, and there is no recording. The chat says when it was.
 link-away = The school's server does not answer, so the link cannot be opened. Try again in a minute.
