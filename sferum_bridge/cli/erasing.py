@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
-from mautrix.errors import MatrixRequestError
 
 from sferum_bridge import __version__
 from sferum_bridge.cli.common import database, show
@@ -210,6 +209,8 @@ async def _now(tx: Tx, done: Erasure) -> Erasure:
 
 
 async def _leave_rooms(db: Database, homeserver: Homeserver, done: Erasure) -> None:
+    from mautrix.errors import MatrixRequestError
+
     from sferum_bridge.store import erasing
 
     for room_id in done.rooms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from functools import partial
@@ -35,6 +36,7 @@ def run(config_path: Path, *, take_over: bool) -> None:
 
     config = read_config(config_path)
     log_to_stderr(config.logging.level)
+    _load()
 
     async def alone() -> None:
         async with held(database_url(config, config_path.parent)) as hold:
@@ -44,6 +46,15 @@ def run(config_path: Path, *, take_over: bool) -> None:
         asyncio.run(alone())
     except (Occupied, Unreachable) as e:
         raise click.ClickException(str(e)) from e
+
+
+def _load() -> None:
+    """Import all of the bridge; looking through that for garbage then and later is for nothing."""
+    gc.disable()
+    import sferum_bridge.app  # noqa: F401 - see above
+
+    gc.freeze()
+    gc.enable()
 
 
 async def _run(config_path: Path, hold: Hold, *, take_over: bool) -> None:
