@@ -254,14 +254,22 @@ class Watch:
         """Do what a drift asks for; return it, or that the bot has no power to."""
         try:
             if drift.act is Act.REMOVE:
-                reason = self._reason(seen.record.language)
-                await self._homeserver.kick(seen.room.room_id, drift.subject, reason)
+                await self._remove(seen, drift.subject)
             elif drift.act is Act.PUT_BACK and drift.content is not None:
                 await self._put_back(seen, drift, state)
         except MatrixRequestError as e:
             log.warning("The homeserver refused to mend %s: %s", seen.room.key, e.http_status)
             return Drift(Kind.STUCK, Act.REPORT, drift.actor, drift.subject)
         return drift
+
+    async def _remove(self, seen: View, mxid: str) -> None:
+        room_id, reason = seen.room.room_id, self._reason(seen.record.language)
+        try:
+            await self._homeserver.kick(room_id, mxid, reason)
+        except MatrixRequestError:
+            # They left, or the console and the bridge looked at the same time.
+            if await self._homeserver.membership(room_id, mxid) in {"join", "invite", "knock"}:
+                raise
 
     async def _put_back(self, seen: View, drift: Drift, state: State) -> None:
         """Set state as the bot; where its own power was taken, as whoever has got it all."""

@@ -342,8 +342,9 @@ async def test_37_what_is_done_in_the_bots_own_name_is_found_by_a_look(town: Tow
     assert status == 200
     await in_the_bots_name(town, room, "m.room.join_rules", {"join_rule": "public"})
     await in_the_bots_name(town, space, "m.space.child", {}, room)
-    code, _ = await rooms_command(town, "check", "--repair")
-    assert code == 0
+    # Two at once, and the running bridge: what another has mended already is no failure.
+    looks = await asyncio.gather(*(rooms_command(town, "check", "--repair") for _ in range(2)))
+    assert [code for code, _ in looks] == [0, 0]
     assert await membership(town, room, stranger.mxid) == "leave"
     assert (await state(town, room, "m.room.join_rules"))["join_rule"] == "restricted"
     assert (await state(town, space, "m.space.child", room))["via"] == ["school.example"]

@@ -68,17 +68,22 @@ async def test_a_second_one_is_refused_and_says_what_to_do(database_url: str) ->
 
 
 async def test_one_that_is_just_ending_is_waited_for(database_url: str) -> None:
+    is_over = False
+
     async def leave(first: asyncio.Event) -> None:
+        nonlocal is_over
         async with holding.held(database_url):
             first.set()
             await asyncio.sleep(0.3)
+            is_over = True
 
     first = asyncio.Event()
     leaving = asyncio.create_task(leave(first))
     await first.wait()
     assert not await is_free(database_url)
     async with holding.held(database_url, patience=30):
-        assert leaving.done()
+        assert is_over
+    await leaving
 
 
 async def test_a_killed_process_holds_nothing(database_url: str) -> None:
