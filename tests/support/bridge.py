@@ -11,6 +11,7 @@ import secrets
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -219,8 +220,10 @@ class BridgedSchool:
 
     @property
     def config(self) -> Config:
-        """Return the settings."""
-        return settings.load(self.folder / "config.yaml")
+        """Return the settings; read anew only when the file is another."""
+        path = self.folder / "config.yaml"
+        state = path.stat()
+        return _read_settings(path, state.st_mtime_ns, state.st_size)
 
     async def start_bridge(self) -> None:
         """Start the bridge."""
@@ -373,6 +376,12 @@ class LinkedChat:
     others: tuple[int, ...]
     login_id: str
     peer: str
+
+
+@lru_cache(maxsize=4)
+def _read_settings(path: Path, _changed: int, _size: int) -> Config:
+    # It is asked for at every look of every wait, and takes longer to read than all else of one.
+    return settings.load(path)
 
 
 async def names_of_parents(db: Database, child_id: str) -> list[str]:
