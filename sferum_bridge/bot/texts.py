@@ -126,14 +126,13 @@ def bullets(lines: Sequence[Text]) -> Text:
 
 
 class Texts:
-    """Every text of the bot, read once.
+    """Every text of the bot; those of a language are read when it is first spoken.
 
-    Raises `ValueError` when a file cannot be read as Fluent: a damaged installation must not start.
+    One language takes a quarter of a second to read, and a few MiB; most schools speak one.
     """
 
     def __init__(self) -> None:
         self._markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
-        self._bundles = {language: _bundle(language) for language in LANGUAGES}
 
     def text(self, language: str, key: str, /, **values: Any) -> Text:
         """Return the text `key`; raises `TextMissingError`.
@@ -185,7 +184,7 @@ class Texts:
         return self.room_name(Kind(kind), of_class, school.name, language)
 
     def _format(self, language: str, key: str, values: Mapping[str, Any]) -> str:
-        bundle = self._bundles[language]
+        bundle = _bundle(language)
         if not bundle.has_message(key):
             raise TextMissingError(f"there is no text {key} in {language}")
         text, errors = bundle.format_pattern(bundle.get_message(key).value, dict(values))

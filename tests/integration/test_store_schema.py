@@ -20,7 +20,7 @@ from tests.support import databases
 if TYPE_CHECKING:
     from sferum_bridge.store.database import Database, Tx
 
-database_url = databases.database_url
+database_url = databases.empty_database_url
 clock = databases.clock
 database = databases.database
 

@@ -27,6 +27,7 @@ from sferum_bridge.demo.synapse import SynapseProcess
 from sferum_bridge.roster import make_plan, read, write_sample
 from sferum_bridge.store import accounts, audit, chats, enrol, logins, rooms, schools
 from sferum_bridge.store.tables import parent_links, people
+from tests.support.databases import copy_tables, with_tables
 from tests.support.ports import reserve_port
 from tests.support.standin import StandIn
 from tests.support.synapse import OVERRIDES, SERVER_NAME, settings_for
@@ -153,7 +154,11 @@ class BridgedSchool:
         Without `extension` the homeserver closes nothing. `rooms`, `media` and `calls` are settings
         of the bridge, `module` of the extension, `synapse_settings` others of homeserver.yaml.
         """
-        databases = [await postgres.fresh_database() for _ in range(2)] if postgres else []
+        databases = []
+        if postgres:
+            databases = [await with_tables(postgres), await postgres.fresh_database()]
+        else:
+            await copy_tables(folder / "sferum-bridge.db")
         standin = StandIn(folder / "standin", "--calls-per-second", "0", "--no-shared-chat-ids")
         (folder / "standin").mkdir()
         await standin.start()
@@ -172,9 +177,9 @@ class BridgedSchool:
             )
         )
         school = cls(folder, synapse, standin)
-        school.change_settings("rooms", **(rooms or {}))
-        school.change_settings("media", **(media or {}))
-        school.change_settings("calls", **(calls or {}))
+        for section, given in {"rooms": rooms, "media": media, "calls": calls}.items():
+            if given:
+                school.change_settings(section, **given)
         if not extension:
             school.change_settings("homeserver", extension_secret="")
         try:

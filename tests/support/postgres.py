@@ -80,6 +80,8 @@ class PostgresServer:
         self._folder: Path | None = None
         self._child: ChildProcess | None = None
         self._made: list[str] = []
+        self.pattern = ""
+        """The database with the bridge's tables that others are copied from, once there is one."""
 
     async def stop(self) -> None:
         """Remove what was made: the databases on a server that was given, else the server."""
@@ -102,14 +104,14 @@ class PostgresServer:
         self._child.start()
         await self._child.wait_until(self._answers, timeout=30)
 
-    async def fresh_database(self) -> Database:
-        """Create an empty database in C locale."""
+    async def fresh_database(self, pattern: str = "template0") -> Database:
+        """Create an empty database in C locale, or a copy of another that nobody is in."""
         if self._address is None:
             self._folder = Path(tempfile.mkdtemp(prefix="sferum-pg-"))
             await self._launch(self._folder)
         name = f"test_{secrets.token_hex(6)}"
         await self._administer(
-            f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+            f"CREATE DATABASE \"{name}\" TEMPLATE \"{pattern}\" ENCODING 'UTF8' LOCALE 'C'"
         )
         self._made.append(name)
         assert self._address is not None
