@@ -68,10 +68,15 @@ async def test_a_kill_in_a_batch_leaves_nothing_half_done(
 
 
 @pytest.mark.skipif(not REDIS, reason="there is no redis-server on this machine")
-async def test_any_process_enrols(tmp_path: Path, postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("writers", [(), ("worker1",)], ids=["main writes", "a worker writes"])
+async def test_any_process_enrols(
+    tmp_path: Path, postgres: PostgresServer, writers: tuple[str, ...]
+) -> None:
     """Asked of the main process and of a worker, also at once, with messages beside."""
     database = (await postgres.fresh_database()).synapse
-    async with running_cluster(tmp_path, database, workers={"worker1": {}}) as cluster:
+    async with running_cluster(
+        tmp_path, database, workers={"worker1": {}}, listed=writers, writers=writers
+    ) as cluster:
         worker = cluster.at(cluster.workers[0])
         async with hall(cluster.main) as at, hall(worker) as there:
             people = [one.user_id for one in await at.newcomers(2 * WORKERS_COUNT)]

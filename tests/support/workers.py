@@ -33,17 +33,24 @@ class MainProcess(SynapseProcess):
     """The main process: it listens for workers, too."""
 
     def __init__(
-        self, settings: SynapseSettings, redis_port: int, listed: Mapping[str, int]
+        self,
+        settings: SynapseSettings,
+        redis_port: int,
+        listed: Mapping[str, int],
+        writers: Sequence[str] = (),
     ) -> None:
         super().__init__(settings)
         self._redis_port = redis_port
         self._replication = reserve_port()
         self._listed = listed
         """Workers in `instance_map`, and their replication ports."""
+        self._writers = writers
+        """Those of them that write events; empty for the main process."""
 
     def _config(self) -> dict[str, Any]:
         places = {"main": self._replication, **self._listed}
-        return clustered(super()._config(), self._redis_port, places)
+        writing = {"stream_writers": {"events": list(self._writers)}} if self._writers else {}
+        return {**clustered(super()._config(), self._redis_port, places), **writing}
 
 
 def clustered(
@@ -154,6 +161,7 @@ async def running_cluster(
     *,
     workers: Mapping[str, Mapping[str, Any]],
     listed: Sequence[str] = (),
+    writers: Sequence[str] = (),
     contour: Mapping[str, Any] | None = None,
     modules: tuple[Mapping[str, Any], ...] = (),
     environment: Mapping[str, str] | None = None,
@@ -166,6 +174,7 @@ async def running_cluster(
         database: The `database` section: PostgreSQL.
         workers: Worker name → settings of its own file on top.
         listed: Those of them that stand in `instance_map`.
+        writers: Those of the listed that write events, in place of the main process.
         contour: Changes to the settings of our module.
         modules: Further modules of every process.
         environment: Variables of the processes on top of ours.
@@ -184,7 +193,7 @@ async def running_cluster(
         environment=environment or {},
     )
     ports = {name: reserve_port() for name in workers}
-    main = MainProcess(settings, redis_port, {name: ports[name] for name in listed})
+    main = MainProcess(settings, redis_port, {name: ports[name] for name in listed}, writers)
     try:
         redis.start()
         await main.start()
