@@ -63,8 +63,9 @@ contour: $(DEV) ## Attack the contour in every way: room versions 10 to 12, both
 	done
 
 contour-walk: STEPS = 100000
+contour-walk: PARTS = 2
 contour-walk: $(DEV) ## Let everybody try everything against the contour, STEPS times (an hour), and look
-	SFERUM_WALK_STEPS=$(STEPS) $(BIN)/pytest -s tests/contour/test_contour_walk.py
+	SFERUM_WALK_STEPS=$(STEPS) SFERUM_WALK_PARTS=$(PARTS) $(BIN)/pytest -s -n $(PARTS) tests/contour/test_contour_walk.py -k opens
 
 torture: TORTURE = 210,10080,20
 torture: $(DEV) ## Kill the bridge 210 times under 10,080 messages over 20 chats (40 minutes), and count

@@ -1,12 +1,14 @@
 """Everybody tries everything, at random: the school stays closed, and strangers undisturbed.
 
-`SFERUM_WALK_STEPS` sets how many acts, `SFERUM_WALK_SEED` which; `make contour-walk` walks long.
-With the same seed everybody tries the same, though what comes first within a moment may differ.
+`SFERUM_WALK_STEPS` sets how many acts, `SFERUM_WALK_PARTS` in how many walks side by side, and
+`SFERUM_WALK_SEED` which; `make contour-walk` walks long. With the same seed everybody tries the
+same, though what comes first within a moment may differ.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import asynccontextmanager
 from random import SystemRandom
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
 SHORT = 2016
-STEPS = int(os.environ.get("SFERUM_WALK_STEPS", SHORT))
+# A walk keeps one Synapse busy, and that is one core.
+PARTS = int(os.environ.get("SFERUM_WALK_PARTS", "1"))
+STEPS = -(-int(os.environ.get("SFERUM_WALK_STEPS", SHORT)) // PARTS)
+"""Of each walk."""
 SEED = int(os.environ.get("SFERUM_WALK_SEED", SystemRandom().randrange(10**6)))
 BETWEEN_MOVES = 72
 BETWEEN_CHECKS = 288
@@ -63,19 +68,26 @@ def _tell(walk: Walk, begun: float) -> None:
     """Say how far a walk is: of a long one one wants to know."""
     minutes = (time.monotonic() - begun) / 60
     left = minutes / walk.steps * max(0, STEPS - walk.steps)
-    print(  # noqa: T201 — for whoever waits
-        f"{minutes:.0f} min: {walk.steps} of {STEPS} acts, {left:.0f} min left, "
-        f"answers {dict(walk.answers)}, broken {dict(walk.failures)}",
+    print(  # noqa: T201 — for whoever waits; pytest-xdist takes only what goes there
+        f"SFERUM_WALK_SEED={walk.seed}: {minutes:.0f} min, {walk.steps} of {STEPS} acts, "
+        f"{left:.0f} min left, answers {dict(walk.answers)}, broken {dict(walk.failures)}",
+        file=sys.stderr,
         flush=True,
     )
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 async def test_nothing_anybody_does_opens_the_school(
-    wire: Wire, remote: OpenSynapse, receiver: Receiver, postgres: PostgresServer, tmp_path: Path
+    wire: Wire,
+    remote: OpenSynapse,
+    receiver: Receiver,
+    postgres: PostgresServer,
+    tmp_path: Path,
+    part: int,
 ) -> None:
     async with _world(wire, remote, receiver, postgres, tmp_path, closed=True) as world:
-        print(f"SFERUM_WALK_SEED={SEED}")  # noqa: T201 — with it the walk can be repeated
-        walk = Walk(world, SEED)
+        print(f"SFERUM_WALK_SEED={SEED + part}")  # noqa: T201 — with it the walk can be repeated
+        walk = Walk(world, SEED + part)
         await walk.start()
         check = Check(walk)
         await check.everything()
