@@ -65,6 +65,11 @@ def test_nothing_said_is_nothing(content: dict[str, Any]) -> None:
     assert read(content) == to_network.NOTHING
 
 
+@pytest.mark.parametrize("kind", ["m.room.message", "m.sticker", "m.poll.start"])
+def test_what_was_deleted_before_it_came_is_nothing_and_no_unknown_kind(kind: str) -> None:
+    assert to_network.from_matrix(kind, {}, str) is to_network.NOTHING
+
+
 def test_an_answer_names_its_event_and_loses_the_quotation_above_it() -> None:
     relation = {"m.in_reply_to": {"event_id": "$a"}}
     said = message(text("> <@a:b> вопрос\n> длинный\n\nответ", **{"m.relates_to": relation}))

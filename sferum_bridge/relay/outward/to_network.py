@@ -83,6 +83,8 @@ def from_matrix(
     event_type: str, content: Mapping[str, Any], mentioned: Callable[[str], str]
 ) -> Message | NotCarried:
     """Return what to send for an event. `mentioned`: see `html.read`."""
+    if not content:
+        return NOTHING  # it was deleted before the homeserver could hand it over
     relation = _mapping(content.get("m.relates_to"))
     edits = ""
     if relation.get("rel_type") == "m.replace":
