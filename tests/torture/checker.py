@@ -220,7 +220,7 @@ def _out_of_order(sent: Sequence[str], found: Sequence[str]) -> set[str]:
 
 
 def _name(one: Said) -> str:
-    return next((token[:12] for token in one.tokens if token), "?")
+    return next((token[:13] for token in one.tokens if token), "?")
 
 
 def _short(lines: Iterable[str]) -> str:

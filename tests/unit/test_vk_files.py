@@ -117,6 +117,31 @@ async def test_a_page_in_place_of_a_file_is_refused(vk: ScriptedVk, connector: C
     assert await fetched(connector, wanted) == b"<html>"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "mime", "is_word"),
+    [
+        ({"kind": FileKind.PHOTO}, "application/json", True),
+        ({"kind": FileKind.VOICE}, "text/plain", True),
+        ({"kind": FileKind.PHOTO}, "image/png", False),
+        ({"kind": FileKind.PHOTO}, "application/octet-stream", False),
+        ({"kind": FileKind.DOCUMENT, "name": "a.pdf", "size": 5}, "application/json", True),
+        ({"kind": FileKind.DOCUMENT, "name": "a.py", "size": 2}, "text/plain", False),
+        ({"kind": FileKind.DOCUMENT, "name": "a.pdf"}, "application/json", False),
+        ({"kind": FileKind.DOCUMENT, "size": 5, "mime": "text/xml"}, "text/xml", False),
+    ],
+)  # fmt: skip
+async def test_words_in_place_of_a_file_are_waited_out(
+    vk: ScriptedVk, connector: Connector, wanted: dict[str, Any], mime: str, *, is_word: bool
+) -> None:
+    vk.files["a"].append(Raw(body="{}", headers={"Content-Type": mime, "Content-Length": "2"}))
+    asked = File(url=f"{vk.url}/file/a", **wanted)
+    if is_word:
+        with pytest.raises(Unavailable, match="in place of the file"):
+            await fetched(connector, asked)
+    else:
+        assert await fetched(connector, asked) == b"{}"
+
+
 async def test_a_file_that_breaks_off_is_unavailable(vk: ScriptedVk, connector: Connector) -> None:
     cut = Raw(body="x", headers={"Content-Length": "9"}, cut=True)
     vk.files["a"].append(cut)

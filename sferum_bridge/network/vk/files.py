@@ -21,6 +21,7 @@ from sferum_bridge.network.base import (
     TooFast,
     Unavailable,
 )
+from sferum_bridge.network.content import FileKind
 from sferum_bridge.network.vk.addresses import Addresses, OutwardResolver
 from sferum_bridge.network.vk.transport import read_json, retry_after
 
@@ -35,6 +36,8 @@ _CHUNK = 64 * 1024
 _MOST_REDIRECTS = 5
 _HTML = "text/html"
 _HTML_NAMES = (".html", ".htm")
+_WORDS = frozenset({"application/json", "text/plain", "application/xml", "text/xml"})
+"""What a server answers with that is in trouble and says so with 200."""
 
 
 class Reading:
@@ -93,7 +96,7 @@ class Files:
 
         Raises:
             Refused: If it is gone, or lies where VK keeps no files.
-            Unavailable: No usable answer.
+            Unavailable: No usable answer, or words of the server in place of the file.
             TooFast: The server said 429.
         """
         response = await self._follow(file.url)
@@ -102,6 +105,8 @@ class Files:
             named_so = file.name.lower().endswith(_HTML_NAMES)
             if reading.mime == _HTML and file.mime != _HTML and not named_so:
                 raise Refused("download: a page in place of the file")
+            if _is_word(reading, file):
+                raise Unavailable(f"download: {reading.mime} in place of the file")
             yield reading
         finally:
             # Not release: what was not read is not worth reading.
@@ -158,6 +163,15 @@ class Files:
             except ValueError:
                 raise Refused("download: a redirect that cannot be read") from None
         raise Refused("download: redirects without an end")
+
+
+def _is_word(reading: Reading, file: File) -> bool:
+    if reading.mime not in _WORDS or reading.mime == file.mime:
+        return False
+    if file.kind is FileKind.DOCUMENT:
+        # A document may well be of such a type; then it is as long as it was said to be.
+        return bool(file.size and reading.size and file.size != reading.size)
+    return True
 
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

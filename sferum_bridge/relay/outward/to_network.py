@@ -83,16 +83,15 @@ def from_matrix(
     event_type: str, content: Mapping[str, Any], mentioned: Callable[[str], str]
 ) -> Message | NotCarried:
     """Return what to send for an event. `mentioned`: see `html.read`."""
-    if not content:
-        return NOTHING  # it was deleted before the homeserver could hand it over
+    # Empty is what was deleted before the homeserver could hand it over.
+    is_gone, edits = not content, ""
     relation = _mapping(content.get("m.relates_to"))
-    edits = ""
     if relation.get("rel_type") == "m.replace":
         edits = event_id_of(relation.get("event_id"))
         content = _mapping(content.get("m.new_content"))
-    if event_type in POLL:
-        # A poll that is changed is a new question there; its votes stay here anyhow.
-        return NOTHING if edits else _poll(content)
+    # A poll that is changed is a new question there; its votes stay here anyhow.
+    if is_gone or event_type in POLL:
+        return NOTHING if is_gone or edits else _poll(content)
     kind = "m.sticker" if event_type == "m.sticker" else _text(content.get("msgtype"))
     if kind in _TEXTS:
         said = _said(content, mentioned, _answers(relation) and not edits)
