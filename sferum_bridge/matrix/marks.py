@@ -5,6 +5,7 @@ All are the bot's, a ghost's, or with `puppet` those of somebody who logged in t
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from sferum_bridge.matrix.answers import chunk_of, mapping, text_in
@@ -59,14 +60,19 @@ async def edits_of(homeserver: Homeserver, room_id: str, event_id: str) -> Seque
 
 
 async def reactions_by(
-    homeserver: Homeserver, room_id: str, event_id: str, mxid: str
+    homeserver: Homeserver, room_id: str, event_id: str, mxid: str, *, before: float = math.inf
 ) -> Mapping[str, str]:
-    """Return key → id of the reactions somebody has to an event. Raises `MatrixRequestError`."""
+    """Return key → id of the reactions somebody has to an event. Raises `MatrixRequestError`.
+
+    Only those that are older than `before`, a time of the homeserver in milliseconds.
+    """
     where = path("rooms", room_id, "relations", event_id, "m.annotation", version="v1")
     answer = await homeserver.request("GET", where, query={"limit": "100"}, kind="relations")
     found: dict[str, str] = {}
     for event in chunk_of(answer):
-        if mapping(event).get("sender") == mxid:
+        when = mapping(event).get("origin_server_ts")
+        is_older = isinstance(when, int) and when < before
+        if mapping(event).get("sender") == mxid and (is_older or before == math.inf):
             relation = mapping(mapping(event.get("content")).get("m.relates_to"))
             if isinstance(relation.get("key"), str):
                 found[relation["key"]] = text_in(event, "event_id")

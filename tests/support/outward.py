@@ -76,7 +76,7 @@ class Talking(Messenger):
         """What a send or an edit with a certain text fails with, however often it is made."""
         self.is_away = False
         """Whether nothing is answered at all."""
-        self.abilities = Abilities(60, 86_400, 86_400, 100_000, frozenset(("👍", "❤")))
+        self.abilities = Abilities(60, 86_400, 86_400, 100_000, frozenset(("👍", "❤", "🔥")))
         self.sends = self.looked = 0
         """How many sends were asked for, and how often a chat was looked up."""
         self._random: dict[int, tuple[float, str]] = {}
@@ -287,8 +287,10 @@ class Way:
         self, content: Mapping[str, Any], sender: str = OWNER, kind: str = "m.room.message"
     ) -> str:
         """Queue an event; return its id."""
-        event_id = f"$e{next(self._numbers)}"
+        number = next(self._numbers)
+        event_id = f"$e{number}"
         event: dict[str, Any] = {"event_id": event_id, "room_id": ROOM, "type": kind}
+        event["origin_server_ts"] = 1_790_000_000_000 + number
         event |= {"sender": sender, "content": dict(content)}
         self.homeserver.events[event_id] = event
         async with self.db.write() as tx:

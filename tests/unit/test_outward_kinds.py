@@ -9,7 +9,7 @@ import pytest
 from sferum_bridge.network.base import Refused
 from sferum_bridge.network.content import FileKind, Span, Style
 from sferum_bridge.relay.outward import waits
-from sferum_bridge.store import chats
+from sferum_bridge.store import chats, queues
 from tests.support.messenger import CHAT
 from tests.support.outward import OWNER, PUPIL, ROOM, Way, linked, person
 
@@ -156,6 +156,23 @@ async def test_a_reaction_to_a_part_is_one_to_its_message(way: Way) -> None:
     long = await way.say("слово " * 15)
     await react(way, long)
     assert way.messenger.reactions == {"2": "👍", "3": "👍"}
+
+
+async def test_a_reaction_takes_the_place_of_earlier_ones_and_of_none_to_come(way: Way) -> None:
+    event_id = await way.say("ура")
+    first = await react(way, event_id, "👍")
+    # The homeserver has a third one already, and has not told of it yet.
+    third = {**way.homeserver.events[first], "event_id": "$later"}
+    third["origin_server_ts"] += 1000
+    third["content"] = {"m.relates_to": {**third["content"]["m.relates_to"], "key": "❤️"}}
+    way.homeserver.events["$later"] = third
+    second = await react(way, event_id, "🔥")
+    assert way.homeserver.redacted == [(first, OWNER)]
+    async with way.db.write() as tx:
+        await queues.put(tx, queues.INBOX, f"relay/{ROOM}", "$later", third)
+    await way.work()
+    assert way.homeserver.redacted == [(first, OWNER), (second, OWNER)]
+    assert way.messenger.reactions == {"1": "❤"}
 
 
 async def test_an_answer_to_a_part_is_one_to_its_message(way: Way) -> None:

@@ -232,17 +232,21 @@ class Changes:
     async def _withdraw(self, errand: Errand) -> None:
         """Take back the reactions here that the new one took the place of there.
 
-        They are looked up: when the row is carried out again, what is noted is the new one.
+        They are looked up: when the row is carried out again, what is noted is the new one. Only
+        older ones: another may have been given since, and its turn is yet to come.
         """
+        said = errand.item.content.get("origin_server_ts")
+        before = said if isinstance(said, int) else 0
         sender = Sender(errand.sender, puppet=True)
         content = {puppets.MARK: errand.login.network}
         room_id = errand.chat.room_id
         with suppress(MatrixRequestError):
-            own = await marks.reactions_by(self._homeserver, room_id, errand.target, errand.sender)
+            own = await marks.reactions_by(
+                self._homeserver, room_id, errand.target, errand.sender, before=before
+            )
             for event_id in own.values():
-                if event_id != errand.item.name:
-                    txn_id = f"relay.replaced.{errand.item.name}.{event_id[1:13]}"
-                    await marks.redact(self._homeserver, room_id, event_id, txn_id, sender, content)
+                txn_id = f"relay.replaced.{errand.item.name}.{event_id[1:13]}"
+                await marks.redact(self._homeserver, room_id, event_id, txn_id, sender, content)
 
     # --- all of them ------------------------------------------------------------------------
 
