@@ -155,15 +155,21 @@ async def withdraw(talk: Talk, one: Announcement) -> None:
     await announcements.change(talk.tx, one, state=State.WITHDRAWN.value)
     _record(talk, one, "announcement.withdraw")
     known = await broadcasts.of(talk.tx, one.id)
-    if known is not None and known.call and not known.ended_at:
-        await broadcasts.save(talk.tx, replace(known, ended_at=talk.tx.now))
-        await messenger.ask(talk, messenger.END_CALL, login=known.login, call=known.call)
+    if known is not None and known.call:
+        await hang_up(talk, known)
+        await broadcasts.save(talk.tx, replace(known, ended_at=known.ended_at or talk.tx.now))
     if one.state is State.HELD:
         await talk.reply("announce-withdrawn-held")
         return
     standing = [post.room_id for post in await _standing(talk.tx, one)]
     await posts.withdraw(talk.tx, one, standing)
     await talk.reply("announce-withdrawn", rooms=len(standing))
+
+
+async def hang_up(talk: Talk, broadcast: Broadcast) -> None:
+    """End the call of Sferum that a broadcast is, if it goes on."""
+    if broadcast.call and not broadcast.ended_at:
+        await messenger.ask(talk, messenger.END_CALL, login=broadcast.login, call=broadcast.call)
 
 
 async def _post(talk: Talk, announcement_id: str) -> int:

@@ -91,6 +91,7 @@ async def time_up(talk: Talk, announcement_id: str) -> None:
     one = await announcements.by_id(talk.tx, announcement_id)
     known = await broadcasts.of(talk.tx, announcement_id)
     if one is not None and known is not None and not known.ended_at:
+        await announced.hang_up(talk, known)
         await _take(talk, one, replace(known, ended_at=talk.tx.now), "broadcast.end")
 
 
@@ -117,8 +118,8 @@ async def _announce(talk: Talk, said: str) -> None:
         if login := await _login(talk):
             await announcing.begin(talk, places, shown[0], login=login)
         else:
-            has_calls = talk.settings.sferum and talk.settings.sferum_calls
-            await talk.reply("broadcast-login" if has_calls else "broadcast-no-sferum")
+            can = talk.settings.calls_in_sferum
+            await talk.reply("broadcast-login" if can else "broadcast-no-sferum")
     elif not words or not address:
         await talk.reply("broadcast-how")
     elif await is_watchable(talk, address):
@@ -127,7 +128,7 @@ async def _announce(talk: Talk, said: str) -> None:
 
 async def _login(talk: Talk) -> str:
     """Return the login through which this person may begin a call of Sferum; empty for none."""
-    if not (talk.settings.sferum and talk.settings.sferum_calls):
+    if not talk.settings.calls_in_sferum:
         return ""
     return next((one.id for one in await linked_rooms.own_logins(talk) if not one.expired), "")
 
@@ -161,6 +162,7 @@ async def _step(talk: Talk, one_id: str, *, is_over: bool, recording: str = "") 
         # Who never said that it began has been showing it since it was announced.
         since, until = known.begun_at or one.sent_at, known.ended_at or talk.tx.now
         over = replace(known, begun_at=since, ended_at=until, recording=recording)
+        await announced.hang_up(talk, known)
         action = "broadcast.record" if recording else "broadcast.end"
         count = await _take(talk, one, over, action)
         key = "broadcast-recorded" if recording else "broadcast-ended"
@@ -175,8 +177,6 @@ async def _begin(talk: Talk, one: Announcement, began: Broadcast) -> None:
 
 async def _take(talk: Talk, one: Announcement, now: Broadcast, action: str) -> int:
     await broadcasts.save(talk.tx, now)
-    if now.call and action == "broadcast.end":
-        await messenger.ask(talk, messenger.END_CALL, login=now.login, call=now.call)
     actor, why = talk.actor or "bridge", f"announcement {one.id}"
     audit.record(talk.tx, actor, action, one.author_id, why, school=one.school_id)
     return await announced.refresh(talk, one)

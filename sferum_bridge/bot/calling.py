@@ -158,17 +158,15 @@ async def _start(talk: Talk, place: _Place) -> None:
         await _begin_own(talk, place)
     else:
         is_linked = await chats.chat_of_room(talk.tx, place.room_id) is not None
-        await talk.reply("call-login" if is_linked and _has_sferum(talk) else "call-nowhere")
-
-
-def _has_sferum(talk: Talk) -> bool:
-    return talk.settings.sferum and talk.settings.sferum_calls
+        await talk.reply(
+            "call-login" if is_linked and talk.settings.calls_in_sferum else "call-nowhere"
+        )
 
 
 async def _through(talk: Talk, room_id: str) -> tuple[str, str] | None:
     """Return a login of this person, and by which number it knows the chat of a room."""
     chat = await chats.chat_of_room(talk.tx, room_id)
-    if chat is None or not _has_sferum(talk):
+    if chat is None or not talk.settings.calls_in_sferum:
         return None
     spoken = (await voices.in_room(talk.tx, room_id)).values()
     known = {voice.login_id: voice.chat_id for voice in spoken if voice.chat_id}

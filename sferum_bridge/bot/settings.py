@@ -76,6 +76,11 @@ class BotSettings:
     documents: Rules = field(default_factory=Rules)
     """Whose documents are kept, how many and how large."""
 
+    @property
+    def calls_in_sferum(self) -> bool:
+        """Whether whoever logged in may start calls of Sferum."""
+        return self.sferum and self.sferum_calls
+
     def is_ours(self, mxid: str) -> bool:
         """Tell whether an account is the bot's or a ghost's, and so nobody's."""
         is_ghost = bool(self.ghost_prefix) and mxid.startswith(self.ghost_prefix)

@@ -349,6 +349,16 @@ async def test_a_call_of_sferum_begins_with_the_broadcast_and_ends_with_it(live:
     assert live.sferum.calls == []
 
 
+async def test_a_recording_ends_what_still_goes_on(live: World) -> None:
+    sent = await announced_live(live)
+    await live.tap(TEACHER, sent, "▶️")
+    await sferum_says(live)
+    said = await live.write(TEACHER, f"трансляция запись {URL}")
+    assert "Запись:" in posts(said)[PARENTS]
+    await sferum_says(live)
+    assert live.sferum.calls == []
+
+
 async def test_twice_begun_is_one_call(live: World) -> None:
     sent = await announced_live(live)
     await live.tap(TEACHER, sent, "▶️")
