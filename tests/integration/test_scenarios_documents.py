@@ -26,7 +26,7 @@ from sferum_bridge.matrix.client import Homeserver
 from sferum_bridge.store import documents, erasing, queues, tables
 from sferum_bridge.store.blobs import Blobs
 from sferum_bridge.store.database import Database
-from tests.support import guide
+from tests.support import guide, outside
 from tests.support.at_nio import at_nio
 from tests.support.bridge import BOT, BridgedSchool, Client, until
 from tests.support.scenario import Reply, Town, Who
@@ -82,8 +82,8 @@ async def opens(client: Client, media: str) -> bytes | None:
 
 def readable(folder: Path) -> list[str]:
     """Return the files in which a document lies readable, of bridge and homeserver alike."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return [str(path.relative_to(folder)) for path in files if MARK in path.read_bytes()]
+    found = outside.read(folder.rglob("*"))
+    return [str(path.relative_to(folder)) for path, data in found.items() if MARK in data]
 
 
 async def nothing_readable(town: Town) -> None:
