@@ -64,14 +64,13 @@ async def broadcast(talk: Talk, command: Command) -> None:
 
 async def started(talk: Talk, content: Mapping[str, Any], answer: object) -> None:
     """Take the call that Sferum has started for a broadcast; one that nobody needs is ended."""
-    one_id = str(content["broadcast"])
-    one = await announcements.by_id(talk.tx, one_id)
-    known = await broadcasts.of(talk.tx, one_id)
     if not isinstance(answer, RemoteCall):
         why = talk.text(messenger.text_key(answer))
         await talk.answer(paragraphs([talk.text("broadcast-sferum-failed"), why]))
         return
-    login, call = str(content["login"]), answer.id
+    one_id, login, call = str(content["broadcast"]), str(content["login"]), answer.id
+    one = await announcements.by_id(talk.tx, one_id)
+    known = await broadcasts.of(talk.tx, one_id)
     if one is None or known is None or one.state is not State.SENT:
         key = "broadcast-none"
     elif known.begun_at or known.ended_at:

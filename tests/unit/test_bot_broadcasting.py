@@ -322,6 +322,13 @@ async def announced_live(world: World) -> Said:
     return answer(await world.tap(TEACHER, preview, "✅"))
 
 
+async def begun_live(world: World) -> Said:
+    sent = await announced_live(world)
+    await world.tap(TEACHER, sent, "▶️")
+    await sferum_says(world)
+    return sent
+
+
 async def kept(world: World) -> broadcasts.Broadcast:
     async with world.db.read() as tx:
         found = await broadcasts.of(tx, await the_one(world))
@@ -350,9 +357,7 @@ async def test_a_call_of_sferum_begins_with_the_broadcast_and_ends_with_it(live:
 
 
 async def test_a_recording_ends_what_still_goes_on(live: World) -> None:
-    sent = await announced_live(live)
-    await live.tap(TEACHER, sent, "▶️")
-    await sferum_says(live)
+    await begun_live(live)
     said = await live.write(TEACHER, f"трансляция запись {URL}")
     assert "Запись:" in posts(said)[PARENTS]
     await sferum_says(live)
@@ -370,9 +375,7 @@ async def test_twice_begun_is_one_call(live: World) -> None:
 
 
 async def test_a_deleted_broadcast_ends_its_call(live: World) -> None:
-    sent = await announced_live(live)
-    await live.tap(TEACHER, sent, "▶️")
-    await sferum_says(live)
+    sent = await begun_live(live)
     await live.tap(TEACHER, sent, "🗑")
     await sferum_says(live)
     assert live.sferum.calls == []
@@ -389,9 +392,7 @@ async def test_what_was_deleted_while_sferum_was_asked_begins_nowhere(live: Worl
 
 
 async def test_one_nobody_ends_ends_in_sferum_too(live: World) -> None:
-    sent = await announced_live(live)
-    await live.tap(TEACHER, sent, "▶️")
-    await sferum_says(live)
+    await begun_live(live)
     live.now += 4 * HOUR + 1
     await Housekeeper(live.db, live.bot).once()
     assert "записи нет" in posts(await live.heard())[PUPILS]
