@@ -243,16 +243,13 @@ class _Reader:
             self._ended_enrolments.append(tie)
             return
         place = user, group.name
-        first, by = self._enrolments.get(place, tie), self._enrolled_by.get(place, line)
-        if by is not line:
+        if place in self._enrolments:
+            first, by = self._enrolments[place], self._enrolled_by[place]
             # Who left and came back has two: what holds longer is what they are now.
             lasts = tie.until is None or (first.until is not None and first.until < tie.until)
             left_out, kept = (by, line) if lasts else (line, by)
-            other = str(kept.row)
-            warning = Severity.WARNING
-            self._refuse(
-                "oneroster_enrolled_twice", left_out, "userSourcedId", warning, other=other
-            )
+            code, other = "oneroster_enrolled_twice", str(kept.row)
+            self._refuse(code, left_out, "userSourcedId", Severity.WARNING, other=other)
             if not lasts:
                 return
         self._enrolments[place], self._enrolled_by[place] = tie, line
