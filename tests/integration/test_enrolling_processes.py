@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.bridge import until
 from tests.support.enrolling import hall
 from tests.support.workers import REDIS, running_cluster
 
@@ -29,6 +31,16 @@ async def joins(at: Hall, room: str) -> dict[str, int]:
         event["state_key"]
         for event in await at.timeline(room, at.server.bot)
         if event["type"] == "m.room.member" and event["content"]["membership"] == "join"
+    )
+
+
+async def tells_of(at: Hall, room: str, everybody: set[str]) -> bool:
+    """Tell whether a process shows everybody in the room, and in its history."""
+    members = await at.members(room)
+    return (
+        {mxid for mxid, how in members.items() if how == "join"}
+        == everybody
+        == {*await joins(at, room)}
     )
 
 
@@ -91,11 +103,9 @@ async def test_any_process_enrols(
             assert done is not None
             assert also is not None
             assert done.joined | also.joined == set(people)
-            assert await joins(at, room) == dict.fromkeys([*people, at.server.bot.user_id], 1)
+            everybody = {*people, at.server.bot.user_id}
+            # What one process writes the other one tells of when it has heard of it.
+            await until(partial(tells_of, at, room, everybody))
+            assert await joins(at, room) == dict.fromkeys(everybody, 1)
             await says(at, room, 5)
             assert len(await at.tips(room)) == 1
-            members = await at.members(room)
-            assert {mxid for mxid, how in members.items() if how == "join"} == {
-                *people,
-                at.server.bot.user_id,
-            }
