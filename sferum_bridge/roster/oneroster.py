@@ -63,8 +63,8 @@ def read(
     org = _school(files, findings, school)
     if findings.fatal:
         return findings.reading(Roster(), Form.ONEROSTER)
-    groups = _groups(files, findings, org.id if org else "")
     known = {id_: _kept(each) for id_, each in class_ids.items()}
+    groups = _groups(files, findings, org.id if org else "", known)
     taught = Taught(org.id if org else "", {**known, **groups})
     roster = oneroster_people.read(files, taught, findings)
     ties: list[RosterClassTie] = []
@@ -158,14 +158,26 @@ def _cycle(orgs: Mapping[str, Line], findings: Findings) -> bool:
     return False
 
 
-def _groups(files: Files, findings: Findings, school_id: str) -> Mapping[str, Group]:
-    """Return the classes of the school by their ids, those of the latest school year."""
+def _groups(
+    files: Files, findings: Findings, school_id: str, known: Mapping[str, Group]
+) -> Mapping[str, Group]:
+    """Return the classes of the school by their ids, those of the latest school year.
+
+    A class that is deleted by its id alone is the one `known` by it, of whatever year.
+    """
     years = _years(files, findings)
     courses = {line.id: line for line in files.of("courses")}
     found: dict[str, Group] = {}
+    gone: dict[str, Group] = {}
     lines: dict[str, Line] = {}
     for line in files.of("classes"):
         if school_id and line["schoolSourcedId"] not in (school_id, ""):
+            continue
+        if line.deleted and not line["classType"]:
+            if line.id in known:
+                gone[line.id] = replace(known[line.id], deleted=True)
+            else:
+                refuse(findings, "oneroster_class_unknown", line, "sourcedId")
             continue
         group = _group(line, years, courses, files, findings)
         if group is not None:
@@ -188,7 +200,7 @@ def _groups(files: Files, findings: Findings, school_id: str) -> Mapping[str, Gr
             refuse(findings, "class_twice", lines[id_], "title", other=str(first.row))
         else:
             kept[id_] = group
-    return kept
+    return {**gone, **kept}
 
 
 def _years(files: Files, findings: Findings) -> Mapping[str, str]:

@@ -341,6 +341,23 @@ def test_nobody_comes_into_a_class_that_the_same_changes_end(tmp_path: Path) -> 
     make_plan(reading.roster, Known(School("school", "Школа № 7", {}, {})), TODAY)
 
 
+def test_changes_end_a_class_by_its_id_alone(tmp_path: Path) -> None:
+    full = read(packed(tmp_path / "a.zip", columns.V11, lines(columns.V11)))
+    found = changes(
+        classes=[
+            {"sourcedId": "5a", "status": "tobedeleted"},
+            {"sourcedId": "nowhere", "status": "tobedeleted"},
+        ],
+    )
+    path = packed(tmp_path / "b.zip", columns.V11, found, mode="delta")
+    reading = read(path, class_ids=full.class_ids)
+    assert [(each.name, each.year) for each in reading.roster.endings.classes] == [
+        ("5А", "2026/2027")
+    ]
+    assert not reading.roster.classes
+    assert codes(reading) == [("oneroster_class_unknown", "classes.csv", 3, "sourcedId")]
+
+
 def test_a_line_that_is_there_twice_is_taken_once(tmp_path: Path) -> None:
     found = lines(columns.V11)
     found["users"].append(dict(found["users"][0]))
