@@ -81,13 +81,16 @@ class Check:
         server = self.walk.world.server
         for room, user, _ in rows(server, MEMBERS):
             found.setdefault(room, set()).add(self.walk.name_of(user))
-        for room, user, membership, sender in rows(server, MINE):
-            company = found.setdefault(room, set())
-            company.add(self.walk.name_of(user))
-            if membership == "invite":
-                # Whoever invites is met, wherever the room is, and though they have left it.
-                company.add(self.walk.name_of(sender))
+        for room, user, *_ in rows(server, MINE):
+            found.setdefault(room, set()).add(self.walk.name_of(user))
         return found
+
+    def _companies(self) -> Iterable[tuple[str, set[str]]]:
+        """Yield who meets in which room: all who are in it; invited and inviter, though gone."""
+        yield from self._members().items()
+        for room, user, membership, sender in rows(self.walk.world.server, MINE):
+            if membership == "invite":
+                yield room, {self.walk.name_of(user), self.walk.name_of(sender)}
 
     def _is_stale(self, room: str, user: str, membership: str) -> bool:
         """Tell whether somebody knocked at a room of the other server before coming to the school.
@@ -102,7 +105,7 @@ class Check:
     def _wrong_company(self) -> Iterable[str]:
         """Yield who of the school shares a room with whom they may not meet."""
         walk = self.walk
-        for room, members in self._members().items():
+        for room, members in self._companies():
             people = members - {"bot"}
             inside = {name for name in people if walk.is_inside(name)}
             if inside and (outside := people - inside):
