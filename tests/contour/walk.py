@@ -15,7 +15,8 @@ import itertools
 import json
 import re
 import secrets
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -124,6 +125,8 @@ class Walk:
         self.random = Random(f"{seed} walk")  # noqa: S311 — repeatable, not secret
         self.groups: dict[str, tuple[str, ...]] = dict(PEOPLE)
         self.kin: dict[str, tuple[str, ...]] = dict(KIN)
+        self.crossings: dict[str, list[int]] = defaultdict(list)
+        """When somebody came to the school or left it, by turns, in milliseconds."""
         self.actors: dict[str, Actor] = {}
         self.rooms: dict[str, Room] = {}
         self.school: dict[str, tuple[Kind, str]] = {}
@@ -153,6 +156,11 @@ class Walk:
     def is_inside(self, name: str) -> bool:
         """Tell whether somebody is of the school at the moment."""
         return any(not group.endswith("/former") for group in self.groups.get(name, ()))
+
+    def was_inside(self, name: str, at: int) -> bool:
+        """Tell whether somebody was of the school at a time in milliseconds."""
+        since = sum(crossed > at for crossed in self.crossings[name])
+        return self.is_inside(name) is (since % 2 == 0)
 
     @property
     def insiders(self) -> list[str]:
@@ -307,7 +315,10 @@ class Walk:
         new = {child: tuple(sorted(parents)) for child, parents in kin.items()}
         changed = {child for child in new if set(new[child]) != set(self.kin.get(child, ()))}
         self.log.append(f"#{self.steps} the school: {name} is {list(groups)}, kin {new}")
+        was_inside = self.is_inside(name)
         self.groups[name], self.kin = groups, new
+        if self.is_inside(name) is not was_inside:
+            self.crossings[name].append(time.time_ns() // 1_000_000)
         await self.world.push(
             people={self.id_of(name): list(groups) or None},
             kin={self.id_of(c): [self.id_of(p) for p in new[c]] or None for c in changed},
