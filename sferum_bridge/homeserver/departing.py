@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from synapse.module_api import ModuleApi
     from synapse.server import HomeServer
+    from synapse.storage.database import LoggingTransaction
 
     from sferum_bridge.school.contour import Facts
 
@@ -87,6 +88,7 @@ class Departures:
     async def _leave(self, user: str, room_id: str) -> None:
         logger.info("%s leaves %s: not everybody there may be met", user, room_id)
         try:
+            await self._api.run_db_interaction("sferum_as_is", _hold_as_is, user, room_id)
             await self._api.update_room_membership(user, user, room_id, "leave")
             held, event_id = await self._store.get_local_current_membership_for_user_in_room(
                 user, room_id
@@ -107,3 +109,24 @@ class Departures:
             if not may_meet(user, other, facts):
                 return False
         return True
+
+
+def _hold_as_is(txn: LoggingTransaction, user: str, room_id: str) -> None:
+    """Have Synapse hold of somebody what the state of a room says, where that has them in.
+
+    It believes another server that says to invite them, though they are in already, and from then
+    on fails to let them leave: the event would refer to both.
+    """
+    txn.execute(
+        "SELECT membership, event_id, event_stream_ordering FROM current_state_events "
+        "WHERE room_id = ? AND type = 'm.room.member' AND state_key = ? "
+        "AND membership IN ('join', 'invite', 'knock')",
+        (room_id, user),
+    )
+    for membership, event_id, place in txn.fetchall():
+        txn.execute(
+            "UPDATE local_current_membership "
+            "SET membership = ?, event_id = ?, event_stream_ordering = ? "
+            "WHERE room_id = ? AND user_id = ? AND event_id <> ?",
+            (membership, event_id, place, room_id, user, event_id),
+        )

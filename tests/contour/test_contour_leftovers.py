@@ -140,3 +140,28 @@ async def test_an_invite_beside_the_state_of_its_room_is_gone(closed: World) -> 
         return not await closed.is_invited(newcomer, room)
 
     assert await until(is_gone, 15)
+
+
+@pytest.mark.parametrize("how", ["joined", "invited"])
+async def test_an_invite_over_what_the_state_of_its_room_says_holds_nobody_there(
+    closed: World, how: str
+) -> None:
+    """They are in the room; Synapse believed another server, and could not let them leave."""
+    m, o, newcomer = closed.m, closed.o, await closed.person()
+    levels = {"invite": 0}
+    room = await m.create(
+        preset="public_chat", room_version=closed.version, power_level_content_override=levels
+    )
+    assert (await o.join(room, closed.remote.name)).status == 200
+    assert (await o.invite(room, newcomer.user_id)).status == 200
+    if how == "joined":
+        assert (await newcomer.join(room)).status == 200
+    assert await raw_invite(closed, INVITE, closed.version, room=room, user=newcomer.user_id) == ""
+    assert await closed.is_member(room, newcomer.user_id, seen_by=o)
+    await closed.push(people={newcomer.user_id: PUPIL})
+
+    async def is_gone() -> bool:
+        left = not await closed.is_member(room, newcomer.user_id, seen_by=o)
+        return left and not await closed.is_invited(newcomer, room)
+
+    assert await until(is_gone, 15)

@@ -70,7 +70,10 @@ def _tell(walk: Walk, begun: float) -> None:
     left = minutes / walk.steps * max(0, STEPS - walk.steps)
     print(  # noqa: T201 — for whoever waits; pytest-xdist takes only what goes there
         f"SFERUM_WALK_SEED={walk.seed}: {minutes:.0f} min, {walk.steps} of {STEPS} acts, "
-        f"{left:.0f} min left, answers {dict(walk.answers)}, broken {dict(walk.failures)}",
+        f"{left:.0f} min left, answers {dict(walk.answers)}, broken "
+        f"{dict(walk.failures.most_common(3))}",
+        *([_report(walk)] if walk.violations else []),
+        sep="\n",
         file=sys.stderr,
         flush=True,
     )
