@@ -26,13 +26,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     OperationalError,
 )
+from sqlalchemy.util import greenlet_spawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, Row, Table
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from sferum_bridge.store.sealing import Sealer
 
@@ -150,8 +151,8 @@ class Tx:
 class Database:
     """The open database. `engine` is for migrations; everything else uses `write` and `read`.
 
-    With SQLite it is made when it is asked for: what it needs takes seven MiB, and nearly no start
-    moves tables.
+    It is made when it is asked for: SQLAlchemy's asynchronous engines come with its mapper of
+    objects, which takes seven MiB, and nearly no start moves tables.
     """
 
     def __init__(
@@ -211,6 +212,15 @@ class Database:
             await self.engine.dispose()
 
 
+async def _to_its_end(act: asyncio.Future[None]) -> None:
+    """Wait for something that may not be left half-way, also when cancelled meanwhile."""
+    try:
+        await asyncio.shield(act)
+    except asyncio.CancelledError:
+        await asyncio.wait([act])
+        raise
+
+
 class Backend(Protocol):
     """How a kind of database opens transactions."""
 
@@ -234,10 +244,14 @@ def open_database(
     """Open a database by URL: `sqlite:///path` or `postgresql://user:password@host/name`."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        engine = _engine(
-            address.set(drivername="postgresql+asyncpg"), pool_size=pool_size, pool_pre_ping=True
+        address = address.set(drivername="postgresql+asyncpg")
+        # Values are names and words of people; an error's text goes into logs.
+        pooled = create_engine(
+            address, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True
         )
-        return Database(lambda: engine, "postgresql", _Postgres(engine), sealer, clock)
+        return Database(
+            lambda: _engine(address, pool_size=1), "postgresql", _Postgres(pooled), sealer, clock
+        )
     # A connection goes between two threads, but is never used by both at once.
     inline = create_engine(
         address.set(drivername="sqlite+pysqlite"),
@@ -245,7 +259,6 @@ def open_database(
         max_overflow=-1,
         # The one used last: each keeps pages and prepared statements of its own.
         pool_use_lifo=True,
-        # Values are names and words of people; an error's text goes into logs.
         hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": _LOCKED_SECONDS},
     )
@@ -274,38 +287,58 @@ def _engine(address: URL, **options: Any) -> AsyncEngine:
 
 
 class _Postgres:
-    """Opens transactions of a PostgreSQL server."""
+    """Opens transactions of a PostgreSQL server.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    As `sqlalchemy.ext.asyncio` does: the driver awaits within a greenlet. See `Database` for why
+    that package is not used itself.
+    """
+
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Runner]:
-        async with self._engine.begin() as connection:
+        async with self._connected() as connection:
             yield _Remote(connection)
+            await greenlet_spawn(connection.commit)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Runner]:
-        async with self._engine.connect() as connection:
+        async with self._connected() as connection:
             yield _Remote(connection)
 
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        connection = await greenlet_spawn(self._engine.connect)
+        try:
+            yield connection
+        finally:
+            # Rolls back what is not committed.
+            await _to_its_end(asyncio.ensure_future(greenlet_spawn(connection.close)))
+
     async def close(self) -> None:
-        await self._engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
 
 class _Remote:
     """Runs statements on a server."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        return await self._connection.execute(statement, parameters)
+        return await greenlet_spawn(self._connection.execute, statement, parameters)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        async with self._connection.begin_nested():
+        nested = await greenlet_spawn(self._connection.begin_nested)
+        try:
             yield
+        except BaseException:
+            if nested.is_active:
+                await greenlet_spawn(nested.rollback)
+            raise
+        await greenlet_spawn(nested.commit)
 
 
 # --- SQLite ---------------------------------------------------------------------------------
@@ -337,13 +370,9 @@ class _Sqlite:
             yield _Inline(connection)
 
     async def _commit(self, connection: Connection) -> None:
-        committing = asyncio.get_running_loop().run_in_executor(self._thread, connection.commit)
-        try:
-            await asyncio.shield(committing)
-        except asyncio.CancelledError:
-            # The thread has the connection: it is nobody else's until it is done.
-            await asyncio.wait([committing])
-            raise
+        # The thread has the connection: it is nobody else's until it is done.
+        loop = asyncio.get_running_loop()
+        await _to_its_end(loop.run_in_executor(self._thread, connection.commit))
 
     async def close(self) -> None:
         self._thread.shutdown()

@@ -23,15 +23,16 @@ import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import make_url, text
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+from sqlalchemy.util import greenlet_spawn
 
 from sferum_bridge.store.away import Unreachable, is_away, is_unusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sqlalchemy import URL
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import URL, Connection
 
 log = logging.getLogger(__name__)
 
@@ -135,34 +136,33 @@ class _OfServer:
     """A lock of a session at a PostgreSQL server, for one of its databases."""
 
     def __init__(self, address: URL, look: float, patience: float) -> None:
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as in `database`
-        from sqlalchemy.pool import NullPool  # noqa: PLC0415
-
-        self._engine = create_async_engine(
+        self._engine = create_engine(
             address.set(drivername="postgresql+asyncpg"),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
         )
         self._look = look
         self._patience = patience
-        self._session: AsyncConnection | None = None
+        self._session: Connection | None = None
 
     async def take(self) -> bool:
         async with asyncio.timeout(_ANSWER_SECONDS):
             return await self._take()
 
     async def _take(self) -> bool:
-        session = await self._engine.connect()
+        # As in `database`: SQLAlchemy's asynchronous connections come with a lot.
+        session = await greenlet_spawn(self._engine.connect)
         taken = False
         try:
             for setting in _KEEPALIVE:
-                await session.execute(text(setting))
-            taken = bool(await session.scalar(text(f"SELECT pg_try_advisory_lock({_LOCK})")))
+                await greenlet_spawn(session.execute, text(setting))
+            asked = text(f"SELECT pg_try_advisory_lock({_LOCK})")
+            taken = bool(await greenlet_spawn(session.scalar, asked))
         finally:
             if taken:
                 self._session = session
             else:
-                await session.close()
+                await greenlet_spawn(session.close)
         return taken
 
     async def keep(self) -> None:
@@ -171,7 +171,7 @@ class _OfServer:
             try:
                 if self._session is not None:
                     async with asyncio.timeout(_ANSWER_SECONDS):
-                        await self._session.execute(text("SELECT 1"))
+                        await greenlet_spawn(self._session.execute, text("SELECT 1"))
                 else:
                     await _taken(self, self._patience)
                     log.info("The database answers again; it is still this bridge's")
@@ -188,4 +188,4 @@ class _OfServer:
             # One that is lost cannot be closed in good order, and need not be.
             with suppress(Exception):
                 async with asyncio.timeout(_CLOSE_SECONDS):
-                    await session.close()
+                    await greenlet_spawn(session.close)
