@@ -213,12 +213,17 @@ class Database:
 
 
 async def _to_its_end(act: asyncio.Future[None]) -> None:
-    """Wait for something that may not be left half-way, also when cancelled meanwhile."""
-    try:
-        await asyncio.shield(act)
-    except asyncio.CancelledError:
-        await asyncio.wait([act])
-        raise
+    """Wait for something that may not be left half-way, however often cancelled meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not act.done():
+        try:
+            await asyncio.wait([act])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        act.exception()  # looked at, but being cancelled says more
+        raise cancelled
+    act.result()
 
 
 class Backend(Protocol):

@@ -145,7 +145,10 @@ async def test_a_cancelled_waiter_loses_no_ring() -> None:
 # --- cancelling and failing -----------------------------------------------------------------
 
 
-async def test_a_cancelled_transaction_leaves_the_pool_usable(database: Database) -> None:
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_cancelled_transaction_leaves_the_pool_usable(
+    database: Database, times: int
+) -> None:
     """More of them than the pool has connections, cancelled at every step there is."""
     begun = 0
     for steps in range(60):
@@ -153,7 +156,9 @@ async def test_a_cancelled_transaction_leaves_the_pool_usable(database: Database
         for _ in range(steps):
             await asyncio.sleep(0 if steps % 2 else 0.0005)
         begun += not task.done()
-        task.cancel()
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
         await asyncio.gather(task, return_exceptions=True)
     assert begun > 10
     before = await rows(database)
