@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from benchmarks.stage import Place, RunningBridge, Stage
     from sferum_bridge.school.layout import WantedRoom
+    from sferum_bridge.school.people import SchoolClass
     from tests.support.postgres import PostgresServer
 
 TIME = Figure(
@@ -266,11 +267,11 @@ class _Scene:
             again = await _requests(bridge)
             seconds = time.perf_counter() - begin
             person, old, new = _to_move(intake)
-            await applied(school.folder, with_one_moved(intake, person, new))
+            await applied(school.folder, with_one_moved(intake, person, new.name))
             moved = await _requests(bridge) - again
         ids, mxid = await school.room_ids(), school.accounts[person].mxid
         puppet = Matrix(self.http, self.stage.url, school.config.appservice.as_token)
-        places = [await puppet.joined(ids[key(Kind.PUPILS, each)]) for each in (old, new)]
+        places = [await puppet.joined(ids[key(Kind.PUPILS, each.id)]) for each in (old, new)]
         if [mxid in members for members in places] != [False, True]:
             raise FigureError("the pupil who was moved is not where they should be")
         return _without(again, OF_A_START), seconds, _without(moved, ("whole_state",))
@@ -284,13 +285,13 @@ def _without(requests: Counter[str], kinds: Sequence[str]) -> Counter[str]:
     return Counter({kind: count for kind, count in requests.items() if kind not in kinds})
 
 
-def _to_move(intake: Intake) -> tuple[str, str, str]:
-    """Choose a pupil without confirmed parents; return them, their class, another one's name."""
+def _to_move(intake: Intake) -> tuple[str, SchoolClass, SchoolClass]:
+    """Choose a pupil without confirmed parents; return them, their class, another one."""
     school = intake.school.school
     families = {one.child_id for one in school.parent_links}
     one = next(each for each in school.enrolments if each.person_id not in families)
     other = next(each for each in school.classes.values() if each.id != one.class_id)
-    return one.person_id, one.class_id, other.name
+    return one.person_id, school.classes[one.class_id], other
 
 
 class _Others:
