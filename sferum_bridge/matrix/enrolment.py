@@ -9,6 +9,7 @@ whoever asked takes the ordinary ways.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -61,6 +62,7 @@ class Enrolment:
         self._again = again
         self._is_there: bool | None = None
         self._missed = 0.0
+        self._asking = asyncio.Lock()
 
     async def available(self) -> bool:
         """Tell whether batches are taken. Asked once, after a "no" every few minutes.
@@ -69,6 +71,12 @@ class Enrolment:
         """
         if not self._secret:
             return False
+        # Rooms are filled side by side: one of them asks for all.
+        async with self._asking:
+            await self._find_out()
+        return bool(self._is_there)
+
+    async def _find_out(self) -> None:
         if self._is_there is False and time.monotonic() - self._missed >= self._again:
             self._is_there = None
         if self._is_there is None:
@@ -85,7 +93,6 @@ class Enrolment:
                 self._missing(e.http_status)
             else:
                 self._is_there = True
-        return bool(self._is_there)
 
     async def enrol(self, room_id: str, mxids: Sequence[str], ago: float = 0.0) -> Enrolled | None:
         """Bring people into a room, at most `MOST`; `None` where it is not possible this way.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,13 @@ async def test_who_is_in_and_who_not() -> None:
             found = await asks.enrol(ROOM, [PUPIL, OTHER])
             assert found == Enrolled(frozenset({PUPIL}), {OTHER: "banned"})
     assert door.count("GET") == 1, "it is asked once whether it is there"
+
+
+async def test_rooms_that_are_filled_at_once_ask_once_whether_it_is_there() -> None:
+    door = Door([HERE], [DONE])
+    async with enrolment(door) as asks:
+        await asyncio.gather(*(asks.enrol(ROOM, [PUPIL]) for _ in range(3)))
+    assert (door.count("GET"), door.count("POST")) == (1, 3)
 
 
 async def test_every_request_is_signed_for_itself() -> None:
