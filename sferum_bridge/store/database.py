@@ -254,9 +254,7 @@ def open_database(
         pooled = create_engine(
             address, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True
         )
-        return Database(
-            lambda: _engine(address, pool_size=1), "postgresql", _Postgres(pooled), sealer, clock
-        )
+        return Database(lambda: _engine(address), "postgresql", _Postgres(pooled), sealer, clock)
     # A connection goes between two threads, but is never used by both at once.
     inline = create_engine(
         address.set(drivername="sqlite+pysqlite"),
@@ -339,11 +337,11 @@ class _Remote:
         nested = await greenlet_spawn(self._connection.begin_nested)
         try:
             yield
-        except BaseException:
-            if nested.is_active:
-                await greenlet_spawn(nested.rollback)
+        except BaseException as error:
+            await greenlet_spawn(nested.__exit__, type(error), error, error.__traceback__)
             raise
-        await greenlet_spawn(nested.commit)
+        # A commit that fails is rolled back by it too.
+        await greenlet_spawn(nested.__exit__, None, None, None)
 
 
 # --- SQLite ---------------------------------------------------------------------------------
