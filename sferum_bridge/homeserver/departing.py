@@ -118,15 +118,11 @@ def _hold_as_is(txn: LoggingTransaction, user: str, room_id: str) -> None:
     on fails to let them leave: the event would refer to both.
     """
     txn.execute(
-        "SELECT membership, event_id, event_stream_ordering FROM current_state_events "
-        "WHERE room_id = ? AND type = 'm.room.member' AND state_key = ? "
-        "AND membership IN ('join', 'invite', 'knock')",
+        "UPDATE local_current_membership AS held SET membership = s.membership,"
+        " event_id = s.event_id, event_stream_ordering = s.event_stream_ordering"
+        " FROM current_state_events AS s"
+        " WHERE held.room_id = ? AND held.user_id = ? AND held.event_id <> s.event_id"
+        " AND s.room_id = held.room_id AND s.type = 'm.room.member' AND s.state_key = held.user_id"
+        " AND s.membership IN ('join', 'invite', 'knock')",
         (room_id, user),
     )
-    for membership, event_id, place in txn.fetchall():
-        txn.execute(
-            "UPDATE local_current_membership "
-            "SET membership = ?, event_id = ?, event_stream_ordering = ? "
-            "WHERE room_id = ? AND user_id = ? AND event_id <> ?",
-            (membership, event_id, place, room_id, user, event_id),
-        )
