@@ -15,13 +15,13 @@ import itertools
 import json
 import re
 import secrets
-import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
 from sferum_bridge.school.layout import Kind
+from sferum_bridge.store.database import now_ms
 from tests.contour.actors import quoted
 from tests.contour.school import KIN, PEOPLE, ROOMS, audience
 from tests.contour.settling import PICTURE
@@ -318,7 +318,7 @@ class Walk:
         was_inside = self.is_inside(name)
         self.groups[name], self.kin = groups, new
         if self.is_inside(name) is not was_inside:
-            self.crossings[name].append(time.time_ns() // 1_000_000)
+            self.crossings[name].append(now_ms())
         await self.world.push(
             people={self.id_of(name): list(groups) or None},
             kin={self.id_of(c): [self.id_of(p) for p in new[c]] or None for c in changed},

@@ -155,8 +155,10 @@ class Check:
         """No room of the school's federates, is public, or is read or found from outside."""
         walk, closed = self.walk, self._closed()
         for room, kind, text in rows(walk.world.server, STATE):
+            if room not in closed:
+                continue
             event = json.loads(text)
-            if room not in closed or _is_closed(kind, event["content"], walk, room):
+            if _is_closed(kind, event["content"], walk, room):
                 continue
             name = walk.name_of(event["sender"])
             # Who changed their room while they were a stranger may come back to it as it is now.
@@ -223,7 +225,7 @@ class Check:
         assert answer.status == 200, (name, answer)
         self._since[name] = answer.body["next_batch"]
         text = json.dumps(answer.body, ensure_ascii=False)
-        if name in FIXED:
+        if name in FIXED and walk.foreign in text:
             met = json.dumps(_without_what_was_before(answer.body, walk), ensure_ascii=False)
             if walk.foreign in met:
                 walk.found("reached", f"{name} got {_around(met, walk.foreign)}")
@@ -338,24 +340,25 @@ def _without_what_was_before(body: Json, walk: Walk) -> Json:
 
     Who made one, and is of the school by now, may show it to whom they may invite.
     """
-    rooms = {}
-    for how, those in body.get("rooms", {}).items():
-        rooms[how] = dict(those)
-        for room_id, room in those.items():
-            known = walk.rooms.get(room_id)
-            if known is None or known.kind != "outside":
-                continue
-            rooms[how][room_id] = {
-                part: [event for event in held["events"] if _was_there(event)]
-                if part in {"state", "timeline"}
-                else held
-                for part, held in room.items()
-            }
+    outside = {room.id for room in walk.rooms.values() if room.kind == "outside"}
+    rooms = {
+        how: {id_: _from_then_on(room) if id_ in outside else room for id_, room in those.items()}
+        for how, those in body.get("rooms", {}).items()
+    }
     return {**body, "rooms": rooms}
 
 
-def _was_there(event: Json) -> bool:
-    return bool(event.get("unsigned", {}).get("membership") != "leave")
+def _from_then_on(room: Json) -> Json:
+    said: Json = {
+        part: [
+            event
+            for event in room[part]["events"]
+            if event.get("unsigned", {}).get("membership") != "leave"
+        ]
+        for part in ("state", "timeline")
+        if part in room
+    }
+    return {**room, **said}
 
 
 def _is_closed(kind: str, content: dict[str, Any], walk: Walk, room: str) -> bool:
