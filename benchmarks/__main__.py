@@ -15,7 +15,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -39,7 +39,7 @@ from sferum_bridge.demo.processes import ChildFailedError
 from tests.support.postgres import PostgresServer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 GROUPS: Sequence[Group] = tuple(
     part.GROUP
@@ -74,11 +74,12 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-async def measure(groups: Sequence[Group], *, quick: bool, sqlite: bool) -> list[Measured]:
-    """Measure groups one after the other; what they left behind is removed."""
+async def measure(
+    groups: Sequence[Group], done: Callable[[Sequence[Measured]], None], options: argparse.Namespace
+) -> None:
+    """Measure groups one after the other, each `done` at once; what they left is removed."""
     folder = Path(tempfile.mkdtemp(prefix="sferum-bench-"))
-    postgres = None if sqlite else PostgresServer()
-    measured: list[Measured] = []
+    postgres = None if options.sqlite else PostgresServer()
     # Ended like Ctrl-C: the processes that were started are stopped.
     here = asyncio.current_task()
     if here is not None:
@@ -86,33 +87,36 @@ async def measure(groups: Sequence[Group], *, quick: bool, sqlite: bool) -> list
     try:
         for group in groups:
             begin = time.perf_counter()
-            measured += await group.measure(Place(folder, postgres), quick=quick)
+            done(await group.measure(Place(folder, postgres), quick=options.quick))
             took = time.perf_counter() - begin
             sys.stderr.write(f"{group.name}: measured in {took:.0f} s\n")
     finally:
         if postgres is not None:
             await postgres.stop()
         shutil.rmtree(folder)
-    return measured
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; return its exit status."""
     options = arguments(argv)
-    measured: Sequence[Measured] = ()
+    where = report.machine("SQLite" if options.sqlite else "PostgreSQL")
+    entries: dict[str, dict[str, Any]] = {}
     problems: Sequence[str] = ()
+
+    def done(measured: Sequence[Measured]) -> None:
+        # Kept at once: the next group may take half an hour, and then fail.
+        found = report.entries(measured, where)
+        if not options.quick:
+            report.keep(found, GROUPS, report.RESULTS, report.PAGE)
+        entries.update(found)
+
     try:
-        groups = chosen(GROUPS, options.names)
-        measured = asyncio.run(measure(groups, quick=options.quick, sqlite=options.sqlite))
+        asyncio.run(measure(chosen(GROUPS, options.names), done, options))
     except* (FigureError, ChildFailedError) as errors:
         problems = [str(error) for error in leaves(errors)]
     if problems:
         sys.stderr.write("\n".join(problems) + "\n")
         return 1
-    where = report.machine("SQLite" if options.sqlite else "PostgreSQL")
-    entries = report.entries(measured, where)
-    if not options.quick:
-        report.keep(entries, GROUPS, report.RESULTS, report.PAGE)
     if options.json:
         print(json.dumps(entries, ensure_ascii=False, indent=2))
     else:

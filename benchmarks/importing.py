@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from sferum_bridge.school.layout import Kind, key
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.enrolling import Enrolled
     from benchmarks.stage import Place, RunningBridge, Stage
     from sferum_bridge.school.layout import WantedRoom
     from sferum_bridge.school.people import SchoolClass
@@ -73,7 +75,10 @@ MOVED = Figure(
     "requests",
     12,
     "Requests after a roster in which one pupil, without confirmed parents, is in another class. "
-    "Looks at rooms for what people changed by hand (`whole_state`) do not count.",
+    "They are moved there and back, and the way back counts. The way there, told apart (`first`), "
+    "also asks whether batches of members are taken, once after a start, and opens direct chats "
+    "with those who are told and to whom the bot has never written. Looks at rooms for what people "
+    "changed by hand (`whole_state`) do not count.",
 )
 SEND = Figure(
     "importing.others_send_p95_ratio",
@@ -169,11 +174,11 @@ async def measure(place: Place, *, quick: bool) -> Sequence[Measured]:
         others = _Others(matrix, await matrix.create({"preset": "public_chat"}))
         scene = _Scene(stage, place.postgres, http, matrix, others)
         await scene.round("warm-up", _WARM_UP, plan, number=0)
-        rounds = [
-            await scene.round(f"city-{number}", plan.city, plan, number=number)
-            for number in range(plan.rounds)
-        ]
-        again, seconds, moved = await scene.afterwards(rounds[-1].made.intake)
+        rounds = []
+        for number in range(plan.rounds):
+            rounds.append(await scene.round(f"city-{number}", plan.city, plan, number=number))
+            sys.stderr.write(f"city school {number + 1} of {plan.rounds}: {_told(rounds[-1])}\n")
+        again, seconds, (first, moved) = await scene.afterwards(rounds[-1].made.intake)
         large = await scene.make(await imported(stage, place.postgres, "large", plan.large))
     rate = statistics.median(one.made.rate for one in rounds)
     last = rounds[-1].made
@@ -205,7 +210,9 @@ async def measure(place: Place, *, quick: bool) -> Sequence[Measured]:
         ),
         Measured(SECOND_RUN, again.total(), runs=1, extra={"requests": dict(again)}),
         Measured(SECOND_TIME, seconds, runs=1),
-        Measured(MOVED, moved.total(), runs=1, extra={"requests": dict(moved)}),
+        Measured(
+            MOVED, moved.total(), runs=1, extra={"requests": dict(moved), "first": dict(first)}
+        ),
         Measured(
             SEND,
             statistics.median(one.send_ratio for one in rounds),
@@ -258,23 +265,35 @@ class _Scene:
         # So quick that nobody else said anything: nobody waited.
         return _Made(intake, making, numbers["requests"], peak, sending or [0.0])
 
-    async def afterwards(self, intake: Intake) -> tuple[Counter[str], float, Counter[str]]:
-        """Return requests and seconds of a second run, and requests for one pupil's move."""
+    async def afterwards(
+        self, intake: Intake
+    ) -> tuple[Counter[str], float, Sequence[Counter[str]]]:
+        """Return requests and seconds of a second run, and requests for one pupil's two moves."""
         school = intake.school
         await school.touch()
         async with running_bridge(school.folder) as bridge:
             begin = time.perf_counter()
-            again = await _requests(bridge)
+            before = again = await _requests(bridge)
             seconds = time.perf_counter() - begin
             person, old, new = _to_move(intake)
-            await applied(school.folder, with_one_moved(intake, person, new.name))
-            moved = await _requests(bridge) - again
+            there = with_one_moved(intake, person, new.name)
+            moves = []
+            for roster, left, entered in ((there, old, new), (intake.roster, new, old)):
+                await applied(school.folder, roster)
+                after = await _requests(bridge)
+                moves.append(_without(after - before, ("whole_state",)))
+                before = after
+                await self._check_moved(school, person, left, entered)
+        return _without(again, OF_A_START), seconds, moves
+
+    async def _check_moved(
+        self, school: Enrolled, person: str, left: SchoolClass, entered: SchoolClass
+    ) -> None:
         ids, mxid = await school.room_ids(), school.accounts[person].mxid
         puppet = Matrix(self.http, self.stage.url, school.config.appservice.as_token)
-        places = [await puppet.joined(ids[key(Kind.PUPILS, each.id)]) for each in (old, new)]
+        places = [await puppet.joined(ids[key(Kind.PUPILS, one.id)]) for one in (left, entered)]
         if [mxid in members for members in places] != [False, True]:
             raise FigureError("the pupil who was moved is not where they should be")
-        return _without(again, OF_A_START), seconds, _without(moved, ("whole_state",))
 
 
 async def _requests(bridge: RunningBridge) -> Counter[str]:
