@@ -220,6 +220,8 @@ async def _cost_of(many: Many, bridge: RunningBridge, count: int) -> float:
     """Return what a message cost, in milliseconds of the processor."""
     active = many.chats[:_ACTIVE]
     await many.standin.polled()
+    # A start looks at the whole school, which has nothing to do with messages.
+    await bridge.settled()
     many.hollow.forget()
     await many.into(active[0], 0, 1)
     await many.hollow.until_said(1)

@@ -28,12 +28,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synapse.api.constants import Membership
+from synapse.api.constants import EventTypes, Membership
 from synapse.api.errors import AuthError, NotFoundError, UnsupportedRoomVersionError
 from synapse.events.snapshot import UnpersistedEventContext
 from synapse.handlers.worker_lock import NEW_EVENT_DURING_PURGE_LOCK_NAME
 from synapse.storage.database import make_in_list_sql_clause
 from synapse.types import create_requester
+from synapse.types.state import StateFilter
 
 from sferum_bridge.homeserver.enrolling_chain import Chain, Person
 from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
@@ -41,6 +42,8 @@ from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
+    from synapse.events import EventBase
+    from synapse.events.snapshot import EventContext
     from synapse.module_api import ModuleApi
     from synapse.server import HomeServer
     from synapse.storage.database import LoggingTransaction
@@ -172,6 +175,7 @@ class Batches:
                 pairs += await UnpersistedEventContext.batch_persist_unpersisted_contexts(
                     chain.rest, room_id, chain.group, self._groups
                 )
+                self._remember(chain, pairs[1:])
             tips = await self._store.get_prev_events_for_room(room_id)
             if left and set(tips) != set(chain.tips):
                 logger.info("%s changed while people were enrolled; once more", room_id)
@@ -187,6 +191,22 @@ class Batches:
                 raise NotThisRoomError(str(error)) from error
             break
         return chain.joined | {event.state_key for event, _ in pairs}, chain.refused
+
+    def _remember(self, chain: Chain, pairs: Sequence[tuple[EventBase, EventContext]]) -> None:
+        """Have Synapse's cache know of each state what it asks when it goes on with the event.
+
+        It puts there what it stores, but for batches; then it walks the chain of groups in the
+        database for each event, twice.
+        """
+        groups: Any = self._groups
+        for (event, context), before in zip(pairs, chain.before, strict=True):
+            members = {EventTypes.Member: {event.state_key, self._bot}}
+            groups._insert_into_cache(  # noqa: SLF001 — see `enrolling_points`
+                {context.state_group_before_event: before},
+                StateFilter.freeze(members, include_others=True),
+                cache_seq_num_members=groups._state_group_members_cache.sequence,  # noqa: SLF001
+                cache_seq_num_non_members=groups._state_group_cache.sequence,  # noqa: SLF001
+            )
 
 
 def _accounts(

@@ -36,7 +36,8 @@ class Person:
 class Chain:
     """Joins that hang one on another, the `first` on all the tips of the room.
 
-    `rest` are events whose contexts are to be stored beneath the state group `group`.
+    `rest` are events whose contexts are to be stored beneath the state group `group`, `before` what
+    the state before each of them says by which Synapse decides about it.
     """
 
     def __init__(
@@ -57,10 +58,19 @@ class Chain:
         self._events = events
         self._last: Sequence[str] = tips
         self._depth: int | None = None
+        # A batch changes nothing of it.
+        self._rules = {
+            key: event_id
+            for key, event_id in state.items()
+            if key[0] != EventTypes.Member or key[1] == bot
+        }
+        create = events[state[EventTypes.Create, ""]].content
+        self._is_of_this_server = create.get(EventContentFields.FEDERATE) is False
         self.tips = tips
         self.group = 0
         self.first: tuple[EventBase, Any] | None = None
         self.rest: list[tuple[EventBase, Any]] = []
+        self.before: list[dict[tuple[str, str], str]] = []
         self.joined: set[str] = set()
         self.refused: dict[str, str] = {}
 
@@ -136,15 +146,21 @@ class Chain:
                 require_consent=False,
                 **(as_next if self.first else {}),
             )
+        if self._is_of_this_server:
+            # No other is to be told, which Synapse would find out by two questions for each join.
+            event.internal_metadata.proactively_send = False
+        membership = EventTypes.Member, user
         if self.first:
             self.rest.append((event, context))
+            was = self._state.get(membership)
+            self.before.append({**self._rules, **({membership: was} if was else {})})
         else:
             # Synapse works out the state where the tips meet; and whether so many groups hang on
             # one another by now that this one is to have its state whole.
             stored = await context.persist(event)
             self.first, self.group = (event, stored), stored.state_group or 0
         self._last, self._depth = [event.event_id], event.depth + 1
-        self._state[EventTypes.Member, user] = event.event_id
+        self._state[membership] = event.event_id
 
 
 def _check_entry(state: Mapping[tuple[str, str], EventBase], bot: str) -> None:

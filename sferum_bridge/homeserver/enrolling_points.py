@@ -57,6 +57,12 @@ _STORE = Point(
     ("events_and_context", "room_id", "last_known_state_group", "datastore"),
     closes="",
 )
+_REMEMBER = Point(
+    "StateGroupDataStore._insert_into_cache",
+    ("group_to_state_dict", "state_filter", "cache_seq_num_members", "cache_seq_num_non_members"),
+    closes="",
+    is_async=False,
+)
 _PERSIST = Point("UnpersistedEventContext.persist", ("event",), closes="")
 _STATE = Point(
     "StateHandler.compute_state_after_events",
@@ -85,20 +91,23 @@ def misfit(homeserver: HomeServer) -> str:
     try:
         batch = import_module("sferum_bridge.homeserver.enrolling_batch")
         creation = homeserver.get_event_creation_handler()
-        store = homeserver.get_datastores().main
+        stores = homeserver.get_datastores()
         leant_on = (
             (creation, _CREATE),
             (creation, _HANDLE),
             (batch.UnpersistedEventContext, _STORE),
+            (stores.state, _REMEMBER),
             (batch.UnpersistedEventContext, _PERSIST),
             (homeserver.get_state_handler(), _STATE),
-            (store, _TIPS),
+            (stores.main, _TIPS),
             (homeserver.get_module_api_callbacks().spam_checker, _MAY_JOIN),
             (homeserver.get_worker_locks_handler(), _LOCK),
         )
         for owner, point in leant_on:
             check(getattr(owner, point.method.rpartition(".")[2], None), point)
         _ = homeserver.get_room_member_handler().member_linearizer.queue
+        _ = stores.state._state_group_members_cache.sequence  # noqa: SLF001 — what `_REMEMBER` takes
+        _ = stores.state._state_group_cache.sequence  # noqa: SLF001
     except ConfigError as error:
         return str(error)
     except (ImportError, AttributeError) as error:

@@ -19,6 +19,8 @@ import logging
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from synapse.api.constants import Membership
+
 from sferum_bridge.homeserver.ledger import UnreadableError
 from sferum_bridge.homeserver.withdrawing import Withdrawal, in_batches
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RETRY_MILLISECONDS = 10_000
+
+_THERE = frozenset({Membership.JOIN, Membership.INVITE, Membership.KNOCK})
 
 _TABLE = """
     CREATE TABLE IF NOT EXISTS sferum_swept (
@@ -121,10 +125,9 @@ class Sweep:
         """Find out whom a change of facts concerns."""
         # To compare a whole town takes longer than others should wait.
         found, rooms = await self._api.defer_to_thread(_concerned, old, new)
-        # An invite waits for somebody whose own place is what it was.
-        found |= await self._api.run_db_interaction("sferum_invited", _invited, found, new.rooms)
+        elsewhere = await self._api.run_db_interaction("sferum_else", _elsewhere, found, new.rooms)
         await self._withdraw(rooms)
-        self._waiting = found | self._waiting if self._waiting else found
+        self._waiting |= elsewhere | (found & self._departures.stuck)
 
 
 def _concerned(old: Facts | None, new: Facts) -> tuple[set[str], set[str]]:
@@ -154,21 +157,26 @@ def _moved(old: Facts, new: Facts) -> set[str]:
     return users
 
 
-def _invited(txn: LoggingTransaction, hosts: Collection[str], school: Container[str]) -> set[str]:
-    """Return who has an invite from any of `hosts`, to a room that is none of the `school`'s.
+def _elsewhere(txn: LoggingTransaction, users: Collection[str], school: Container[str]) -> set[str]:
+    """Return who is in a room that is none of the school's, or has an invite there from `users`.
 
-    Whoever invites is in the room or was, so only rooms of theirs are read, by the index
-    `local_current_membership_idx` (user_id, room_id); the invites in these by
-    `local_current_membership_room_idx` (room_id), and who sent them by the unique one of `events`
-    (event_id). `hosts` are accounts of this server, as the school's people are.
+    An invite waits for somebody whose own place is what it was. Whoever invites is in the room or
+    was, so only rooms of theirs are read, by the index `local_current_membership_idx` (user_id,
+    room_id); the invites in these by `local_current_membership_room_idx` (room_id), and who sent
+    them by the unique one of `events` (event_id). `users` are accounts of this server, as the
+    school's people are.
     """
-    rooms = {
-        room
-        for (room,) in in_batches(
-            txn, "SELECT room_id FROM local_current_membership WHERE", "user_id", hosts
-        )
-        if room not in school
-    }
+    found, rooms = set(), set()
+    for user, room, membership in in_batches(
+        txn,
+        "SELECT user_id, room_id, membership FROM local_current_membership WHERE",
+        "user_id",
+        users,
+    ):
+        if room not in school:
+            rooms.add(room)
+            if membership in _THERE:
+                found.add(user)
     invites = in_batches(
         txn,
         "SELECT m.user_id, e.sender FROM local_current_membership AS m"
@@ -177,7 +185,7 @@ def _invited(txn: LoggingTransaction, hosts: Collection[str], school: Container[
         "m.room_id",
         rooms,
     )
-    return {user for user, sender in invites if sender in hosts}
+    return found | {user for user, sender in invites if sender in users}
 
 
 def _swept(txn: LoggingTransaction) -> int:

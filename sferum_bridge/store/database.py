@@ -14,18 +14,17 @@ turns into a writer half-way would fail with "database is locked" where nothing 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import (
-    OperationalError,
-)
+from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError, OperationalError
 from sqlalchemy.util import greenlet_spawn
 
 if TYPE_CHECKING:
@@ -34,11 +33,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, Row, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
     from sferum_bridge.store.sealing import Sealer
 
 _LOCKED_SECONDS = 30.0
 _LOCKED_PAUSE = 0.005
+_FRESH_SECONDS = 5.0
+"""How long a connection to a server counts as working after it was used."""
 
 
 def now_ms() -> int:
@@ -198,9 +200,9 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
-        """Open a transaction that only reads."""
+        """Read only. Each statement sees what is committed by then, at least."""
         async with self._backend.reading() as runner:
-            yield self._tx(runner)
+            yield self._tx(_Reader(runner))
 
     def _tx(self, runner: Runner) -> Tx:
         return Tx(runner, self._dialect, self.sealer, self.clock())
@@ -226,6 +228,21 @@ async def _to_its_end(act: asyncio.Future[None]) -> None:
     act.result()
 
 
+class _Reader:
+    """Runs statements that change nothing: on a server nothing would undo them."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        if statement.is_dml:
+            raise InvalidRequestError("a statement that writes needs Database.write")
+        return await self._runner.execute(statement, parameters)
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        raise InvalidRequestError("what only reads has nothing to undo")
+
+
 class Backend(Protocol):
     """How a kind of database opens transactions."""
 
@@ -233,7 +250,7 @@ class Backend(Protocol):
         """Open a transaction that is committed at the end."""
 
     def reading(self) -> AbstractAsyncContextManager[Runner]:
-        """Open a transaction that only reads."""
+        """Open what only reads."""
 
     async def close(self) -> None:
         """Close what it opened."""
@@ -251,9 +268,12 @@ def open_database(
     if address.get_backend_name() != "sqlite":
         address = address.set(drivername="postgresql+asyncpg")
         # Values are names and words of people; an error's text goes into logs.
+        # The connection used last: each keeps prepared statements of its own, here and there.
         pooled = create_engine(
-            address, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True
+            address, pool_size=pool_size, pool_use_lifo=True, hide_parameters=True
         )
+        event.listen(pooled, "checkin", _noted)
+        event.listen(pooled, "checkout", partial(_tried, pooled))
         return Database(lambda: _engine(address), "postgresql", _Postgres(pooled), sealer, clock)
     # A connection goes between two threads, but is never used by both at once.
     inline = create_engine(
@@ -294,25 +314,29 @@ class _Postgres:
 
     As `sqlalchemy.ext.asyncio` does: the driver awaits within a greenlet. See `Database` for why
     that package is not used itself.
+
+    What only reads has no transaction: it would show each statement the same, and beginning and
+    ending it are two more ways to the server and back for what is mostly one statement.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Runner]:
-        async with self._connected() as connection:
+        async with self._connected(self._engine) as connection:
             yield _Remote(connection)
             await greenlet_spawn(connection.commit)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Runner]:
-        async with self._connected() as connection:
+        async with self._connected(self._reader) as connection:
             yield _Remote(connection)
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Connection]:
-        connection = await greenlet_spawn(self._engine.connect)
+    async def _connected(self, engine: Engine) -> AsyncIterator[Connection]:
+        connection = await greenlet_spawn(engine.connect)
         try:
             yield connection
         finally:
@@ -342,6 +366,26 @@ class _Remote:
             raise
         # A commit that fails is rolled back by it too.
         await greenlet_spawn(nested.__exit__, None, None, None)
+
+
+def _noted(_connection: Any, record: ConnectionPoolEntry) -> None:
+    """Note when a connection was used last."""
+    record.info["used"] = time.monotonic()
+
+
+def _tried(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Try a connection that was not used for a while; where its server is gone, so are the others.
+
+    SQLAlchemy's own `pool_pre_ping` asks before every use, which is half of all ways to the server.
+    Whoever gets one whose server went away since finds the database away, as in mid-transaction.
+    """
+    dialect = engine.dialect
+    if time.monotonic() - record.info.get("used", math.inf) < _FRESH_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except (dialect.loaded_dbapi.Error, OSError) as error:
+        raise InvalidatePoolError from error
 
 
 # --- SQLite ---------------------------------------------------------------------------------

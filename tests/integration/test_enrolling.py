@@ -204,6 +204,32 @@ async def test_a_room_filled_so_is_as_one_that_people_joined(at: Hall) -> None:
         await until(partial(finds, at, one, other))
 
 
+async def test_nothing_is_kept_that_is_for_nobody(at: Hall) -> None:
+    """No row for each pair of people, and no event for servers that are in no school room."""
+    room, ids = await class_of(at, "12")
+    await at.enrolment.enrol(room, ids)
+    one, other = [await at.server.account("stranger") for _ in range(2)]
+    of_two = await at.server.room(one, invite=[other.user_id])
+    await ok(at, "POST", f"join/{of_two}", {}, by=other)
+
+    async def pairs(where: str) -> list[tuple[Any, ...]]:
+        return await at.server.rows(
+            f"SELECT user_id FROM users_who_share_private_rooms WHERE room_id = '{where}'"  # noqa: S608 — the homeserver's id
+        )
+
+    # Synapse goes through rooms in the order of their events.
+    assert len(await until(partial(pairs, of_two))) == 2
+    assert await pairs(room) == []
+    stored = await at.server.rows(
+        "SELECT j.internal_metadata FROM event_json AS j INNER JOIN events AS e"  # noqa: S608 — see above
+        " ON e.event_id = j.event_id WHERE e.type = 'm.room.member' AND e.sender = e.state_key"
+        f" AND e.room_id = '{room}'"
+    )
+    told = [json.loads(text).get("proactively_send", True) for (text,) in stored]
+    # The bot's own came with the room.
+    assert sorted(told) == [*[False] * COUNT, True]
+
+
 async def finds(at: Hall, one: Account, other: Account) -> bool:
     """Tell whether somebody finds another person in the directory."""
     words = {"search_term": other.user_id[1:].partition(":")[0]}

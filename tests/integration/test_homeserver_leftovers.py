@@ -155,7 +155,7 @@ async def test_only_rows_of_the_people_concerned_are_read(homeserver: Homeserver
         )
         host = await homeserver.account("reader")
         room = await homeserver.room(host)
-        _ = sweep._invited(transaction, {host.user_id}, ())
+        _ = sweep._elsewhere(transaction, {host.user_id}, ())
         _ = withdrawing._listed(transaction, [room])
         _ = files._shown_to(transaction, "media", host.user_id)
         newest = backlog._newest(transaction)

@@ -6,9 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import InvalidRequestError
 
-from sferum_bridge.store import migrate, queues
+from sferum_bridge.store import away, migrate, queues
+from sferum_bridge.store import database as store_database
 from sferum_bridge.store.database import Bell, open_database
 from sferum_bridge.store.queues import INBOX
 from sferum_bridge.store.sealing import Sealer
@@ -231,6 +233,64 @@ async def test_an_attempt_that_fails_keeps_the_rest(database: Database) -> None:
                 await tx.run(insert(bridge_state).values(key="1", value="twice"))
         await tx.run(insert(bridge_state).values(key="2", value="kept"))
     assert await rows(database) == 2
+
+
+async def test_what_only_reads_changes_nothing(database: Database) -> None:
+    row = {"key": "1", "value": ""}
+    for statement in (
+        insert(bridge_state).values(row),
+        update(bridge_state).values(value="changed"),
+        delete(bridge_state),
+    ):
+        with pytest.raises(InvalidRequestError, match="write"):
+            async with database.read() as tx:
+                await tx.run(statement)
+    with pytest.raises(InvalidRequestError):
+        async with database.read() as tx, tx.attempt():
+            pass
+    assert await rows(database) == 0
+
+
+# --- a server that went away ----------------------------------------------------------------
+
+
+async def everybody_is_put_out(database: Database, url: str) -> None:
+    """End all connections of a database's pool from outside, as a restart of its server does."""
+    async with asyncio.TaskGroup() as several:
+        for _ in range(3):
+            several.create_task(rows(database))
+    putting_out = text(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    async with databases.opened(url) as operator, operator.read() as tx:
+        assert await tx.value(putting_out) >= 1
+        async with asyncio.timeout(10):
+            while await tx.value(putting_out):  # noqa: ASYNC110 - the server is asked
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_who_comes_back_after_a_while_does_not_notice(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_database, "_FRESH_SECONDS", 0.0)
+    await everybody_is_put_out(database, database_url)
+    await write_row(database, "1")
+    assert await rows(database) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_who_comes_back_at_once_finds_it_away_once(
+    database: Database, database_url: str
+) -> None:
+    await everybody_is_put_out(database, database_url)
+    with pytest.raises(Exception, match=r"(?i)connection") as caught:
+        await write_row(database, "1")
+    assert away.is_away(caught.value)
+    # The others, which would fail as well, were given up with it.
+    await write_row(database, "1")
+    assert await rows(database) == 1
 
 
 # --- side by side ---------------------------------------------------------------------------

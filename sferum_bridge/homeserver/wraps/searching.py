@@ -2,18 +2,26 @@
 
 Synapse asks modules about every person it found, but only after it cut off the page and noted
 whether there were more.
+
+Whom it may find at all, Synapse reads off a table with a row for each pair of people who share a
+room: four million for the space of a school with two thousand, written while they are brought in.
+Somebody of the school finds by the facts instead, and for school rooms no row is written.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from synapse.api.errors import SynapseError
+from synapse.handlers.user_directory import UserDirectoryHandler
 from synapse.storage.databases.main.user_directory import UserDirectoryStore
 from synapse.util.duration import Duration
 
 from sferum_bridge.homeserver.wrapping import Point, Wrapper
-from sferum_bridge.school.contour import may_find
+from sferum_bridge.school.contour import Side, may_find
 
 if TYPE_CHECKING:
     from synapse.storage.databases.main.user_directory import SearchResult
@@ -24,7 +32,13 @@ SEARCH = Point(
     closes="A search for people tells that more were found than are shown, and so who exists; "
     "who is hidden takes the places of those who may be found.",
 )
-POINTS = (SEARCH,)
+SHARE = Point(
+    "UserDirectoryHandler._track_user_joined_room",
+    ("room_id", "joining_user_id"),
+    closes="Whom somebody of the school finds hangs on the rooms they share and not on whom they "
+    "may write to, and a row is written for each pair of people in a school room.",
+)
+POINTS = (SEARCH, SHARE)
 
 LOOKED_THROUGH = 10_000
 """How many hits are looked through: as many as Synapse ranks."""
@@ -35,6 +49,7 @@ AT_ONCE = 1_000
 def install(wrapper: Wrapper) -> None:
     """Stand before the search for people, in every process that answers it."""
     wrapper.put(UserDirectoryStore, SEARCH, partial(_searching, wrapper))
+    wrapper.put(UserDirectoryHandler, SHARE, partial(_sharing, wrapper))
 
 
 def _searching(wrapper: Wrapper, original: Any) -> Any:
@@ -46,8 +61,9 @@ def _searching(wrapper: Wrapper, original: Any) -> Any:
         facts = await wrapper.facts()
         # Asked at any rate: where deciding fails, it must not tell that somebody was found.
         may_find(user_id, user_id, facts)
+        among = _OfAll(store) if facts.side(user_id) is Side.EDUCATIONAL else store
         # All at once: a second query where many are hidden would tell of them by its time.
-        found = await original(store, user_id, search_term, LOOKED_THROUGH, *arguments, **named)
+        found = await original(among, user_id, search_term, LOOKED_THROUGH, *arguments, **named)
         hits, shown = found["results"], []
         for start in range(0, len(hits), AT_ONCE):
             if start:
@@ -57,3 +73,28 @@ def _searching(wrapper: Wrapper, original: Any) -> Any:
         return {"limited": len(shown) > limit, "results": shown[:limit]}
 
     return search_user_dir
+
+
+class _OfAll:
+    """Synapse's store as it is where everybody is found, whatever rooms one shares with them."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        directory = copy(store.hs.config.userdirectory)
+        directory.user_directory_search_all_users = True
+        self.hs = SimpleNamespace(config=SimpleNamespace(userdirectory=directory))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def _sharing(wrapper: Wrapper, original: Any) -> Any:
+    async def _track_user_joined_room(handler: Any, room_id: str, joining_user_id: str) -> None:
+        try:
+            is_school_room = room_id in (await wrapper.facts()).rooms
+        except SynapseError:  # not readable now; a row too many does no harm
+            is_school_room = False
+        if not (is_school_room and wrapper.homeserver.is_mine_id(joining_user_id)):
+            await original(handler, room_id, joining_user_id)
+
+    return _track_user_joined_room
