@@ -15,6 +15,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from synapse.api.constants import Membership
 from synapse.api.errors import SynapseError
 from synapse.handlers.user_directory import UserDirectoryHandler
 from synapse.storage.databases.main.user_directory import UserDirectoryStore
@@ -33,8 +34,8 @@ SEARCH = Point(
     "who is hidden takes the places of those who may be found.",
 )
 SHARE = Point(
-    "UserDirectoryHandler._track_user_joined_room",
-    ("room_id", "joining_user_id"),
+    "UserDirectoryHandler._handle_room_membership_event",
+    ("room_id", "prev_event_id", "event_id", "state_key"),
     closes="Whom somebody of the school finds hangs on the rooms they share and not on whom they "
     "may write to, and a row is written for each pair of people in a school room.",
 )
@@ -89,12 +90,23 @@ class _OfAll:
 
 
 def _sharing(wrapper: Wrapper, original: Any) -> Any:
-    async def _track_user_joined_room(handler: Any, room_id: str, joining_user_id: str) -> None:
+    async def _handle_room_membership_event(
+        handler: Any, room_id: str, prev_event_id: str | None, event_id: str | None, state_key: str
+    ) -> None:
+        if not (wrapper.homeserver.is_mine_id(state_key) and await _is_join(event_id, room_id)):
+            await original(handler, room_id, prev_event_id, event_id, state_key)
+
+    async def _is_join(event_id: str | None, room_id: str) -> bool:
+        """Tell whether somebody is in a school room; what came before may be of another time."""
         try:
             is_school_room = room_id in (await wrapper.facts()).rooms
         except SynapseError:  # not readable now; a row too many does no harm
-            is_school_room = False
-        if not (is_school_room and wrapper.homeserver.is_mine_id(joining_user_id)):
-            await original(handler, room_id, joining_user_id)
+            return False
+        event = (
+            await wrapper.store.get_event(event_id, allow_none=True)
+            if is_school_room and event_id
+            else None
+        )
+        return event is not None and event.membership == Membership.JOIN
 
-    return _track_user_joined_room
+    return _handle_room_membership_event
