@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from fluent.runtime import FluentBundle
 from fluent.syntax import FluentParser
-from fluent.syntax.ast import Junk, Resource
+from fluent.syntax.ast import Resource
 from markdown_it import MarkdownIt
 
 from sferum_bridge.school.layout import Kind
@@ -37,6 +37,8 @@ _QUOTES = {"ru": "«»", "en": "“”"}
 
 # The private use area: no text of ours holds such a character, and markdown sees a plain letter.
 _FIRST_STAND_IN = 0xE000
+_ENTRY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE | re.ASCII)
+"""Where a text begins in a Fluent file: its lines but the first are indented."""
 _STAND_IN = re.compile("[\ue000-\ue0ff]")
 _MOST_CHARACTERS = 300
 _LONGEST_LINE = 4_000
@@ -126,10 +128,7 @@ def bullets(lines: Sequence[Text]) -> Text:
 
 
 class Texts:
-    """Every text of the bot; those of a language are read when it is first spoken.
-
-    One language takes a quarter of a second to read, and a few MiB; most schools speak one.
-    """
+    """Every text of the bot."""
 
     def __init__(self) -> None:
         self._markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
@@ -184,39 +183,53 @@ class Texts:
         return self.room_name(Kind(kind), of_class, school.name, language)
 
     def _format(self, language: str, key: str, values: Mapping[str, Any]) -> str:
-        bundle = _bundle(language)
-        if not bundle.has_message(key):
-            raise TextMissingError(f"there is no text {key} in {language}")
-        text, errors = bundle.format_pattern(bundle.get_message(key).value, dict(values))
+        try:
+            text, errors = _bundle(language).format(key, values)
+        except LookupError:
+            raise TextMissingError(f"there is no text {key} in {language}") from None
         if errors:
             raise TextMissingError(f"the text {key} in {language}: {errors[0]}")
         # A Russian date ends with a full stop of its own, and a sentence may end with the date.
-        return str(text).replace("г..", "г.")
+        return text.replace("г..", "г.")
 
 
-def sources(language: str) -> Mapping[str, Resource]:
-    """Return file name → parsed Fluent file of a language; `ValueError` for a damaged one."""
-    # Where in its file something stands nobody asks, and it would take half of the memory.
-    parser = FluentParser(with_spans=False)
-    found: dict[str, Resource] = {}
+def sources(language: str) -> Mapping[str, str]:
+    """Return the Fluent files of a language: name → what is written there."""
     folder = resources.files("sferum_bridge.bot").joinpath("locales", language)
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".ftl"):
-            parsed = parser.parse(file.read_text(encoding="utf-8"))
-            junk = next((e for e in parsed.body if isinstance(e, Junk)), None)
-            if junk is not None:
-                raise ValueError(f"{language}/{file.name} cannot be read: {junk.content[:60]!r}")
-            found[file.name] = parsed
-    return found
+    return {
+        file.name: file.read_text(encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda f: f.name)
+        if file.name.endswith(".ftl")
+    }
 
 
-@cache  # reading them takes longer than most commands
-def _bundle(language: str) -> FluentBundle:
-    # Isolation marks would stand around every value, in codes and links too.
-    bundle = FluentBundle([language], use_isolating=False)
-    for resource in sources(language).values():
-        bundle.add_resource(resource)
-    return bundle
+class _Bundle:
+    """The texts of a language; each is parsed when it is first said, so none is made of another.
+
+    To parse all takes a quarter of a second, longer than most commands, and several MiB.
+    """
+
+    def __init__(self, language: str) -> None:
+        # Where in its file something stands nobody asks.
+        self._parser = FluentParser(with_spans=False)
+        # Isolation marks would stand around every value, in codes and links too.
+        self._parsed = FluentBundle([language], use_isolating=False)
+        self._unparsed: dict[str, str] = {}
+        for text in sources(language).values():
+            starts = [*_ENTRY.finditer(text)]
+            ends = [*(one.start() for one in starts[1:]), len(text)]
+            for one, end in zip(starts, ends, strict=True):
+                self._unparsed[one[1]] = text[one.start() : end]
+
+    def format(self, key: str, values: Mapping[str, Any]) -> tuple[str, Sequence[object]]:
+        """Return a text and what is wrong with it; raises `LookupError` where there is none."""
+        if written := self._unparsed.pop(key, ""):
+            self._parsed.add_resource(Resource([self._parser.parse_entry(written)]))
+        text, errors = self._parsed.format_pattern(self._parsed.get_message(key).value, values)
+        return str(text), errors
+
+
+_bundle = cache(_Bundle)
 
 
 def _put_in(text: str, shown: Mapping[str, str], written: Callable[[str], str]) -> str:

@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fluent.syntax import visitor
-from fluent.syntax.ast import Message, SelectExpression, VariableReference
+from fluent.syntax import FluentParser, visitor
+from fluent.syntax.ast import (
+    Junk,
+    Message,
+    MessageReference,
+    SelectExpression,
+    Term,
+    TermReference,
+    VariableReference,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +50,12 @@ class _Variables(visitor.Visitor):  # type: ignore[misc]  # untyped library
     def visit_VariableReference(self, node: VariableReference) -> None:  # noqa: N802 - its name
         self.found.add(node.id.name)
 
+    def visit_MessageReference(self, node: MessageReference) -> None:  # noqa: N802 - its name
+        pytest.fail(f"a text is made of {node.id.name}, and each is parsed alone")
+
+    def visit_TermReference(self, node: TermReference) -> None:  # noqa: N802 - its name
+        pytest.fail(f"a text is made of {node.id.name}, and each is parsed alone")
+
     def visit_SelectExpression(self, node: SelectExpression) -> None:  # noqa: N802 - its name
         self.generic_visit(node)
 
@@ -49,14 +63,20 @@ class _Variables(visitor.Visitor):  # type: ignore[misc]  # untyped library
 @cache
 def catalogue(language: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for resource in texts_module.sources(language).values():
-        for entry in resource.body:
-            if isinstance(entry, Message):
-                assert entry.id.name not in found, f"{entry.id.name} is there twice"
-                variables = _Variables()
-                variables.visit(entry)
-                found[entry.id.name] = variables.found
+    for file_name in texts_module.sources(language):
+        for entry in messages(language, file_name):
+            assert entry.id.name not in found, f"{entry.id.name} is there twice"
+            variables = _Variables()
+            variables.visit(entry)
+            found[entry.id.name] = variables.found
     return found
+
+
+def messages(language: str, file_name: str) -> list[Message]:
+    body = FluentParser().parse(texts_module.sources(language)[file_name]).body
+    odd = [entry for entry in body if isinstance(entry, Junk | Term)]
+    assert not odd, f"{language}/{file_name} cannot be read"
+    return [entry for entry in body if isinstance(entry, Message)]
 
 
 def test_both_languages_say_the_same_things_of_the_same_things() -> None:
@@ -78,8 +98,7 @@ def test_no_text_of_the_bot_is_idle() -> None:
     used = set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', code))
     used |= {answer.value.lower() for answer in Answer}
     for file_name in ("general.ftl", "kinship.ftl", "inviting.ftl", "enlisting.ftl"):
-        body = texts_module.sources("ru")[file_name].body
-        assert {entry.id.name for entry in body if isinstance(entry, Message)} <= used
+        assert {entry.id.name for entry in messages("ru", file_name)} <= used
 
 
 def test_no_text_leaks() -> None:
