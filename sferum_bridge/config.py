@@ -262,10 +262,11 @@ class RoomSettings(_Section):
 
     version: str = Field(default="12", description="Room version of new rooms.")
     at_once: int = Field(
-        default=4,
+        default=2,
         ge=1,
         le=64,
-        description="Rooms worked on at the same time, at most; fewer while Synapse is slow.",
+        description="Rooms worked on at the same time, at most; fewer while Synapse is slow. Where\n"
+        "Synapse has one process, more of them make people's messages wait and nothing quicker.",
     )
     batch: int = Field(
         default=50,
