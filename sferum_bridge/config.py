@@ -265,8 +265,8 @@ class RoomSettings(_Section):
         default=2,
         ge=1,
         le=64,
-        description="Rooms worked on at the same time, at most; fewer while Synapse is slow. Where\n"
-        "Synapse has one process, more of them make people's messages wait and nothing quicker.",
+        description="Rooms worked on at the same time, at most; fewer while Synapse is slow.\n"
+        "With one process of Synapse, more make people's messages wait and nothing quicker.",
     )
     batch: int = Field(
         default=50,
