@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sferum_bridge.bot.linked_rooms import Room
     from sferum_bridge.bot.service import Bot
     from sferum_bridge.bot.talk import Talk
-    from sferum_bridge.school.people import School
+    from sferum_bridge.school.people import Person
     from sferum_bridge.store.chats import Chat
     from sferum_bridge.store.database import Database
 
@@ -70,17 +70,18 @@ class LinkStanding:
 async def review(talk: Talk) -> None:
     """Unlink the chats whose login's owner may link the room no more, or whose class is closed."""
     by_id = {login.id: login for login in await chats.all_logins(talk.tx)}
-    known: dict[str, School] = {}
+    owners: dict[str, Person | None] = {}
     today: dict[str, Mapping[str, AbstractSet[str]]] = {}
-    for chat in await chats.all_chats(talk.tx):
+    for chat, room in await linked_rooms.everywhere(talk):
         login = by_id.get(chat.login_id)
-        room = await linked_rooms.of_room(talk, chat.room_id, known)
         if room is not None and linked_rooms.is_closed(room, talk.tx.now):
             await _stop(talk, chat, room, "chat-news-closed")
             continue
         if login is None or not login.mxid or room is None:
             continue
-        owner = await accounts.person_of(talk.tx, login.mxid)
+        if login.mxid not in owners:
+            owners[login.mxid] = await accounts.person_of(talk.tx, login.mxid)
+        owner = owners[login.mxid]
         school_id = room.record.id
         if school_id not in today:
             today[school_id] = access.groups(room.school, room.record.day(talk.tx.now))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sferum_bridge.school.chat_guess import Guesser
     from sferum_bridge.school.people import School
     from sferum_bridge.store.chats import Chat, Login
+    from sferum_bridge.store.rooms import RoomRecord
     from sferum_bridge.store.schools import SchoolRecord
 
 
@@ -106,25 +107,49 @@ async def of_key(talk: Talk, key: str) -> Room | None:
     return await of_room(talk, made.room_id) if made and made.room_id else None
 
 
-async def of_room(talk: Talk, room_id: str, known: dict[str, School] | None = None) -> Room | None:
+async def of_room(talk: Talk, room_id: str) -> Room | None:
     """Return a school's room, `None` when it is none that can be linked.
 
-    Nor is one that is being replaced: its chat is about to go on in the other one. `known` keeps
-    the schools that were loaded, for who asks about many rooms.
+    Nor is one that is being replaced: its chat is about to go on in the other one.
     """
     made = await rooms.by_room_id(talk.tx, room_id)
     record = await register.school(talk.tx, made.school_id) if made else None
-    if made is None or record is None or made.is_replaced:
+    if made is None or record is None or not _is_linkable(made):
         return None
-    if made.kind not in chat_guess.LINKABLE:
-        return None
-    known = {} if known is None else known
-    if record.id not in known:
-        known[record.id] = await schools.load(talk.tx, record.id)
-    here = known[record.id]
+    return _room(made, record, await schools.load(talk.tx, record.id))
+
+
+def _is_linkable(made: RoomRecord) -> bool:
+    return made.kind in chat_guess.LINKABLE and not made.is_replaced
+
+
+def _room(made: RoomRecord, record: SchoolRecord, here: School) -> Room:
     place = made.key.partition("/")[2]
     class_id = place if place in here.classes else ""
     return Room(here, record, Kind(made.kind), class_id, made.room_id)
+
+
+async def everywhere(
+    talk: Talk, known: Mapping[str, School] | None = None
+) -> Sequence[tuple[Chat, Room | None]]:
+    """Return every linked chat and its room, `None` for one that `of_room` knows of none.
+
+    All are asked for together: there may be a thousand. `known` are schools that were loaded.
+    """
+    made_of = await rooms.linked(talk.tx)
+    records = {record.id: record for record in await schools.records(talk.tx)}
+    loaded = dict(known or {})
+    found: list[tuple[Chat, Room | None]] = []
+    for chat in await chats.all_chats(talk.tx):
+        made = made_of.get(chat.room_id)
+        record = records.get(made.school_id) if made else None
+        if made is None or record is None or not _is_linkable(made):
+            found.append((chat, None))
+            continue
+        if record.id not in loaded:
+            loaded[record.id] = await schools.load(talk.tx, record.id)
+        found.append((chat, _room(made, record, loaded[record.id])))
+    return found
 
 
 async def linked(talk: Talk) -> Sequence[tuple[Chat, Room]]:
@@ -132,11 +157,11 @@ async def linked(talk: Talk) -> Sequence[tuple[Chat, Room]]:
     own = {login.id for login in await own_logins(talk)}
     reaches = await reach_of(talk)
     known = {reach.school.id: reach.school for reach in reaches}
-    found = []
-    for chat in await chats.all_chats(talk.tx):
-        room = await of_room(talk, chat.room_id, known)
-        if room is not None and (chat.login_id in own or covers(reaches, room)):
-            found.append((chat, room))
+    found = [
+        (chat, room)
+        for chat, room in await everywhere(talk, known)
+        if room is not None and (chat.login_id in own or covers(reaches, room))
+    ]
     return sorted(found, key=lambda pair: (pair[1].record.name, pair[1].name(talk)))
 
 

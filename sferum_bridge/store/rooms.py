@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, insert, select, update
 
 from sferum_bridge.store import schools
-from sferum_bridge.store.tables import room_members, rooms
+from sferum_bridge.store.tables import chats, room_members, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -58,6 +58,13 @@ async def by_room_id(tx: Tx, room_id: str) -> RoomRecord | None:
     ours = (rooms.c.room_id == room_id, rooms.c.school_id.is_not(None))
     r = await tx.first(select(rooms).where(*ours))
     return _record(r) if r else None
+
+
+async def linked(tx: Tx) -> dict[str, RoomRecord]:
+    """Return room id → school room, of those a chat is linked to."""
+    query = select(rooms).join(chats, chats.c.room_id == rooms.c.room_id)
+    rows = await tx.all(query.where(rooms.c.school_id.is_not(None)))
+    return {r.room_id: _record(r) for r in rows}
 
 
 def _record(r: Row[*tuple[Any, ...]]) -> RoomRecord:
