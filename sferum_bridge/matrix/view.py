@@ -108,9 +108,11 @@ async def view(tx: Tx, wishes: Wishes, room_key: str) -> View | None:
     one = next((one for one in wanted if one.room.key == room_key), None)
     if one is None:
         return None
-    known = await rooms.of_school(tx, record.id)
-    made = [known.get(each.room.key) for each in wanted if each.room.parent == room_key]
-    gate = known.get(key(Kind.GATE, record.id)) if one.room.kind is not Kind.GATE else None
+    inside = [each.room.key for each in wanted if each.room.parent == room_key]
+    gate_key = key(Kind.GATE, record.id)
+    # Not all rooms of the school: each of them is looked at.
+    known = await rooms.by_keys(tx, [*inside, gate_key])
+    gate = known.get(gate_key) if room_key != gate_key else None
     return View(
         record=record,
         wanted=one,
@@ -118,7 +120,7 @@ async def view(tx: Tx, wishes: Wishes, room_key: str) -> View | None:
         gate=gate.room_id if gate else "",
         children={
             each.room_id: each.actual.get("space") == room.room_id
-            for each in made
+            for each in map(known.get, inside)
             if each and each.room_id
         },
         members=await rooms.members(tx, room.room_id),

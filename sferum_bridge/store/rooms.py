@@ -53,6 +53,12 @@ async def by_key(tx: Tx, key: str) -> RoomRecord | None:
     return _record(r) if r else None
 
 
+async def by_keys(tx: Tx, keys: Collection[str]) -> dict[str, RoomRecord]:
+    """Return key → room, of those that were ever intended; as many as a space holds."""
+    rows = await tx.all(select(rooms).where(rooms.c.key.in_(keys))) if keys else ()
+    return {r.key: _record(r) for r in rows}
+
+
 async def by_room_id(tx: Tx, room_id: str) -> RoomRecord | None:
     """Return the school room behind a room id, `None` when it is none of ours."""
     ours = (rooms.c.room_id == room_id, rooms.c.school_id.is_not(None))
