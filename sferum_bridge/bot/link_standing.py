@@ -72,7 +72,7 @@ async def review(talk: Talk) -> None:
     by_id = {login.id: login for login in await chats.all_logins(talk.tx)}
     owners: dict[str, Person | None] = {}
     today: dict[str, Mapping[str, AbstractSet[str]]] = {}
-    for chat, room in await linked_rooms.everywhere(talk):
+    for chat, room in await linked_rooms.all_linked(talk):
         login = by_id.get(chat.login_id)
         if room is not None and linked_rooms.is_closed(room, talk.tx.now):
             await _stop(talk, chat, room, "chat-news-closed")

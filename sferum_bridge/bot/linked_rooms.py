@@ -129,10 +129,10 @@ def _room(made: RoomRecord, record: SchoolRecord, here: School) -> Room:
     return Room(here, record, Kind(made.kind), class_id, made.room_id)
 
 
-async def everywhere(
+async def all_linked(
     talk: Talk, known: Mapping[str, School] | None = None
 ) -> Sequence[tuple[Chat, Room | None]]:
-    """Return every linked chat and its room, `None` for one that `of_room` knows of none.
+    """Return every linked chat and its room, `None` where `of_room` would return none.
 
     All are asked for together: there may be a thousand. `known` are schools that were loaded.
     """
@@ -159,7 +159,7 @@ async def linked(talk: Talk) -> Sequence[tuple[Chat, Room]]:
     known = {reach.school.id: reach.school for reach in reaches}
     found = [
         (chat, room)
-        for chat, room in await everywhere(talk, known)
+        for chat, room in await all_linked(talk, known)
         if room is not None and (chat.login_id in own or covers(reaches, room))
     ]
     return sorted(found, key=lambda pair: (pair[1].record.name, pair[1].name(talk)))
