@@ -15,7 +15,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -100,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return its exit status."""
     options = arguments(argv)
     where = report.machine("SQLite" if options.sqlite else "PostgreSQL")
-    entries: dict[str, dict[str, Any]] = {}
+    entries: report.Entries = {}
     problems: Sequence[str] = ()
 
     def done(measured: Sequence[Measured]) -> None:

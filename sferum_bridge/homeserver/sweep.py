@@ -19,8 +19,7 @@ import logging
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from synapse.api.constants import Membership
-
+from sferum_bridge.homeserver.inside import PRESENT
 from sferum_bridge.homeserver.ledger import UnreadableError
 from sferum_bridge.homeserver.withdrawing import Withdrawal, in_batches
 
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RETRY_MILLISECONDS = 10_000
-
-_THERE = frozenset({Membership.JOIN, Membership.INVITE, Membership.KNOCK})
 
 _TABLE = """
     CREATE TABLE IF NOT EXISTS sferum_swept (
@@ -175,7 +172,7 @@ def _elsewhere(txn: LoggingTransaction, users: Collection[str], school: Containe
     ):
         if room not in school:
             rooms.add(room)
-            if membership in _THERE:
+            if membership in PRESENT:
                 found.add(user)
     invites = in_batches(
         txn,

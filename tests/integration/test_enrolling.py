@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from sferum_bridge.matrix.enrolment import ENROL, MOST
+from tests.contour.walk_stored import rows
 from tests.support.bridge import until
 from tests.support.enrolling import hall
 from tests.support.exported import judged
@@ -213,17 +214,19 @@ async def test_nothing_is_kept_that_is_for_nobody(at: Hall) -> None:
     await ok(at, "POST", f"join/{of_two}", {}, by=other)
 
     async def pairs(where: str) -> list[tuple[Any, ...]]:
-        return await at.server.rows(
-            f"SELECT user_id FROM users_who_share_private_rooms WHERE room_id = '{where}'"  # noqa: S608 — the homeserver's id
+        return rows(
+            at.server.process,
+            f"SELECT user_id FROM users_who_share_private_rooms WHERE room_id = '{where}'",  # noqa: S608 — the homeserver's id
         )
 
     # Synapse goes through rooms in the order of their events.
     assert len(await until(partial(pairs, of_two))) == 2
     assert await pairs(room) == []
-    stored = await at.server.rows(
+    stored = rows(
+        at.server.process,
         "SELECT j.internal_metadata FROM event_json AS j INNER JOIN events AS e"  # noqa: S608 — see above
         " ON e.event_id = j.event_id WHERE e.type = 'm.room.member' AND e.sender = e.state_key"
-        f" AND e.room_id = '{room}'"
+        f" AND e.room_id = '{room}'",
     )
     told = [json.loads(text).get("proactively_send", True) for (text,) in stored]
     # The bot's own came with the room.

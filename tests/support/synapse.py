@@ -8,14 +8,11 @@ import io
 import itertools
 import json
 import secrets
-import sqlite3
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import asyncpg
 
 from sferum_bridge.demo.synapse import SynapseProcess, SynapseSettings
 from tests.support.ports import reserve_port
@@ -139,21 +136,6 @@ class Homeserver:
         answer = await self.call("POST", "createRoom", config, by=by)
         assert answer.status == 200, answer
         return str(answer.body["room_id"])
-
-    async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Read what it has stored, behind its back; `query` is of the test's own making."""
-        database = self.process.settings.database
-        if database is None:
-            path = self.process.settings.folder / "homeserver.db"
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file:
-                return file.execute(query).fetchall()
-        named = {"user", "password", "host", "port"}
-        at = {key: value for key, value in database["args"].items() if key in named}
-        connection = await asyncpg.connect(database=database["args"]["dbname"], **at)
-        try:
-            return [tuple(row) for row in await connection.fetch(query)]
-        finally:
-            await connection.close()
 
     async def membership(self, room_id: str, person: Account) -> str:
         """Tell what `person` itself sees of its membership: join, invite or an empty text."""

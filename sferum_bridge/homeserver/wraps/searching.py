@@ -93,10 +93,11 @@ def _sharing(wrapper: Wrapper, original: Any) -> Any:
     async def _handle_room_membership_event(
         handler: Any, room_id: str, prev_event_id: str | None, event_id: str | None, state_key: str
     ) -> None:
-        if not (wrapper.homeserver.is_mine_id(state_key) and await _is_join(event_id, room_id)):
+        is_mine = wrapper.homeserver.is_mine_id(state_key)
+        if not (is_mine and await _is_in_school_room(event_id, room_id)):
             await original(handler, room_id, prev_event_id, event_id, state_key)
 
-    async def _is_join(event_id: str | None, room_id: str) -> bool:
+    async def _is_in_school_room(event_id: str | None, room_id: str) -> bool:
         """Tell whether somebody is in a school room; what came before may be of another time."""
         try:
             is_school_room = room_id in (await wrapper.facts()).rooms
