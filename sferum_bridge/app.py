@@ -295,7 +295,13 @@ class Bridge:
         visits = Visits(self.db.sealer, pages.site, life, self.db.clock)
         invite_page, link_page = self._pages_to_sign_in_on(pages, visits)
         pupil_page = self._pupil_page(pages, visits)
-        appservice = Appservice(self.db, hs_token, self.door, self._heard, asks_again=True)
+        appservice = Appservice(
+            self.db,
+            hs_token,
+            self.door,
+            self._heard,
+            asks_again=lambda: not self.facts.standing.tells_all,
+        )
         for part in (appservice, invite_page, link_page, pupil_page, status):
             server.add_routes(part.routes())
         # No access log: addresses of invites would stand in it.

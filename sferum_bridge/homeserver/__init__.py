@@ -48,8 +48,9 @@ The facts endpoint
          "damaged": 0,             rows that cannot be believed; above 0: push all
          "processes": {"main": 7, "generic_worker1": 6},     process → generation it decides by
          "waiting": ["generic_worker1"],    alive, and not at this generation yet
-         "missing": []}            of `expected_processes` and `instance_map`, but does not report:
+         "missing": [],            of `expected_processes` and `instance_map`, but does not report:
                                    it is down, or runs without this module
+         "tells_all": true}        a restart of Synapse keeps nothing from the bridge (`untold`)
 
     A room's audience may name groups that end by themselves, `until/<milliseconds UTC>/<name>`
     (`school.terms`): from then on, by the server's clock, the room admits nobody by them.

@@ -26,13 +26,22 @@ STALE = "SFERUM_STALE_GENERATION"
 class FactsResource(SignedResource):
     """Serves `PATH`: POST takes a generation of facts, GET tells which one holds, and where."""
 
-    def __init__(self, api: ModuleApi, clock: Clock, ledger: Ledger, settings: Settings) -> None:
+    def __init__(
+        self,
+        api: ModuleApi,
+        clock: Clock,
+        ledger: Ledger,
+        settings: Settings,
+        *,
+        tells_all: bool,
+    ) -> None:
         super().__init__(api, clock, settings)
         self._ledger = ledger
+        self._tells_all = tells_all
 
     async def _async_render_GET(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
         self._about(request, "GET", PATH)
-        return HTTPStatus.OK, _told(await self._ledger.status())
+        return HTTPStatus.OK, self._told(await self._ledger.status())
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:  # noqa: N802 — the name Synapse looks for
         body = self._body(request)
@@ -52,18 +61,18 @@ class FactsResource(SignedResource):
             ) from error
         if status is None:
             return HTTPStatus.ACCEPTED, {"generation": push.generation, "complete": False}
-        return HTTPStatus.OK, _told(status)
+        return HTTPStatus.OK, self._told(status)
 
-
-def _told(status: Status) -> dict[str, Any]:
-    standing = status.processes
-    return {
-        "generation": status.generation,
-        "people": len(status.facts.people),
-        "rooms": len(status.facts.rooms),
-        "readable": status.readable,
-        "damaged": status.damaged,
-        "processes": dict(standing.generations),
-        "waiting": list(standing.waiting),
-        "missing": list(standing.missing),
-    }
+    def _told(self, status: Status) -> dict[str, Any]:
+        standing = status.processes
+        return {
+            "generation": status.generation,
+            "people": len(status.facts.people),
+            "rooms": len(status.facts.rooms),
+            "readable": status.readable,
+            "damaged": status.damaged,
+            "processes": dict(standing.generations),
+            "waiting": list(standing.waiting),
+            "missing": list(standing.missing),
+            "tells_all": self._tells_all,
+        }

@@ -24,7 +24,9 @@ room's join rule lets it (`restricted`, see `matrix.shape`): so no invite is nee
 
 from __future__ import annotations
 
+import functools
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +42,7 @@ from sferum_bridge.homeserver.enrolling_chain import Chain, Person
 from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from synapse.events import EventBase
     from synapse.events.snapshot import EventContext
@@ -85,6 +87,7 @@ class Batches:
         self._groups = homeserver.get_datastores().state
         self._creation = homeserver.get_event_creation_handler()
         self._callbacks: Any = homeserver.get_module_api_callbacks().spam_checker
+        self._memberships = _Memberships(self._store)
 
     async def enrol(self, room_id: str, users: Sequence[str], since_ms: int) -> Outcome:
         """Bring people into a school room, at most `MOST`, but for who left since a moment.
@@ -153,6 +156,8 @@ class Batches:
         """Ask who is asked about any join; an empty text where nobody minds."""
         if one.membership == Membership.BAN:
             return "banned"
+        if one.is_suspended:
+            return "suspended"
         is_invited = one.membership == Membership.INVITE
         verdict = await self._callbacks.user_may_join_room(one.user, room_id, is_invited)
         return "" if verdict == self._callbacks.NOT_SPAM else "not_let"
@@ -181,12 +186,15 @@ class Batches:
                 logger.info("%s changed while people were enrolled; once more", room_id)
                 continue
             bot = self._store.get_app_service_by_user_id(self._bot)
+            writers = self._homeserver.config.worker.events_shard_config
+            is_stored_here = writers.should_handle(self._homeserver.get_instance_name(), room_id)
             try:
-                # Checks each by the auth rules, finds whoever stores the room's events, and wakes
-                # up who waits for them.
-                await self._creation.handle_new_client_event(
-                    create_requester(self._bot, app_service=bot), pairs, ratelimit=False
-                )
+                with self._memberships.known(room_id, chain.memberships if is_stored_here else {}):
+                    # Checks each by the auth rules, finds whoever stores the room's events, and
+                    # wakes up who waits for them.
+                    await self._creation.handle_new_client_event(
+                        create_requester(self._bot, app_service=bot), pairs, ratelimit=False
+                    )
             except AuthError as error:
                 raise NotThisRoomError(str(error)) from error
             break
@@ -209,6 +217,37 @@ class Batches:
             )
 
 
+class _Memberships:
+    """Tells Synapse, once each, what it asks of everybody before it stores a batch.
+
+    It asks the database, one by one, whether who joins was in already; the batch has just read it.
+    Only before storing, and in the process that stores: so nobody is told an old membership later.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._known: dict[tuple[str, str], tuple[str | None, str | None]] = {}
+        ask = store.get_local_current_membership_for_user_in_room
+
+        @functools.wraps(ask)
+        async def asked(user_id: str, room_id: str) -> tuple[str | None, str | None]:
+            found = self._known.pop((user_id, room_id), None)
+            return found or await ask(user_id, room_id)
+
+        store.get_local_current_membership_for_user_in_room = asked
+
+    @contextmanager
+    def known(
+        self, room_id: str, memberships: Mapping[str, tuple[str | None, str | None]]
+    ) -> Iterator[None]:
+        """Know the memberships of a batch, by Matrix id, while it is handed over."""
+        self._known.update({(user, room_id): was for user, was in memberships.items()})
+        try:
+            yield
+        finally:
+            for user in memberships:
+                self._known.pop((user, room_id), None)
+
+
 def _accounts(
     txn: LoggingTransaction, room_id: str, users: Sequence[str]
 ) -> dict[str, Person | None]:
@@ -220,14 +259,14 @@ def _accounts(
     clause, names = make_in_list_sql_clause(txn.database_engine, "u.name", users)
     txn.execute(
         "SELECT u.name, u.deactivated, u.is_guest, COALESCE(u.locked, FALSE),"  # noqa: S608 — placeholders
-        " p.displayname, p.avatar_url, m.membership FROM users AS u"
+        " COALESCE(u.suspended, FALSE), p.displayname, p.avatar_url, m.membership FROM users AS u"
         " LEFT JOIN profiles AS p ON p.full_user_id = u.name"
         " LEFT JOIN local_current_membership AS m ON m.user_id = u.name AND m.room_id = ?"
         f" WHERE {clause}",
         (room_id, *names),
     )
     found: dict[str, Person | None] = {}
-    for name, is_closed, is_guest, is_locked, shown, avatar, membership in txn:
+    for name, is_closed, is_guest, is_locked, is_suspended, shown, avatar, membership in txn:
         profile = {"displayname": shown, "avatar_url": avatar}
         found[name] = (
             None
@@ -236,6 +275,7 @@ def _accounts(
                 name,
                 {key: value for key, value in profile.items() if value is not None},
                 membership or "",
+                is_suspended=bool(is_suspended),
             )
         )
     return found

@@ -31,13 +31,15 @@ class Person:
     user: str
     shown: Mapping[str, str]
     membership: str
+    is_suspended: bool
 
 
 class Chain:
     """Joins that hang one on another, the `first` on all the tips of the room.
 
     `rest` are events whose contexts are to be stored beneath the state group `group`, `before` what
-    the state before each of them says by which Synapse decides about it.
+    the state before each of them says by which Synapse decides about it. `memberships` are what
+    those who come in are so far: Matrix id → membership and its event.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Chain:
         self.first: tuple[EventBase, Any] | None = None
         self.rest: list[tuple[EventBase, Any]] = []
         self.before: list[dict[tuple[str, str], str]] = []
+        self.memberships: dict[str, tuple[str | None, str | None]] = {}
         self.joined: set[str] = set()
         self.refused: dict[str, str] = {}
 
@@ -116,6 +119,8 @@ class Chain:
             content[EventContentFields.AUTHORISING_USER] = self._bot
         try:
             await self._add(one.user, content)
+            was = (before.membership, before.event_id) if before else (None, None)
+            self.memberships[one.user] = was
         except SynapseError as error:
             if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise  # nothing that they are refused for
@@ -124,9 +129,8 @@ class Chain:
             self.refused[one.user] = "not_let"
 
     async def _add(self, user: str, content: dict[str, Any]) -> None:
-        requester = create_requester(
-            user, app_service=self._store.get_app_service_by_user_id(self._bot)
-        )
+        # As done by the server: it was asked of all at once whether an account is suspended.
+        requester = create_requester(user, authenticated_entity=self._homeserver.hostname)
         as_next: dict[str, Any] = {
             "state_map": self._state,
             "for_batch": True,

@@ -70,6 +70,9 @@ _STATE = Point(
     closes="",
 )
 _TIPS = Point("DataStore.get_prev_events_for_room", ("room_id",), closes="")
+_MEMBERSHIP = Point(
+    "DataStore.get_local_current_membership_for_user_in_room", ("user_id", "room_id"), closes=""
+)
 _MAY_JOIN = Point(
     "SpamCheckerModuleApiCallbacks.user_may_join_room",
     ("user_id", "room_id", "is_invited"),
@@ -100,6 +103,7 @@ def misfit(homeserver: HomeServer) -> str:
             (batch.UnpersistedEventContext, _PERSIST),
             (homeserver.get_state_handler(), _STATE),
             (stores.main, _TIPS),
+            (stores.main, _MEMBERSHIP),
             (homeserver.get_module_api_callbacks().spam_checker, _MAY_JOIN),
             (homeserver.get_worker_locks_handler(), _LOCK),
         )

@@ -35,12 +35,14 @@ from sferum_bridge.homeserver.settings import Settings, parse
 from sferum_bridge.homeserver.sweep import Sweep
 from sferum_bridge.homeserver.telling import Telling
 from sferum_bridge.homeserver.unseen import Unseen
+from sferum_bridge.homeserver.untold import Untold
 from sferum_bridge.homeserver.uploads import Uploads
 from sferum_bridge.homeserver.watching import LOOK as WATCH_LOOK
 from sferum_bridge.homeserver.watching import Watch
 from sferum_bridge.homeserver.withdrawing import Withdrawal
 from sferum_bridge.homeserver.wrapping import Wrapper
 from sferum_bridge.homeserver.wraps import events, uploads
+from sferum_bridge.homeserver.wraps.appservices import is_ours
 from sferum_bridge.school.contour import Action, Facts, may_find
 
 if TYPE_CHECKING:
@@ -89,7 +91,10 @@ class SferumModule:
             on_create_room=self.on_create_room,
             check_visibility_can_be_modified=self.check_visibility_can_be_modified,
         )
-        api.register_web_resource(PATH, FactsResource(api, clock, self._ledger, config))
+        ours = [s for s in wrapper.store.get_app_services() if is_ours(s, wrapper)]
+        untold = Untold(api, homeserver, ours)
+        facts = FactsResource(api, clock, self._ledger, config, tells_all=untold.fits)
+        api.register_web_resource(PATH, facts)
         api.register_web_resource(contacts.PATH, contacts.ContactsResource(api, clock, config))
         passwords = PasswordsResource(api, clock, homeserver, config)
         api.register_web_resource(PASSWORDS_PATH, passwords)

@@ -11,14 +11,22 @@ changed a school room is noted with them, for `watch`. Who is writing and has re
 as it comes and never stored: it is worth nothing a minute later.
 
 A Synapse that ends while it sends a transaction keeps it, but takes up unsent ones only once the
-bridge was away: until then what people wrote in it would never arrive. So the second transaction
-after a start is refused, once. Synapse then sends, two seconds later, all it holds, the oldest
-first. It is the second, for the first may end a long absence, and after one that failed again
-Synapse would wait for minutes.
+bridge was away: until then what people wrote in it would never arrive. Where the homeserver
+extension does not see to that (`homeserver.untold`), the second transaction after a start is
+refused, once. Synapse then sends, two seconds later, all it holds, the oldest first. It is the
+second, for the first may end a long absence, and after one that failed again Synapse would wait for
+minutes.
+
+While rooms are made and filled, Synapse would tell of each join as soon as it has answered for the
+last one: thousands of transactions, each as dear to it as a join, of which nothing is anybody's
+business. When it tells of nothing else for a while, the answer is given a moment later, and it
+tells of dozens at once. What it held back it tells of in transactions that are made already: those
+are answered at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from typing import TYPE_CHECKING, Any
@@ -38,14 +46,20 @@ log = logging.getLogger(__name__)
 
 _REFUSED = 2
 MOST_BYTES = 32 * 1024 * 1024
+_BUSY = 3
+"""So many transactions of nothing but own acts, one after the other, and rooms are being filled."""
+_GATHER = 0.1
+"""Seconds by which the next one is answered later: what somebody says meanwhile waits as long."""
+_FRESH_MS = 1000
+"""What is older was held back."""
 
 
 class Appservice:
     """The endpoints the homeserver calls.
 
     What is no event by its outer form is dropped like what is nobody's business. `fleeting` takes
-    what is not stored (typing, read marks): it must not wait for anything, nor raise. With
-    `asks_again` the second transaction is refused, see above.
+    what is not stored (typing, read marks): it must not wait for anything, nor raise. `asks_again`
+    is asked whether to refuse the second transaction, see above.
     """
 
     def __init__(
@@ -55,14 +69,16 @@ class Appservice:
         door: Door,
         fleeting: Callable[[Sequence[Any]], None] = lambda _: None,
         *,
-        asks_again: bool = False,
+        asks_again: Callable[[], bool] = lambda: False,
     ) -> None:
         self._db = db
         self._fleeting = fleeting
         self._token = f"Bearer {hs_token}".encode()
         self._door = door
-        self._to_refuse = _REFUSED if asks_again else 0
+        self._asks_again = asks_again
         self._seen = 0
+        self._idle = 0
+        """Transactions since the last one of which anything came."""
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Return the routes to add to the web application."""
@@ -94,16 +110,21 @@ class Appservice:
         if not isinstance(events, list):
             return _error(400, "M_BAD_JSON", "Not a transaction")
         self._seen += 1
-        if self._seen == self._to_refuse:
+        if self._seen == _REFUSED and self._asks_again():
             log.info("Asking the homeserver for whatever it holds back")
             return _error(503, "M_UNKNOWN", "Once more, and first what came before")
-        events = [e for e in events if _is_event(e) and self._door.concerns_us(e)]
-        if events:
+        ours = [e for e in events if _is_event(e) and self._door.concerns_us(e)]
+        came_of_it = False
+        if ours:
             async with self._db.write() as tx:
-                await take_in(tx, self._door, events)
+                came_of_it = await take_in(tx, self._door, ours)
         fleeting = body.get("ephemeral") or body.get("de.sorunome.msc2409.ephemeral")
         if isinstance(fleeting, list):
             self._fleeting(fleeting)
+        is_idle = not came_of_it and not fleeting and all(map(_is_fresh_state, events))
+        self._idle = self._idle + 1 if is_idle else 0
+        if self._idle > _BUSY:
+            await asyncio.sleep(_GATHER)
         return web.json_response({})
 
     async def _ping(self, _request: web.Request) -> web.Response:
@@ -114,10 +135,11 @@ class Appservice:
         return _error(404, "M_NOT_FOUND", "Not here")
 
 
-async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> None:
+async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> bool:
     """Queue what of some events that may concern us does; a row queued twice is one row.
 
-    School rooms that somebody changed are marked to be looked at.
+    School rooms that somebody changed are marked to be looked at. Tells whether any of them was
+    anybody's business.
     """
     lanes = await door.lanes(tx, events)
     rows = [
@@ -125,9 +147,12 @@ async def take_in(tx: Tx, door: Door, events: Sequence[Mapping[str, Any]]) -> No
     ]
     await queues.put_all(tx, queues.INBOX, rows)
     # Beside what else becomes of it: in a linked room it goes to the other network as well.
-    for event in await door.followed(tx, events):
+    followed = await door.followed(tx, events)
+    for event in followed:
         await news.put(tx, materials.CHANGED, {"event": event}, f"material.{event['event_id']}")
-    await rooms.stir(tx, await door.stirred(tx, events))
+    stirred = await door.stirred(tx, events)
+    await rooms.stir(tx, stirred)
+    return bool(rows or followed or stirred)
 
 
 def _is_event(event: Any) -> bool:
@@ -137,6 +162,14 @@ def _is_event(event: Any) -> bool:
     return all(isinstance(text, str) and text for text in texts) and all(
         is_storable(text) for text in (*texts, event.get("state_key", "")) if isinstance(text, str)
     )
+
+
+def _is_fresh_state(event: Any) -> bool:
+    if not isinstance(event, dict) or "state_key" not in event:
+        return False
+    unsigned = event.get("unsigned")
+    age = unsigned.get("age") if isinstance(unsigned, dict) else None
+    return isinstance(age, int) and age < _FRESH_MS
 
 
 def _error(status: int, code: str, text: str) -> web.Response:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, or_, select, tuple_
 
-from sferum_bridge.school.drift import IN, MEMBER, NAME, POWER, WATCHED
+from sferum_bridge.matrix.noted import is_noted
+from sferum_bridge.school.drift import IN, MEMBER, WATCHED
 from sferum_bridge.school.layout import Kind
 from sferum_bridge.school.materials import is_shelf
 from sferum_bridge.school.tickets import is_flag
@@ -84,6 +85,8 @@ class Door:
 
     def concerns_us(self, event: Mapping[str, Any]) -> bool:
         """Tell whether an event may be anybody's business, without asking the database."""
+        if self._is_enrolment(event):
+            return False
         return (
             self._is_said(event)
             or self._is_state(event)
@@ -170,19 +173,17 @@ class Door:
                 # Who is brought in was invited by the bridge, and whom it removed it has forgotten.
                 expected = now_in == is_known and _membership(event) not in {"ban", "knock"}
                 expected = expected and event["state_key"] != self._bot
-                # Joins of a batch come here before they are noted.
-                expected = expected or self._is_enrolment(event)
             else:
                 record = await stored.by_room_id(tx, room_id)
-                expected = record is not None and _is_noted(event, record.actual)
+                expected = record is not None and await is_noted(tx, event, record, self._bot)
             if not expected:
                 found.add(room_id)
         return found
 
     def _is_enrolment(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether it is a join the bot has authorised: nobody else is in the gate."""
+        """Tell whether the bridge brought somebody in: the bot authorises no other join."""
         by = event["content"].get("join_authorised_via_users_server")
-        return by == self._bot and _membership(event) == "join"
+        return event["type"] == MEMBER and by == self._bot and _membership(event) == "join"
 
     def _lane(
         self,
@@ -235,11 +236,3 @@ def _membership(event: Mapping[str, Any]) -> str:
 def is_storable(text: str) -> bool:
     """Tell whether databases take a text: what none does would be sent again for ever."""
     return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def _is_noted(event: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:
-    """Tell whether a change of shape is the bridge's own last one."""
-    key, content = (event["type"], event["state_key"]), event["content"]
-    if key == NAME:
-        return bool(content.get("name") == actual.get("name"))
-    return key == POWER and content.get("users") == actual.get("users", ())

@@ -33,6 +33,8 @@ class Plan:
     known: Mapping[str, RoomRecord]
     room_ids: dict[str, str]
     """Of the rooms there are, those just made included."""
+    made: set[str] = field(default_factory=set)
+    """Keys of those just made, in which nothing was changed since."""
     failures: list[BaseException] = field(default_factory=list)
 
     def waves(self) -> Sequence[tuple[Sequence[Wanted], Sequence[Wanted]]]:
@@ -46,6 +48,29 @@ class Plan:
         awaited = [one for one in of_classes if self._is_awaited(one)]
         others = [one for one in of_classes if not self._is_awaited(one)]
         return (own, own), (awaited, awaited), (others, of_classes)
+
+    def layers(self, some: Sequence[Wanted]) -> Sequence[Sequence[Wanted]]:
+        """Return rooms by how deep they hang, the deepest first.
+
+        So a space is made when the rooms that hang in it are there, and begins with them: to hang
+        them in one by one costs the homeserver a change of state for each.
+        """
+        parents = {one.room.key: one.room.parent for one in self.wanted}
+        by_depth: dict[int, list[Wanted]] = {}
+        for one in some:
+            depth, above = 0, one.room.parent
+            while above:
+                depth, above = depth + 1, parents.get(above, "")
+            by_depth.setdefault(depth, []).append(one)
+        return [by_depth[depth] for depth in sorted(by_depth, reverse=True)]
+
+    def hang_in(self, space: Wanted) -> Mapping[str, str]:
+        """Return the rooms just made that hang in a space: key → room id."""
+        return {
+            one.room.key: self.room_ids[one.room.key]
+            for one in self.wanted
+            if one.room.parent == space.room.key and one.room.key in self.made
+        }
 
     def _is_awaited(self, one: Wanted) -> bool:
         """Tell whether people wait for a room who came one by one.

@@ -93,6 +93,8 @@ class Standing:
     """Processes that do not decide by this generation yet."""
     missing: tuple[str, ...] = ()
     """Processes that should be there and do not report."""
+    tells_all: bool = False
+    """Whether a restart of the homeserver keeps nothing from the bridge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +331,7 @@ def _standing(answer: Any) -> Standing:
         whole=mapping(answer).get("readable") is True and number_in(answer, "damaged") == 0,
         waiting=tuple(texts_in(answer, "waiting")),
         missing=tuple(texts_in(answer, "missing")),
+        tells_all=mapping(answer).get("tells_all") is True,
     )
 
 

@@ -289,10 +289,12 @@ class RoomKeeper:
         if missing[0].room.kind is Kind.GATE:
             # Without it the others would be made for good as rooms that nobody joins from it.
             await create(missing.pop(0))
-        plan.failed(await asyncio.gather(*map(create, missing), return_exceptions=True))
+        for layer in plan.layers(missing):
+            plan.failed(await asyncio.gather(*map(create, layer), return_exceptions=True))
         return True
 
     async def _create(self, record: SchoolRecord, plan: Plan, one: Wanted, invites: int) -> None:
+        children = plan.hang_in(one)
         content = shape.creation(
             one,
             gate=plan.room_ids.get(key(Kind.GATE, record.id), ""),
@@ -300,6 +302,7 @@ class RoomKeeper:
             version=self._settings.room_version,
             most_invites=invites,
             predecessor=plan.predecessor(one),
+            children=children.values(),
         )
         async with self._throttle.step():
             made = await self._maker.make(one.room.key, record.id, one.room.kind.value, content)
@@ -313,6 +316,12 @@ class RoomKeeper:
             }
             async with self._db.write() as tx:
                 await rooms.set_actual(tx, one.room.key, actual)
+                # It is as it was asked for: there is nothing to look for yet.
+                await rooms.looked_at(tx, one.room.key, tx.now)
+                for child, room in (await rooms.by_keys(tx, children)).items():
+                    hangs = {**room.actual, "space": made.room_id}
+                    await rooms.set_actual(tx, child, hangs)
+            plan.made.add(one.room.key)
 
     async def _move(self, room: WantedRoom, old: str, room_ids: Mapping[str, str]) -> None:
         """Have a linked chat go on in the room that takes another's place, and say so in that one.

@@ -40,15 +40,24 @@ class Wanted:
 
 
 def creation(
-    wanted: Wanted, *, gate: str, bot: str, version: str, most_invites: int, predecessor: str = ""
+    wanted: Wanted,
+    *,
+    gate: str,
+    bot: str,
+    version: str,
+    most_invites: int,
+    predecessor: str = "",
+    children: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the body of createRoom for a wanted room.
 
     `gate` is the id of the room from which the bot can authorise joins, empty for the gate itself;
-    `predecessor` that of a room whose place this one takes, empty for none.
+    `predecessor` that of a room whose place this one takes, empty for none; `children` are the
+    rooms that hang in it from the beginning.
     """
     plan = wanted.room.plan
     kind: dict[str, Any] = {"type": "m.space"} if plan.is_space else {}
+    hung = {("m.space.child", room_id): child(bot.partition(":")[2]) for room_id in children}
     if predecessor:
         kind["predecessor"] = {"room_id": predecessor}
     return {
@@ -59,7 +68,7 @@ def creation(
         "creation_content": {"m.federate": False, **kind},
         "initial_state": [
             {"type": event_type, "state_key": state_key, "content": content}
-            for (event_type, state_key), content in entry(plan, gate).items()
+            for (event_type, state_key), content in {**entry(plan, gate), **hung}.items()
         ],
         "power_level_content_override": power_levels(
             plan, wanted.moderators, bot=bot, version=version

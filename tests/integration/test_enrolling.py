@@ -262,7 +262,7 @@ async def ok(at: Hall, method: str, path: str, body: Any = None, *, by: Account)
 
 
 async def test_who_may_not_come_is_named_and_the_rest_goes_on(at: Hall) -> None:
-    pupil, banned, closed = await at.newcomers(3)
+    pupil, banned, closed, suspended = await at.newcomers(4)
     stranger = await at.server.account("stranger")
     room = await at.room()
     await at.tell()
@@ -271,8 +271,11 @@ async def test_who_may_not_come_is_named_and_the_rest_goes_on(at: Hall) -> None:
     admin = await at.server.account("admin", admin=True)
     path = f"/_synapse/admin/v1/deactivate/{closed.user_id}"
     assert (await at.server.call("POST", path, {}, by=admin)).status == 200
+    path = f"/_synapse/admin/v1/suspend/{suspended.user_id}"
+    assert (await at.server.call("PUT", path, {"suspend": True}, by=admin)).status == 200
     nobody, afar = f"@nobody:{bot.user_id.partition(':')[2]}", "@pupil:elsewhere.example"
-    people = [stranger.user_id, banned.user_id, closed.user_id, nobody, afar, pupil.user_id]
+    others = [one.user_id for one in (stranger, banned, closed, suspended)]
+    people = [*others, nobody, afar, pupil.user_id]
     done = await at.enrolment.enrol(room, people)
     assert done is not None
     assert done.joined == {pupil.user_id}
@@ -280,6 +283,7 @@ async def test_who_may_not_come_is_named_and_the_rest_goes_on(at: Hall) -> None:
         stranger.user_id: "not_let",
         banned.user_id: "banned",
         closed.user_id: "closed_account",
+        suspended.user_id: "suspended",
         nobody: "no_account",
         afar: "not_of_this_server",
     }

@@ -53,6 +53,7 @@ def told(generation: int, *, people: int, rooms: int) -> Answer:
             "processes": {"main": generation},
             "waiting": [],
             "missing": [],
+            "tells_all": True,
         },
     )
 

@@ -115,7 +115,7 @@ async def test_the_second_transaction_is_asked_for_once_more_and_never_again(
     db: Database, aiohttp_client: Callable[[web.Application], Awaitable[TestClient[Any, Any]]]
 ) -> None:
     application = web.Application()
-    application.add_routes(appservice(db, asks_again=True).routes())
+    application.add_routes(appservice(db, asks_again=lambda: True).routes())
     client = await aiohttp_client(application)
     assert await put(client, [event(9)], token="wrong") == 403
     assert await put(client, [event(1)], txn="7") == 200
@@ -124,6 +124,39 @@ async def test_the_second_transaction_is_asked_for_once_more_and_never_again(
     # What was held back comes first.
     assert [await put(client, [event(n)], txn=str(n)) for n in (2, 3, 4)] == [200] * 3
     assert await queued(db) == {f"bot/{DIRECT}": ["$e1", "$e2", "$e3", "$e4"]}
+
+
+def set_up(number: int, **changes: Any) -> dict[str, Any]:
+    """Return something that the bot itself did to a room just now."""
+    about = {"type": "m.room.create", "state_key": "", "content": {}, "unsigned": {"age": 20}}
+    return event(number, sender=BOT, **(about | changes))
+
+
+async def test_while_rooms_are_made_it_answers_later_and_to_nobody_else(
+    client: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr("sferum_bridge.matrix.appservice.asyncio.sleep", sleep)
+
+    async def rested(*events: Any) -> bool:
+        rests.clear()
+        assert await put(client, list(events)) == 200
+        return bool(rests)
+
+    assert [await rested(set_up(n)) for n in range(5)] == [False, False, False, True, True]
+    # What it held back while the bridge was away is many transactions, and has waited long enough.
+    assert not await rested(set_up(6, unsigned={"age": 60_000}))
+    assert not await rested(set_up(7, unsigned={}))
+    assert [await rested(set_up(n)) for n in range(8, 12)] == [False, False, False, True]
+    # Somebody speaks, if only to others: what they say next is not waited with.
+    assert not await rested(set_up(12), event(13, room_id=PUPILS))
+    assert [await rested(set_up(n)) for n in range(14, 18)] == [False, False, False, True]
+    assert not await rested(event(18))
+    assert not await rested(set_up(19))
 
 
 async def test_a_transaction_twice_is_queued_once_in_order(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 BOT, GHOST = "@bot:school.example", "@sferum_1:school.example"
 PUPIL, INVITED, STRANGER = "@p:school.example", "@i:school.example", "@s:school.example"
-ROOM = "!pupils"
+ROOM, GATE, INNER = "!pupils", "!gate", "!inner"
+ENTRY = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": GATE}]}
 USERS = {"@t:school.example": 50}
 DOOR = Door(bot_mxid=BOT, ghost_prefix="sferum_", own_mark="mark", is_for_the_bot=lambda _: False)
 
@@ -35,6 +36,11 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
         await rooms.intend(tx, "pupils/c", "s", "pupils")
         await rooms.created(tx, "pupils/c", ROOM)
         await rooms.set_actual(tx, "pupils/c", {"name": "5А", "users": USERS})
+        await rooms.intend(tx, "gate/s", "s", "gate")
+        await rooms.created(tx, "gate/s", GATE)
+        await rooms.intend(tx, "materials/c", "s", "materials")
+        await rooms.created(tx, "materials/c", INNER)
+        await rooms.set_actual(tx, "materials/c", {"space": ROOM})
         await rooms.set_member(tx, ROOM, PUPIL, "join")
         await rooms.set_member(tx, ROOM, INVITED, "invite")
     yield db
@@ -46,8 +52,8 @@ def event(kind: str, sender: str, content: dict[str, Any], key: str = "", **more
     return {"event_id": "$e", "room_id": ROOM, **made, **more}
 
 
-def member(mxid: str, membership: str, by: str = "") -> Any:
-    return event("m.room.member", by or mxid, {"membership": membership}, mxid)
+def member(mxid: str, membership: str, by: str = "", **more: str) -> Any:
+    return event("m.room.member", by or mxid, {"membership": membership, **more}, mxid)
 
 
 async def stirs(db: Database, one: Any) -> bool:
@@ -57,7 +63,7 @@ async def stirs(db: Database, one: Any) -> bool:
             await take_in(tx, DOOR, [one])
     async with db.read() as tx:
         assert not await queues.lanes(tx, queues.INBOX)
-        return "pupils/c" in await rooms.stirred(tx)
+        return bool(await rooms.stirred(tx))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +85,16 @@ async def stirs(db: Database, one: Any) -> bool:
         event("m.room.tombstone", BOT, {"replacement_room": "!x"}),
         event("m.room.join_rules", PUPIL, {"join_rule": "public"}),
         event("m.space.child", PUPIL, {"via": ["x"]}, "!x"),
+        event("m.space.child", BOT, {"via": ["school.example"]}, "!x"),
+        event("m.space.child", BOT, {}, INNER),
+        event("m.room.join_rules", BOT, {"join_rule": "invite"}),
+        event("m.room.join_rules", BOT, ENTRY, room_id=GATE),
+        event("m.room.join_rules", BOT, ENTRY, "other"),
+        event("m.room.history_visibility", BOT, {"history_visibility": "world_readable"}),
+        event("m.room.guest_access", BOT, {"guest_access": "can_join"}),
+        # Somebody else lets them in.
+        member(STRANGER, "join", join_authorised_via_users_server=PUPIL),
+        member(STRANGER, "invite", PUPIL, join_authorised_via_users_server=BOT),
     ],
 )
 async def test_what_the_bridge_did_not_do_has_the_room_looked_at(db: Database, one: Any) -> None:
@@ -94,6 +110,12 @@ async def test_what_the_bridge_did_not_do_has_the_room_looked_at(db: Database, o
         member(STRANGER, "leave"),
         member(STRANGER, "invite", BOT),
         member(GHOST, "join"),
+        member(STRANGER, "join", join_authorised_via_users_server=BOT),
+        event("m.room.join_rules", BOT, ENTRY),
+        event("m.room.join_rules", BOT, {"join_rule": "invite"}, room_id=GATE),
+        event("m.room.history_visibility", BOT, {"history_visibility": "joined"}),
+        event("m.room.guest_access", BOT, {"guest_access": "forbidden"}),
+        event("m.space.child", BOT, {"via": ["school.example"]}, INNER),
         event("m.room.power_levels", BOT, {"users": USERS, "invite": 100}),
         event("m.room.name", BOT, {"name": "5А"}),
         event("m.room.topic", PUPIL, {"topic": "x"}),

@@ -123,7 +123,7 @@ async def test_a_purge_of_the_room_waits_for_a_batch(monkeypatch: pytest.MonkeyP
         held.clear()
 
     async def looked_up(*_: object) -> Any:
-        return [Person("@a:school.example", {}, "")], {}
+        return [Person("@a:school.example", {}, "", is_suspended=False)], {}
 
     async def bring_in(*_: object) -> Any:
         assert (NEW_EVENT_DURING_PURGE_LOCK_NAME, "!room", False) in held

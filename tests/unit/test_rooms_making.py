@@ -333,8 +333,9 @@ async def test_people_come_in_by_batches_and_without_invites(place: Place) -> No
     sizes = [len(whom.split()) for what, _, whom in place.script.done if what == "enrol"]
     assert max(sizes) == 4
     assert sizes.count(4) >= 4
-    # 12 rooms hang in a space each but for the school's own and the gate; 7 people are two batches.
-    assert kinds == {"create": 12, "m.space.child": 10, "enrol": len(sizes)}
+    # Rooms of a class are in its space from the beginning, and the school's in the school's; only
+    # the spaces of the two classes are hung. 7 people are two batches.
+    assert kinds == {"create": 12, "m.space.child": 2, "enrol": len(sizes)}
 
 
 async def test_whom_the_batch_refuses_comes_by_the_ordinary_ways(place: Place) -> None:

@@ -5,6 +5,10 @@ their names. The bridge's two registrations are the only ones that may do so wit
 the bot and the ghosts. Another one that claims school accounts, as many a `@.*` does, is kept from
 them, which is logged, and works on for everybody else. One that claims the bot or the ghosts for
 itself alone keeps Synapse from starting: the bridge could not have them.
+
+One that has no address is sent nothing in any case, and Synapse writes down every event for it all
+the same: the bridge's registration for acting in people's names is such a one, and takes everybody.
+It is told of nothing any more.
 """
 
 from __future__ import annotations
@@ -111,6 +115,16 @@ def install(wrapper: Wrapper) -> None:
             named.add(service.id)
     if others:
         _Others(wrapper, others, named).install()
+    for service in services:
+        if not service.url:
+            wrapper.put(service, EVENT, _deaf)
+
+
+def _deaf(_original: Any) -> Any:
+    async def is_interested_in_event(*_event: Any, **_named: Any) -> bool:
+        return False
+
+    return is_interested_in_event
 
 
 def is_ours(service: ApplicationService, wrapper: Wrapper) -> bool:
