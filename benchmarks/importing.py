@@ -49,8 +49,8 @@ TIME = Figure(
     "Time from a city school's roster file to everybody in, divided by that of a bare client which "
     "invites and joins over the client API. `applying` is the command, `making` the bridge, which "
     "makes the rooms too. The floor makes the rooms of some classes and is scaled by memberships; "
-    "the two take turns in going first, each round has a homeserver of its own, and the value is the "
-    "median of the rounds.",
+    "the two take turns in going first, each round has a homeserver of its own, and the value is "
+    "the median of the rounds.",
 )
 LARGE = Figure(
     "importing.large_rate_ratio",
