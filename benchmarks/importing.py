@@ -32,6 +32,7 @@ from benchmarks.stage import memory, running_bridge, running_stage
 from sferum_bridge.matrix import shape
 from sferum_bridge.matrix.creation import MARK
 from sferum_bridge.school.layout import Kind, key
+from tests.support.crowd import prepared
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -177,6 +178,8 @@ async def _scene(place: Place, postgres: PostgresServer) -> AsyncIterator[_Scene
         others = _Others(matrix, await matrix.create({"preset": "public_chat"}))
         scene = _Scene(stage, postgres, http, matrix, others)
         await scene.make(await imported(stage, postgres, "warm-up", _WARM_UP))
+        if stage.database is not None:
+            await prepared(stage.database)
         yield scene
 
 

@@ -276,7 +276,7 @@ class RoomSettings(_Section):
         description="People brought into a room together, where the homeserver extension does it.",
     )
     rest: float = Field(
-        default=0.25,
+        default=0.5,
         ge=0,
         le=20,
         description="How long Synapse rests after each batch: this part of the time it took.",

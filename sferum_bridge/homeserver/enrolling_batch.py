@@ -24,9 +24,7 @@ room's join rule lets it (`restricted`, see `matrix.shape`): so no invite is nee
 
 from __future__ import annotations
 
-import functools
 import logging
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +37,17 @@ from synapse.types import create_requester
 from synapse.types.state import StateFilter
 
 from sferum_bridge.homeserver.enrolling_chain import Chain, Person
+from sferum_bridge.homeserver.enrolling_handed import HandedOver
 from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Collection,
+        Mapping,
+        Sequence,
+    )
 
     from synapse.events import EventBase
     from synapse.events.snapshot import EventContext
@@ -56,8 +61,6 @@ logger = logging.getLogger(__name__)
 
 TRIES = 4
 """How often a batch is made while the room changes beneath it; the last is stored in any case."""
-UNHURRIED = 5
-"""Events that are made in one go, some milliseconds; then whoever else waits has a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Batches:
         self._groups = homeserver.get_datastores().state
         self._creation = homeserver.get_event_creation_handler()
         self._callbacks: Any = homeserver.get_module_api_callbacks().spam_checker
-        self._memberships = _Memberships(self._store)
+        self._handed = HandedOver(api, homeserver)
 
     async def enrol(self, room_id: str, users: Sequence[str], since_ms: int) -> Outcome:
         """Bring people into a school room, at most `MOST`, but for who left since a moment.
@@ -169,10 +172,10 @@ class Batches:
     ) -> tuple[set[str], dict[str, str]]:
         for left in reversed(range(TRIES)):
             chain = await Chain.begin(self._homeserver, room_id, self._bot, people)
-            for number, one in enumerate(people):
+            for one in people:
                 await chain.add(one, since_ms)
-                if number % UNHURRIED == 0:
-                    await self._api.sleep(0)
+                # Whoever else waits has a turn.
+                await self._api.sleep(0)
             if chain.first is None:
                 return chain.joined, chain.refused
             pairs = [chain.first]
@@ -189,7 +192,9 @@ class Batches:
             writers = self._homeserver.config.worker.events_shard_config
             is_stored_here = writers.should_handle(self._homeserver.get_instance_name(), room_id)
             try:
-                with self._memberships.known(room_id, chain.memberships if is_stored_here else {}):
+                ids = [event.event_id for event, _ in pairs]
+                known = chain.memberships if is_stored_here else {}
+                with self._handed.over(room_id, ids, known):
                     # Checks each by the auth rules, finds whoever stores the room's events, and
                     # wakes up who waits for them.
                     await self._creation.handle_new_client_event(
@@ -215,37 +220,6 @@ class Batches:
                 cache_seq_num_members=groups._state_group_members_cache.sequence,  # noqa: SLF001
                 cache_seq_num_non_members=groups._state_group_cache.sequence,  # noqa: SLF001
             )
-
-
-class _Memberships:
-    """Tells Synapse, once each, what it asks of everybody before it stores a batch.
-
-    It asks the database, one by one, whether who joins was in already; the batch has just read it.
-    Only before storing, and in the process that stores: so nobody is told an old membership later.
-    """
-
-    def __init__(self, store: Any) -> None:
-        self._known: dict[tuple[str, str], tuple[str | None, str | None]] = {}
-        ask = store.get_local_current_membership_for_user_in_room
-
-        @functools.wraps(ask)
-        async def asked(user_id: str, room_id: str) -> tuple[str | None, str | None]:
-            found = self._known.pop((user_id, room_id), None)
-            return found or await ask(user_id, room_id)
-
-        store.get_local_current_membership_for_user_in_room = asked
-
-    @contextmanager
-    def known(
-        self, room_id: str, memberships: Mapping[str, tuple[str | None, str | None]]
-    ) -> Iterator[None]:
-        """Know the memberships of a batch, by Matrix id, while it is handed over."""
-        self._known.update({(user, room_id): was for user, was in memberships.items()})
-        try:
-            yield
-        finally:
-            for user in memberships:
-                self._known.pop((user, room_id), None)
 
 
 def _accounts(

@@ -73,6 +73,14 @@ _TIPS = Point("DataStore.get_prev_events_for_room", ("room_id",), closes="")
 _MEMBERSHIP = Point(
     "DataStore.get_local_current_membership_for_user_in_room", ("user_id", "room_id"), closes=""
 )
+_AUTH = Point(
+    "EventAuthHandler.check_auth_rules_from_context", ("event", "batched_auth_events"), closes=""
+)
+_PUSH = Point(
+    "BulkPushRuleEvaluator._action_for_event_by_user",
+    ("event", "context", "event_id_to_event"),
+    closes="",
+)
 _MAY_JOIN = Point(
     "SpamCheckerModuleApiCallbacks.user_may_join_room",
     ("user_id", "room_id", "is_invited"),
@@ -104,6 +112,8 @@ def misfit(homeserver: HomeServer) -> str:
             (homeserver.get_state_handler(), _STATE),
             (stores.main, _TIPS),
             (stores.main, _MEMBERSHIP),
+            (homeserver.get_event_auth_handler(), _AUTH),
+            (homeserver.get_bulk_push_rule_evaluator(), _PUSH),
             (homeserver.get_module_api_callbacks().spam_checker, _MAY_JOIN),
             (homeserver.get_worker_locks_handler(), _LOCK),
         )
