@@ -101,7 +101,7 @@ async def test_what_was_told_a_while_ago_is_not_told_again(
         room = await server.room(server.bot)
         await say(server, server.bot, room, "before")
         await listener.hears("before")
-        await asyncio.sleep(11)  # longer than from one look of the module to the next
+        await asyncio.sleep(14)  # longer than from one look of the module to the next
         await server.process.kill()
         await server.process.start()
         await say(server, server.bot, room, "behind")
