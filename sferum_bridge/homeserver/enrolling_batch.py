@@ -41,13 +41,7 @@ from sferum_bridge.homeserver.enrolling_handed import HandedOver
 from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        Awaitable,
-        Callable,
-        Collection,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from synapse.events import EventBase
     from synapse.events.snapshot import EventContext

@@ -51,32 +51,17 @@ _PAGE = 100
 
 _READ = Point("DataStore.get_appservice_last_pos", (), closes="")
 _NOTE = Point("DataStore.set_appservice_last_pos", ("pos",), closes="")
-_SEND = Point(
-    "_TransactionController.send",
-    (
-        "service",
-        "events",
-        "ephemeral",
-        "to_device_messages",
-        "one_time_keys_count",
-        "unused_fallback_keys",
-        "device_list_summary",
-    ),
-    closes="",
+_A_TRANSACTION = (
+    "service",
+    "events",
+    "ephemeral",
+    "to_device_messages",
+    "one_time_keys_count",
+    "unused_fallback_keys",
+    "device_list_summary",
 )
-_WRITE = Point(
-    "DataStore.create_appservice_txn",
-    (
-        "service",
-        "events",
-        "ephemeral",
-        "to_device_messages",
-        "one_time_keys_count",
-        "unused_fallback_keys",
-        "device_list_summary",
-    ),
-    closes="",
-)
+_SEND = Point("_TransactionController.send", _A_TRANSACTION, closes="")
+_WRITE = Point("DataStore.create_appservice_txn", _A_TRANSACTION, closes="")
 _OLDEST = Point("DataStore.get_oldest_unsent_txn", ("service",), closes="")
 _RECOVER = Point("_TransactionController.start_recoverer", ("service",), closes="", is_async=False)
 _START = Point("ApplicationServiceScheduler.start", (), closes="")
