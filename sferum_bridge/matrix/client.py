@@ -45,8 +45,10 @@ DEVICE_NAME = "sferum-bridge"
 # No HTTP statuses of anybody's: what `_once` says when there was none.
 _NEVER_SENT, _NO_ANSWER = 598, 599
 _AWAY = frozenset({502, 503, 504, _NEVER_SENT, _NO_ANSWER})
-_FIRST_WAIT, _LONGEST_WAIT = 0.25, 15.0
 _TOO_MANY, _BROKEN = 429, 500
+_LATER, _NOT_TAKEN = _AWAY | {_TOO_MANY}, frozenset({_NEVER_SENT, _TOO_MANY})
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 4.0
+"""The longest is also how long somebody waits on after the homeserver has come back."""
 _BROKEN_TRIES = 6
 _MOST_BYTES = 64 * 1024 * 1024
 """Of an answer that is no file: the whole state of a large room has some millions."""
@@ -141,13 +143,15 @@ class Homeserver:
             named = answers.named_wait(text, pause) if status == _TOO_MANY else 0.0
             self.heard(kind, status, time.monotonic() - began, named)
             broken += status == _BROKEN
-            if status == _TOO_MANY:
-                await asyncio.sleep(named or wait)
-            elif status == _BROKEN and repeatable and broken < _BROKEN_TRIES:
+            if named:
+                # It said when: waiting longer each time would be waiting for nothing.
+                await asyncio.sleep(named + _FIRST_WAIT * random.random())  # noqa: S311 - spreads
+                continue
+            if status == _BROKEN and repeatable and broken < _BROKEN_TRIES:
                 log.info("The homeserver failed at %s; trying again", kind or method)
-            elif status not in _AWAY:
+            elif status not in _LATER:
                 return answers.read(status, text)
-            elif not repeatable and status != _NEVER_SENT:
+            elif not repeatable and status not in _NOT_TAKEN:
                 raise UnknownOutcome(f"{method} {kind or where}: {text[:80]}")
             await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads, hides nothing
             wait = min(wait * 2, _LONGEST_WAIT)

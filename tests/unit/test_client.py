@@ -79,6 +79,24 @@ async def test_a_rate_limit_is_waited_out(homeserver: Homeserver, script: Script
     assert homeserver.sent["send"] == 3
 
 
+async def test_each_wait_that_is_named_is_kept_to_and_not_drawn_out(
+    homeserver: Homeserver, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests = list[float]()
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    script.answers = [
+        *[(429, {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 300})] * 8,
+        (200, {"event_id": "$a"}),
+    ]
+    assert await homeserver.send("!r", "m.room.message", "t", {}) == "$a"
+    assert len(rests) == 8
+    assert all(0.3 <= seconds < 0.32 for seconds in rests)
+
+
 async def test_an_absent_homeserver_is_waited_for_and_said_once(
     homeserver: Homeserver, script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
