@@ -8,7 +8,9 @@ The row is written in the transaction that decided to send, so what was decided 
 transaction id is part of the row, and the bot owns a device, so the homeserver recognises a
 repetition after a crash of either side for a day (without a device it would only remember in
 memory). A row whose homeserver is away waits; a row the homeserver refuses for good is logged,
-given up, and the lane goes on. Rows of the relay lie in the same lanes: see `relay.delivery`.
+given up, and the lane goes on. Reactions to tap are put under a message once it is there, in a lane
+of their own: the next answer waits for none of them. Rows of the relay lie in the rooms' lanes: see
+`relay.delivery`.
 """
 
 from __future__ import annotations
@@ -131,6 +133,8 @@ class Outbox:
             await self._rename(item)
         elif "revises" in item.content:
             await self._revise(item)
+        elif "reactions" in item.content:
+            await self._react(item)
         else:
             await self._say(item)
 
@@ -159,19 +163,19 @@ class Outbox:
             async with self._db.write() as tx:
                 await queues.done(tx, queues.OUTBOX, item.id)
             return
-        offers = row.get("offers") or ()
-        if offers:
-            # Before the reactions can be seen: whoever taps one must find it known.
-            async with self._db.write() as tx:
-                for reaction, command in offers:
-                    await dialogues.add_offer(tx, event_id, reaction, row["to"], command)
-            for number, (reaction, _) in enumerate(offers):
-                await self._react(f"{item.name}.r{number}", room_id, event_id, reaction)
         await self._said(item, room_id, event_id)
 
     async def _said(self, item: Item, room_id: str, event_id: str) -> None:
         row = item.content
         async with self._db.write() as tx:
+            # Before the reactions can be seen: whoever taps one must find it known.
+            for reaction, command in row.get("offers", ()):
+                await dialogues.add_offer(tx, event_id, reaction, row["to"], command)
+            if row.get("offers"):
+                under = [reaction for reaction, _ in row["offers"]]
+                content = {"room": room_id, "under": event_id, "reactions": under}
+                lane = f"{queues.REACTIONS}{room_id}"
+                await queues.put(tx, queues.OUTBOX, lane, f"{item.name}.r", content)
             media = row.get("shows")
             is_shown = not media or await documents.shown(tx, media, room_id, event_id)
             if row.get("keep"):
@@ -235,16 +239,28 @@ class Outbox:
             "m.mentions": {},
         }
 
-    async def _react(self, txn_id: str, room_id: str, event_id: str, reaction: str) -> None:
-        relation = {"rel_type": "m.annotation", "event_id": event_id, "key": reaction}
-        await self._homeserver.send(
-            room_id,
-            "m.reaction",
-            txn_id,
-            {"m.relates_to": relation},
-            user=self._homeserver.bot_mxid,
-            device=DEVICE,
-        )
+    async def _react(self, item: Item) -> None:
+        for number, reaction in enumerate(item.content["reactions"]):
+            relation = {
+                "rel_type": "m.annotation",
+                "event_id": item.content["under"],
+                "key": reaction,
+            }
+            try:
+                await self._homeserver.send(
+                    item.content["room"],
+                    "m.reaction",
+                    f"{item.name}{number}",
+                    {"m.relates_to": relation},
+                    user=self._homeserver.bot_mxid,
+                    device=DEVICE,
+                )
+            except MatrixRequestError as e:
+                # The command can be written, too; and who left the chat taps nothing.
+                log.info("The homeserver refused %s: %s", item.name, e.http_status)
+                break
+        async with self._db.write() as tx:
+            await queues.done(tx, queues.OUTBOX, item.id)
 
     async def _direct_room(self, mxid: str) -> str:
         async with self._db.read() as tx:

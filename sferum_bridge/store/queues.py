@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 INBOX_BELL = "inbox"
 OUTBOX_BELL = "outbox"
+REACTIONS = "reactions/"
+"""What the lane begins with in which a room's reactions to tap wait, beside what is said there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ async def _wipe_inbox(tx: Tx, found: Marks, direct_rooms: Collection[str]) -> No
 
 async def _wipe_outbox(tx: Tx, found: Marks, direct_rooms: Collection[str]) -> None:
     own = {*direct_rooms, *(f"{kind}/{each}" for each in found.ids for kind in ("dm", "name"))}
+    own |= {f"{queues.REACTIONS}{room_id}" for room_id in direct_rooms}
     async for row, content in _held(tx, queues.OUTBOX):
         # With `as` it is somebody of the school who speaks, not the bot.
         speaker = content.get("as")
