@@ -17,11 +17,11 @@ refused, once. Synapse then sends, two seconds later, all it holds, the oldest f
 second, for the first may end a long absence, and after one that failed again Synapse would wait for
 minutes.
 
-While rooms are made and filled, Synapse would tell of each join as soon as it has answered for the
-last one: thousands of transactions, each as dear to it as a join, of which nothing is anybody's
-business. When it tells of nothing else for a while, the answer is given a moment later, and it
-tells of dozens at once. What it held back it tells of in transactions that are made already: those
-are answered at once.
+While rooms are made and filled, and while a remote chat is lively, Synapse would tell of each join
+and of each ghost's message as soon as it has answered for the last one: a transaction of each, as
+dear to it as a join, of which nothing is anybody's business. When it tells of nothing else for a
+while, the answer is given a moment later, and it tells of dozens at once. What it held back it
+tells of in transactions that are made already: those are answered at once.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 _REFUSED = 2
 MOST_BYTES = 32 * 1024 * 1024
 _BUSY = 3
-"""So many transactions of nothing but own acts, one after the other, and rooms are being filled."""
+"""So many transactions of nothing but own acts, one after the other, and more are coming."""
 _GATHER = 0.1
 """Seconds by which the next one is answered later: what somebody says meanwhile waits as long."""
 _FRESH_MS = 1000
@@ -121,11 +121,19 @@ class Appservice:
         fleeting = body.get("ephemeral") or body.get("de.sorunome.msc2409.ephemeral")
         if isinstance(fleeting, list):
             self._fleeting(fleeting)
-        is_idle = not came_of_it and not fleeting and all(map(_is_fresh_state, events))
+        is_idle = not came_of_it and not fleeting and all(map(self._is_own_and_fresh, events))
         self._idle = self._idle + 1 if is_idle else 0
         if self._idle > _BUSY:
             await asyncio.sleep(_GATHER)
         return web.json_response({})
+
+    def _is_own_and_fresh(self, event: Any) -> bool:
+        """Tell whether an event of which nothing came is state, or the bridge's own, and new."""
+        if not _is_event(event) or not ("state_key" in event or self._door.is_own(event)):
+            return False
+        unsigned = event.get("unsigned")
+        age = unsigned.get("age") if isinstance(unsigned, dict) else None
+        return isinstance(age, int) and age < _FRESH_MS
 
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.json_response({})
@@ -162,14 +170,6 @@ def _is_event(event: Any) -> bool:
     return all(isinstance(text, str) and text for text in texts) and all(
         is_storable(text) for text in (*texts, event.get("state_key", "")) if isinstance(text, str)
     )
-
-
-def _is_fresh_state(event: Any) -> bool:
-    if not isinstance(event, dict) or "state_key" not in event:
-        return False
-    unsigned = event.get("unsigned")
-    age = unsigned.get("age") if isinstance(unsigned, dict) else None
-    return isinstance(age, int) and age < _FRESH_MS
 
 
 def _error(status: int, code: str, text: str) -> web.Response:

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sferum_bridge.store import rooms
+from sferum_bridge.store import dialogues, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,9 @@ class RoomMaker:
     async def _find(self, key: str) -> str:
         async with self._db.read() as tx:
             known = set(await rooms.ids(tx))
+            # Hundreds, which people opened; but whoever found theirs first may have written in it.
+            direct = await dialogues.rooms(tx)
+        known |= {room_id for room_id, mxid in direct.items() if not key.endswith(f"/{mxid}")}
         for room_id in await self._homeserver.joined_rooms():
             if room_id not in known:
                 mark = await self._homeserver.state(room_id, MARK)

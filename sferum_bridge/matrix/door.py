@@ -95,6 +95,10 @@ class Door:
             or bool(_changes(event))
         )
 
+    def is_own(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether the bridge itself said or did it: as its bot, a ghost, or in one's name."""
+        return self._is_ours(event) or self._own_mark in event["content"]
+
     def _is_refusal(self, event: Mapping[str, Any]) -> bool:
         kind, sender = str(event["type"]), str(event["sender"])
         return kind == REFUSED and sender == self._bot

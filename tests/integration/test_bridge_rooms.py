@@ -18,10 +18,11 @@ from sqlalchemy import select, update
 from sferum_bridge.app import opened_homeserver
 from sferum_bridge.matrix.creation import MARK, RoomMaker
 from sferum_bridge.school.layout import MODERATOR, Kind, WantedRoom, layout
-from sferum_bridge.store import accounts, rooms, schools
+from sferum_bridge.store import accounts, dialogues, rooms, schools
 from sferum_bridge.store.tables import assignments, drifts, inbox
 from tests.support.bridge import BOT, BridgedSchool, until
 from tests.support.ports import reserve_port
+from tests.support.synapse import SERVER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -264,6 +265,32 @@ async def test_an_interrupted_creation_is_found_again(bridged: BridgedSchool) ->
         assert (made.room_id, made.fresh) == (lost, False)
         again = await RoomMaker(db, homeserver).make(key, "", "test", {})
         assert again.room_id == lost
+
+
+async def test_a_room_is_not_looked_for_among_the_chats_of_others(bridged: BridgedSchool) -> None:
+    values = bridged.config
+    mine, other = (f"@{name}:{SERVER_NAME}" for name in ("mine", "other"))
+    key = f"documents/{mine}"
+    async with bridged.database() as db, opened_homeserver(values) as homeserver:
+        made = {}
+        for mxid in (other, mine):
+            mark = {"type": MARK, "state_key": "", "content": {"key": f"documents/{mxid}"}}
+            made[mxid] = await homeserver.create_room({"initial_state": [mark]})
+        async with db.write() as tx:
+            await rooms.intend(tx, key, "", "documents")
+            for mxid, room_id in made.items():
+                await dialogues.add_room(tx, room_id, mxid)
+        homeserver.sent.clear()
+        found = await RoomMaker(db, homeserver).make(key, "", "documents", {})
+        asked = homeserver.sent["state"]
+        async with db.write() as tx:
+            for room_id in made.values():
+                await dialogues.drop_room(tx, room_id)
+            await rooms.forget(tx, key)
+        for room_id in made.values():
+            await homeserver.leave(room_id)
+    assert (found.room_id, found.fresh) == (made[mine], False)
+    assert asked == 1
 
 
 async def test_an_intent_without_a_room_is_carried_out(bridged: BridgedSchool) -> None:

@@ -132,9 +132,11 @@ def set_up(number: int, **changes: Any) -> dict[str, Any]:
     return event(number, sender=BOT, **(about | changes))
 
 
-async def test_while_rooms_are_made_it_answers_later_and_to_nobody_else(
+@pytest.fixture
+def rested(
     client: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Callable[..., Awaitable[bool]]:
+    """Give what sends a transaction of events, and tells whether the answer came later."""
     rests: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -142,11 +144,17 @@ async def test_while_rooms_are_made_it_answers_later_and_to_nobody_else(
 
     monkeypatch.setattr("sferum_bridge.matrix.appservice.asyncio.sleep", sleep)
 
-    async def rested(*events: Any) -> bool:
+    async def send(*events: Any) -> bool:
         rests.clear()
         assert await put(client, list(events)) == 200
         return bool(rests)
 
+    return send
+
+
+async def test_while_rooms_are_made_it_answers_later_and_to_nobody_else(
+    rested: Callable[..., Awaitable[bool]],
+) -> None:
     assert [await rested(set_up(n)) for n in range(5)] == [False, False, False, True, True]
     # What it held back while the bridge was away is many transactions, and has waited long enough.
     assert not await rested(set_up(6, unsigned={"age": 60_000}))
@@ -157,6 +165,22 @@ async def test_while_rooms_are_made_it_answers_later_and_to_nobody_else(
     assert [await rested(set_up(n)) for n in range(14, 18)] == [False, False, False, True]
     assert not await rested(event(18))
     assert not await rested(set_up(19))
+
+
+async def test_while_a_remote_chat_is_lively_it_answers_later_and_to_nobody_else(
+    rested: Callable[..., Awaitable[bool]],
+) -> None:
+    def relayed(number: int, **changes: Any) -> dict[str, Any]:
+        about = {"room_id": LINKED, "sender": "@sferum_7:school.example", "unsigned": {"age": 9}}
+        return event(number, **(about | changes))
+
+    assert [await rested(relayed(n)) for n in range(5)] == [False, False, False, True, True]
+    # In the name of somebody who logged in.
+    content = {"msgtype": "m.text", "body": "привет", puppets.MARK: "1"}
+    assert await rested(relayed(5, sender="@pupil:school.example", content=content))
+    # Somebody answers from here.
+    assert not await rested(event(6, room_id=LINKED, unsigned={"age": 9}))
+    assert not await rested(relayed(7))
 
 
 async def test_a_transaction_twice_is_queued_once_in_order(

@@ -149,6 +149,19 @@ async def test_a_room_is_never_created_twice_by_itself(
     assert len(script.asked) == 1
 
 
+async def test_no_further_room_is_asked_for_while_the_homeserver_is_away(
+    homeserver: Homeserver, script: Script
+) -> None:
+    # A proxy in front of it answers, so the first may have arrived.
+    script.answers = [(502, "")]
+    with pytest.raises(UnknownOutcome):
+        await homeserver.create_room({})
+    script.answers = [(502, ""), (502, ""), (200, {}), (200, {"room_id": "!a"})]
+    assert await homeserver.create_room({}) == "!a"
+    ways = [where.rpartition("/")[2] for _, where, _, _ in script.asked]
+    assert ways == ["createRoom", *["versions"] * 3, "createRoom"]
+
+
 async def test_a_refusal_is_an_error_with_its_code(homeserver: Homeserver, script: Script) -> None:
     script.answers = [(403, {"errcode": "M_FORBIDDEN", "error": "No"})]
     with pytest.raises(MForbidden):
