@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sferum_bridge.matrix.due import Known, due, hangs_elsewhere
+from sferum_bridge.matrix.due import FEW, Known, due, hangs_elsewhere
 from sferum_bridge.matrix.progress import Stopped
 from sferum_bridge.school.layout import Kind
 from sferum_bridge.store import absences, rooms
@@ -40,14 +40,25 @@ class Plan:
     def waves(self) -> Sequence[tuple[Sequence[Wanted], Sequence[Wanted]]]:
         """Return what is made, and what is filled then: wave by wave.
 
-        The school's own rooms come first, then those for which a person waits, then class by class.
-        The last ones come to those before as well, which may have come before their spaces.
+        The school's own rooms are made first; who waits for a parents' room comes before who is
+        missing elsewhere, for nobody looks for another one first; then come crowds: the school's
+        own rooms, parents' rooms, and class by class. The last wave comes to rooms of classes made
+        before as well, which may have come before their spaces.
         """
         own = [one for one in self.wanted if not one.room.class_id]
         of_classes = [one for one in self.wanted if one.room.class_id]
-        awaited = [one for one in of_classes if self._is_awaited(one)]
+        late = self.where(lambda todo: todo.is_late)
+        parents = [one for one in of_classes if self._is_awaited(one)]
+        few = [one for one in parents if len(self.due[one.room.key].absent) <= FEW]
         others = [one for one in of_classes if not self._is_awaited(one)]
-        return (own, own), (awaited, awaited), (others, of_classes)
+        return (
+            (own, ()),
+            (few, few),
+            ((), late),
+            ((), own),
+            (parents, parents),
+            (others, of_classes),
+        )
 
     def layers(self, some: Sequence[Wanted]) -> Sequence[Sequence[Wanted]]:
         """Return rooms by how deep they hang, the deepest first.
@@ -77,8 +88,7 @@ class Plan:
 
         No roster makes a parent: each has confirmed by themselves, and looks for the room now.
         """
-        todo = self.due[one.room.key]
-        return todo.is_late or (one.room.kind is Kind.PARENTS and bool(todo.others))
+        return one.room.kind is Kind.PARENTS and bool(self.due[one.room.key].others)
 
     def to_fill(self, wave: Sequence[Wanted]) -> Sequence[Wanted]:
         """Return the rooms of a wave that are there and not as they should be."""

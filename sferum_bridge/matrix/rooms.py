@@ -5,7 +5,7 @@
          who is to go goes: after who leads the room from now on has come in ◄┘
                      │ unless it rests (`pause`): then nothing but removals
                      ▼
-      the school's own rooms, then those somebody waits for, then class by class:
+      parents' rooms a few wait for, what others are missing in, the school's own, class by class:
          missing rooms made (an intent, createRoom) ─► their facts pushed ─► people come in
                      │ every step noted as it is done
                      ▼
@@ -15,8 +15,8 @@ What is wanted is compared with what is known to exist, in the store: an unchang
 request, and one pupil's move costs that pupil's. A crash leaves steps undone that the next run sees
 as still wanted. Rooms are worked on side by side, as many as the homeserver bears (`throttle`); in
 a room it is one after the other, since the homeserver orders a room's events anyway. A parents'
-room that a parent is missing in, and any room in which a few are, comes before the rest is made at
-all: people wait for it, and a crowd is an import.
+room that a few parents are missing in, then any room in which a few people are, comes before the
+rest is made at all: people wait for it, and a crowd is an import.
 
 A school that changes meanwhile is looked at anew within seconds (`Run`), so whoever is confirmed or
 removed during a large import does not wait for its end.
@@ -224,8 +224,6 @@ class RoomKeeper:
             plan.raise_failures()
             return complete
         complete = await act(revoking, self._fitter.clear)
-        # Who waits for a room that is there is a person; what is still to be made is for a crowd.
-        complete &= await act(plan.where(lambda todo: todo.is_late), self._fitter.fill)
         for wave, filled in plan.waves():
             if await self._create_missing(record, plan, wave, run):
                 await self._facts.refresh()

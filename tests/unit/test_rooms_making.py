@@ -433,6 +433,30 @@ async def test_a_parents_room_that_a_parent_waits_for_is_made_before_the_rest(
     }
 
 
+async def test_a_parent_does_not_wait_for_a_stream_of_latecomers(place: Place) -> None:
+    """Nobody looks for another room first than the one of the parents."""
+    await place.settle()
+    async with place.db.write() as tx:
+        # As while it is still to be made.
+        await rooms.forget(tx, "parents/b")
+    place.script.done.clear()
+    numbers = count()
+
+    async def come(_what: str, _name: str) -> None:
+        place.clock.now += 3000
+        if (number := next(numbers)) == 0:
+            await place.confirm("b0")
+        elif number < 20:
+            await place.add(f"late{number}", "enrolment", "a")
+
+    place.script.before = come
+    await place.add("late0", "enrolment", "a")
+    await place.settle()
+    done = [(what, name) for what, name, _ in place.script.done]
+    assert ("create", "b parents") in done[:5]
+    assert ("enrol", "b parents") in done[:8]
+
+
 async def test_who_leads_a_class_from_now_on_is_in_before_who_led_it_is_out(place: Place) -> None:
     await place.settle()
     await place.end(f"@lead-a:{AT}")
