@@ -40,10 +40,11 @@ class Plan:
     def waves(self) -> Sequence[tuple[Sequence[Wanted], Sequence[Wanted]]]:
         """Return what is made, and what is filled then: wave by wave.
 
-        The school's own rooms are made first; who waits for a parents' room comes before who is
-        missing elsewhere, for nobody looks for another one first; then come crowds: the school's
-        own rooms, parents' rooms, and class by class. The last wave comes to rooms of classes made
-        before as well, which may have come before their spaces.
+        The school's own rooms are made first. Who waits for a parents' room comes before who is
+        missing elsewhere, for nobody looks for another one first; and before that is made for the
+        next, who waits for one that is there. Then come crowds: the school's own rooms, parents'
+        rooms, and class by class. The last wave comes to rooms of classes made before as well,
+        which may have come before their spaces.
         """
         own = [one for one in self.wanted if not one.room.class_id]
         of_classes = [one for one in self.wanted if one.room.class_id]
@@ -53,6 +54,7 @@ class Plan:
         others = [one for one in of_classes if not self._is_awaited(one)]
         return (
             (own, ()),
+            ((), few),
             (few, few),
             ((), late),
             ((), own),

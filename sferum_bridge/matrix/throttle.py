@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-_LEAST = 1 / 8
+_LEAST = 1 / 4
 _SLOW = 3.0
 _NEVER_SLOW = 0.06
 """Seconds: an answer as quick as that is no trouble."""

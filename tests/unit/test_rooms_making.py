@@ -457,6 +457,18 @@ async def test_a_parent_does_not_wait_for_a_stream_of_latecomers(place: Place) -
     assert ("enrol", "b parents") in done[:8]
 
 
+async def test_no_room_is_made_before_who_waits_for_one_that_is_there(place: Place) -> None:
+    await place.settle()
+    async with place.db.write() as tx:
+        await rooms.forget(tx, "parents/a")
+    place.script.done.clear()
+    for child in ("a0", "b0"):
+        await place.confirm(child)
+    await place.settle()
+    done = [(what, name) for what, name, _ in place.script.done if name.endswith("parents")]
+    assert done == [("enrol", "b parents"), ("create", "a parents"), ("enrol", "a parents")]
+
+
 async def test_who_leads_a_class_from_now_on_is_in_before_who_led_it_is_out(place: Place) -> None:
     await place.settle()
     await place.end(f"@lead-a:{AT}")

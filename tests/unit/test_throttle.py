@@ -170,7 +170,7 @@ async def test_below_one_there_are_rests(monkeypatch: pytest.MonkeyPatch) -> Non
     for _ in range(5):
         clock.now += 100
         await answered(throttle, status=503)
-    assert throttle.limit == 1 / 8
-    assert rests == pytest.approx([QUICK, 3 * QUICK, 7 * QUICK, 7 * QUICK], rel=0.5)
-    await answered(throttle, 3)
+    assert throttle.limit == 1 / 4
+    assert rests == pytest.approx([QUICK, *[3 * QUICK] * 3], rel=0.5)
+    await answered(throttle, 2)
     assert throttle.limit == 1
