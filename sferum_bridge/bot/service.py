@@ -17,6 +17,7 @@ between the network and the commit leaves the row waiting. Neither texts nor cod
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -186,7 +187,8 @@ class Bot:
         return NOTHING
 
     async def _sender(self, mxid: str) -> Known:
-        return Known(await self._name(mxid), tuple(await self._contacts(mxid)))
+        name, contacts = await asyncio.gather(self._name(mxid), self._contacts(mxid))
+        return Known(name, tuple(contacts))
 
     async def _name(self, mxid: str) -> str:
         try:

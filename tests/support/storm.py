@@ -38,7 +38,7 @@ class Storm:
         """Which part of all requests is refused now."""
         self.is_due = False
         """Whether the next request is refused, whatever the share."""
-        self.longest_wait_ms = 1500
+        self.longest_wait_ms = 1000
         """The most it asks to wait for."""
         self.refused = self.passed = 0
         self._refused: Counter[tuple[str, str, bytes]] = Counter()
