@@ -168,8 +168,6 @@ class Batches:
             chain = await Chain.begin(self._homeserver, room_id, self._bot, people)
             for one in people:
                 await chain.add(one, since_ms)
-                # Whoever else waits has a turn.
-                await self._api.sleep(0)
             if chain.first is None:
                 return chain.joined, chain.refused
             pairs = [chain.first]

@@ -52,6 +52,23 @@ _HANDLE = Point(
     ("requester", "events_and_context", "ratelimit", "extra_users", "ignore_shadow_ban"),
     closes="",
 )
+_SPEAK = Point(
+    "EventCreationHandler.create_and_send_nonmember_event",
+    (
+        "requester",
+        "event_dict",
+        "prev_event_ids",
+        "state_event_ids",
+        "ratelimit",
+        "txn_id",
+        "ignore_shadow_ban",
+        "outlier",
+        "depth",
+        "prev_state_events",
+        "delay_id",
+    ),
+    closes="",
+)
 _STORE = Point(
     "UnpersistedEventContext.batch_persist_unpersisted_contexts",
     ("events_and_context", "room_id", "last_known_state_group", "datastore"),
@@ -106,6 +123,7 @@ def misfit(homeserver: HomeServer) -> str:
         leant_on = (
             (creation, _CREATE),
             (creation, _HANDLE),
+            (creation, _SPEAK),
             (batch.UnpersistedEventContext, _STORE),
             (stores.state, _REMEMBER),
             (batch.UnpersistedEventContext, _PERSIST),
