@@ -39,6 +39,7 @@ from synapse.types.state import StateFilter
 from sferum_bridge.homeserver.enrolling_chain import Chain, Person
 from sferum_bridge.homeserver.enrolling_handed import HandedOver
 from sferum_bridge.homeserver.enrolling_points import NotThisRoomError
+from sferum_bridge.homeserver.enrolling_way import Way
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -84,7 +85,7 @@ class Batches:
         self._groups = homeserver.get_datastores().state
         self._creation = homeserver.get_event_creation_handler()
         self._callbacks: Any = homeserver.get_module_api_callbacks().spam_checker
-        self._handed = HandedOver(api, homeserver)
+        self._handed = HandedOver(homeserver, Way(api, homeserver))
 
     async def enrol(self, room_id: str, users: Sequence[str], since_ms: int) -> Outcome:
         """Bring people into a school room, at most `MOST`, but for who left since a moment.
