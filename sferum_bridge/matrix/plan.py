@@ -50,7 +50,7 @@ class Plan:
         of_classes = [one for one in self.wanted if one.room.class_id]
         late = self.where(lambda todo: todo.is_late)
         parents = [one for one in of_classes if self._is_awaited(one)]
-        few = [one for one in parents if len(self.due[one.room.key].absent) <= FEW]
+        few = [one for one in parents if len(self.due[one.room.key].others) <= FEW]
         others = [one for one in of_classes if not self._is_awaited(one)]
         return (
             (own, ()),
