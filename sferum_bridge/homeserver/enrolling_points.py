@@ -15,6 +15,7 @@ from synapse.module_api.errors import ConfigError
 from synapse.util import SYNAPSE_VERSION
 
 from sferum_bridge.homeserver.wrapping import TRIED_ON, Point, check
+from sferum_bridge.homeserver.wraps.writing import SEND
 
 if TYPE_CHECKING:
     from synapse.server import HomeServer
@@ -50,23 +51,6 @@ _CREATE = Point(
 _HANDLE = Point(
     "EventCreationHandler.handle_new_client_event",
     ("requester", "events_and_context", "ratelimit", "extra_users", "ignore_shadow_ban"),
-    closes="",
-)
-_SPEAK = Point(
-    "EventCreationHandler.create_and_send_nonmember_event",
-    (
-        "requester",
-        "event_dict",
-        "prev_event_ids",
-        "state_event_ids",
-        "ratelimit",
-        "txn_id",
-        "ignore_shadow_ban",
-        "outlier",
-        "depth",
-        "prev_state_events",
-        "delay_id",
-    ),
     closes="",
 )
 _STORE = Point(
@@ -123,7 +107,7 @@ def misfit(homeserver: HomeServer) -> str:
         leant_on = (
             (creation, _CREATE),
             (creation, _HANDLE),
-            (creation, _SPEAK),
+            (creation, SEND),
             (batch.UnpersistedEventContext, _STORE),
             (stores.state, _REMEMBER),
             (batch.UnpersistedEventContext, _PERSIST),
