@@ -127,9 +127,12 @@ class Replay:
         return self._answer(LONG_POLL, reply)
 
     async def _file(self, _: web.Request) -> web.Response:
-        return self._answer(FILE, b"a file")
+        # Words in place of a file (`application/json`) are waited out: see `vk.files`.
+        return self._answer(FILE, b"a file", "application/octet-stream")
 
-    def _answer(self, name: str, body: Any) -> web.Response:
+    def _answer(
+        self, name: str, body: Any, content_type: str = "application/json"
+    ) -> web.Response:
         if self.instead[name]:
             reply = self.instead[name].popleft()
             body = reply(body) if callable(reply) else reply
@@ -137,4 +140,4 @@ class Replay:
         if isinstance(body, tuple):
             status, body = body
         raw = body if isinstance(body, bytes) else written(body)
-        return web.Response(status=status, body=raw, content_type="application/json")
+        return web.Response(status=status, body=raw, content_type=content_type)
