@@ -131,7 +131,7 @@ async def opened_database(config: Config, folder: Path) -> AsyncIterator[Databas
     if is_file and not Path(str(address.database)).parent.is_dir():
         raise Unreachable(address, FileNotFoundError())
     key = settings.secret_key(folder / config.database.secret_key_file)
-    db = open_database(url, Sealer(key))
+    db = open_database(url, Sealer(key), connections=config.database.connections)
     try:
         await migrate.upgrade(db)
         yield db

@@ -169,6 +169,12 @@ class DatabaseSettings(_Section):
         description="sqlite:///relative.db, sqlite:////absolute.db or\n"
         "postgresql://user:password@host/name",
     )
+    connections: int = Field(
+        default=5,
+        ge=2,
+        description="To PostgreSQL, at most; one more is held as long as the bridge runs.\n"
+        "More take more memory at both ends.",
+    )
     secret_key_file: str = Field(
         default="sferum-bridge.key",
         description="Holds the key that encrypts secrets in the database; made if it is missing.\n"

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 if TYPE_CHECKING:
     import logging
@@ -26,9 +25,8 @@ def is_away(error: Exception) -> bool:
     if isinstance(error, ExceptionGroup):
         return all(is_away(each) for each in error.exceptions)
     wrong = (IntegrityError, ProgrammingError, DataError)
-    # No connection free in time: as many as there are wait for each other or for a slow disk.
-    away = OSError | DBAPIError | PoolTimeout
-    return isinstance(error, away) and not isinstance(error, wrong)
+    # A TimeoutError, when no connection was free in time, is an OSError.
+    return isinstance(error, OSError | DBAPIError) and not isinstance(error, wrong)
 
 
 def is_unusable(error: Exception) -> bool:

@@ -41,6 +41,8 @@ _LOCKED_SECONDS = 30.0
 _LOCKED_PAUSE = 0.005
 _FRESH_SECONDS = 5.0
 """How long a connection to a server counts as working after it was used."""
+_FREE_SECONDS = 30.0
+"""How long a connection is waited for: longer, and all that there are wait for each other."""
 
 
 def now_ms() -> int:
@@ -261,24 +263,32 @@ def open_database(
     sealer: Sealer,
     *,
     clock: Callable[[], int] = now_ms,
-    pool_size: int = 8,
+    connections: int = 5,
 ) -> Database:
-    """Open a database by URL: `sqlite:///path` or `postgresql://user:password@host/name`."""
+    """Open a database by URL: `sqlite:///path` or `postgresql://user:password@host/name`.
+
+    To a server there are so many `connections` at most. Whoever has opened a transaction opens no
+    other in it, nor waits for somebody who does: all of them could be taken by such.
+    """
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
         address = address.set(drivername="postgresql+asyncpg")
         # Values are names and words of people; an error's text goes into logs.
         # The connection used last: each keeps prepared statements of its own, here and there.
         pooled = create_engine(
-            address, pool_size=pool_size, pool_use_lifo=True, hide_parameters=True
+            address,
+            pool_size=connections,
+            max_overflow=0,
+            pool_use_lifo=True,
+            hide_parameters=True,
         )
         event.listen(pooled, "checkin", _noted)
         event.listen(pooled, "checkout", partial(_tried, pooled))
-        return Database(lambda: _engine(address), "postgresql", _Postgres(pooled), sealer, clock)
+        backend = _Postgres(pooled, connections)
+        return Database(lambda: _engine(address), "postgresql", backend, sealer, clock)
     # A connection goes between two threads, but is never used by both at once.
     inline = create_engine(
         address.set(drivername="sqlite+pysqlite"),
-        pool_size=pool_size,
         max_overflow=-1,
         # The one used last: each keeps pages and prepared statements of its own.
         pool_use_lifo=True,
@@ -317,10 +327,14 @@ class _Postgres:
 
     What only reads has no transaction: it would show each statement the same, and beginning and
     ending it are two more ways to the server and back for what is mostly one statement.
+
+    A free connection is waited for here: SQLAlchemy's pool would have as many greenlets wait, each
+    with a stack of its own.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, connections: int) -> None:
         self._engine = engine
+        self._free = asyncio.Semaphore(connections)
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
@@ -336,12 +350,17 @@ class _Postgres:
 
     @asynccontextmanager
     async def _connected(self, engine: Engine) -> AsyncIterator[Connection]:
-        connection = await greenlet_spawn(engine.connect)
+        async with asyncio.timeout(_FREE_SECONDS):
+            await self._free.acquire()
         try:
-            yield connection
+            connection = await greenlet_spawn(engine.connect)
+            try:
+                yield connection
+            finally:
+                # Rolls back what is not committed.
+                await _to_its_end(asyncio.ensure_future(greenlet_spawn(connection.close)))
         finally:
-            # Rolls back what is not committed.
-            await _to_its_end(asyncio.ensure_future(greenlet_spawn(connection.close)))
+            self._free.release()
 
     async def close(self) -> None:
         await greenlet_spawn(self._engine.dispose)

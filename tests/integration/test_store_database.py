@@ -293,6 +293,32 @@ async def test_who_comes_back_at_once_finds_it_away_once(
     assert await rows(database) == 1
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_there_are_no_more_connections_than_were_asked_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds none free waits; where none is given back, that counts as being away."""
+    connections = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()"
+    )
+    database = open_database(database_url, Sealer(databases.KEY), connections=2)
+    async with databases.opened(database_url) as operator, operator.read() as tx:
+        before = await tx.value(connections)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as several:
+            for number in range(20):
+                several.create_task(write_row(database, f"{number}"))
+        assert await tx.value(connections) == before + 2
+    assert await rows(database) == 20
+    monkeypatch.setattr(store_database, "_FREE_SECONDS", 0.05)
+    async with database.read(), database.read():
+        with pytest.raises(TimeoutError) as caught:
+            await rows(database)
+    assert away.is_away(caught.value)
+    assert await rows(database) == 20
+    await database.close()
+
+
 # --- side by side ---------------------------------------------------------------------------
 
 

@@ -130,9 +130,7 @@ class Replay:
         # Words in place of a file (`application/json`) are waited out: see `vk.files`.
         return self._answer(FILE, b"a file", "application/octet-stream")
 
-    def _answer(
-        self, name: str, body: Any, content_type: str = "application/json"
-    ) -> web.Response:
+    def _answer(self, name: str, body: Any, content_type: str = "application/json") -> web.Response:
         if self.instead[name]:
             reply = self.instead[name].popleft()
             body = reply(body) if callable(reply) else reply
