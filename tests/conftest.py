@@ -10,6 +10,7 @@ import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pytest
 import pytest_asyncio
 
 from sferum_bridge.demo.synapse import SynapseProcess
@@ -29,9 +30,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    import pytest
-
 BACKENDS = ("sqlite", "postgres")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one worker run a file's tests: some follow each other as days do, in one school.
+
+    Those of the shared Synapse are a group for each of its databases, so that it changes once.
+    """
+    for item in items:
+        if item.path.parent.name == "integration":
+            parameters = getattr(item, "callspec", None)
+            on = parameters.params.get("homeserver", "") if parameters else ""
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{on}"))
 
 
 class StartHomeserver(Protocol):
