@@ -46,7 +46,7 @@ demo-check: $(DEV) ## Play the story with a client that is not ours, in a school
 	@$(BRIDGE) demo check
 
 test: $(DEV) ## Unit and integration tests on SQLite and PostgreSQL, then demo-check
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder
 	@$(MAKE) --no-print-directory demo-check
 
 check: $(DEV) ## Linters, types, the arrows between packages, the lock file

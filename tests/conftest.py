@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadScopeScheduling
 
 from sferum_bridge.demo.synapse import SynapseProcess
+from tests.support import nesting
 from tests.support.inward import running_homeserver
 from tests.support.postgres import PostgresServer
 from tests.support.school_day import SchoolDay
@@ -27,22 +29,40 @@ from tests.support.synapse import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
+
+    from xdist.remote import Producer
 
 BACKENDS = ("sqlite", "postgres")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one worker run a file's tests: some follow each other as days do, in one school.
+class _ByFile(LoadScopeScheduling):
+    """Has one worker run a file of integration tests: some follow each other as days do.
 
-    Those of the shared Synapse are a group for each of its databases, so that it changes once.
+    Those of the shared Synapse are apart for each of its databases, so that it changes once. A
+    mark, `xdist_group`, would do if xdist 3.8 could name its groups to this pytest.
     """
-    for item in items:
-        if item.path.parent.name == "integration":
-            parameters = getattr(item, "callspec", None)
-            on = parameters.params.get("homeserver", "") if parameters else ""
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{on}"))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        on = test.partition("[")[2].rstrip("]").partition("-")[0]
+        if "integration/" not in file:
+            return nodeid
+        return f"{file} {on}" if on in BACKENDS else file
+
+
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Producer | None
+) -> LoadScopeScheduling | None:
+    """Distribute tests by file where `--dist loadscope` is asked for."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_nested_transactions() -> Iterator[None]:
+    with nesting.refused():
+        yield
 
 
 class StartHomeserver(Protocol):

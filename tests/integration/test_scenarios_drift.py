@@ -198,8 +198,9 @@ async def test_37_a_pupil_who_leaves_stays_out_and_may_return(town: Town) -> Non
     told = await pupil.hears("Вы вышли из чата «5А · ученики»")
     await teacher.hears("Вышли из чатов по своей воле", "Лёва Выдумкин", "5А · ученики")
     # Nothing brings them back: neither the school's next change nor a full look.
+    school_id = await town.school_id()
     async with town.db.write() as tx:
-        await schools.changed(tx, await town.school_id())
+        await schools.changed(tx, school_id)
     await town.bridged.settled()
     code, out = await rooms_command(town, "check", "--repair")
     assert (code, out.strip()) == (0, "Every room is as it should be.")
@@ -222,8 +223,9 @@ async def test_37_a_ban_is_left_to_the_administrators(town: Town) -> None:
     head, room = await town.administrator(), await town.bridged.room("pupils", "5А")
     await with_all_power(town, teacher, room, "POST", "ban", user_id=pupil.mxid)
     told = await head.hears("запрет на вход оставлен", "Клим Бранин")
+    school_id = await town.school_id()
     async with town.db.write() as tx:
-        await schools.changed(tx, await town.school_id())
+        await schools.changed(tx, school_id)
     await town.bridged.settled()
     assert await membership(town, room, pupil.mxid) == "ban"
     # The line says what to type.

@@ -76,9 +76,9 @@ async def people(town: Town) -> People:
 
 async def members(town: Town) -> dict[str, set[str]]:
     """Return key of a room → who is in it at the homeserver, the bot aside."""
-    found = {}
+    found, school_id = {}, await town.school_id()
     async with town.db.read() as tx:
-        made = await rooms.of_school(tx, await town.school_id())
+        made = await rooms.of_school(tx, school_id)
     for key, room in made.items():
         _, answer = await town.bridged.bot_calls("GET", f"rooms/{room.room_id}/joined_members")
         found[key] = set(answer["joined"]) - {BOT}
@@ -99,9 +99,9 @@ async def wanted(town: Town) -> dict[str, set[str]]:
 
 async def names(town: Town) -> dict[str, str]:
     """Return key of a room → its name at the homeserver."""
-    found = {}
+    found, school_id = {}, await town.school_id()
     async with town.db.read() as tx:
-        made = await rooms.of_school(tx, await town.school_id())
+        made = await rooms.of_school(tx, school_id)
     for key, room in made.items():
         where = f"rooms/{room.room_id}/state/m.room.name"
         found[key] = (await town.bridged.bot_calls("GET", where))[1]["name"]
@@ -156,8 +156,9 @@ async def test_35_the_year_turns_and_back(town: Town, people: People) -> None:
     await administrator.say(SCHOOL)
 
     async def under_way() -> bool:
+        school_id = await town.school_id()
         async with town.db.read() as tx:
-            made = await rooms.of_school(tx, await town.school_id())
+            made = await rooms.of_school(tx, school_id)
         return any(room.actual.get("read_only") for room in made.values())
 
     await until(under_way, 60)
@@ -223,8 +224,9 @@ async def turned(
 
 
 async def made(town: Town) -> dict[str, Any]:
+    school_id = await town.school_id()
     async with town.db.read() as tx:
-        return dict(await rooms.of_school(tx, await town.school_id()))
+        return dict(await rooms.of_school(tx, school_id))
 
 
 async def of_the_list(town: Town, class_name: str) -> set[str]:

@@ -330,8 +330,9 @@ async def begun_live(world: World) -> Said:
 
 
 async def kept(world: World) -> broadcasts.Broadcast:
+    one = await the_one(world)
     async with world.db.read() as tx:
-        found = await broadcasts.of(tx, await the_one(world))
+        found = await broadcasts.of(tx, one)
     assert found is not None
     return found
 
