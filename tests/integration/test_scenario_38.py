@@ -182,8 +182,8 @@ async def test_38_dry_run_bad_rows_dangerous_rows(town: Town) -> None:
     rows = openpyxl.load_workbook(io.BytesIO(kept))["Ученики"].iter_rows(values_only=True)
     assert {row[1] for row in rows} == {"Фамилия*", "Новиков", "Нетова"}
     assert "Ладов" in await families(town)
+    school_id = await town.school_id()
     async with town.db.read() as tx:
-        school_id = await town.school_id()
         [batch] = await batches.of_school(tx, school_id)
         assert batch.actor == admin.person_id
         assert await imports.pending(tx, admin.mxid) is None

@@ -125,9 +125,11 @@ async def database(database_url: str, clock: Clock) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def opened(url: str, clock: Clock | None = None) -> AsyncIterator[Database]:
+async def opened(
+    url: str, clock: Clock | None = None, *, connections: int = 4
+) -> AsyncIterator[Database]:
     """Open a database as a bridge process does, and close it."""
-    handle = open_database(url, Sealer(KEY), clock=clock or Clock(), connections=4)
+    handle = open_database(url, Sealer(KEY), clock=clock or Clock(), connections=connections)
     try:
         yield handle
     finally:

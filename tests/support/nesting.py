@@ -32,6 +32,7 @@ class _Held:
 
 
 _holding: ContextVar[_Held | None] = ContextVar("holding", default=None)
+_is_allowed: ContextVar[bool] = ContextVar("is_allowed", default=False)
 
 
 @contextmanager
@@ -43,11 +44,20 @@ def refused() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def allowed() -> Iterator[None]:
+    """Let it pass where a test plays two who have nothing to do with each other."""
+    before = _is_allowed.set(True)
+    yield
+    _is_allowed.reset(before)
+
+
 def _watched(opening: Opening) -> Opening:
     @asynccontextmanager
     async def watched(database: Database) -> AsyncIterator[Tx]:
         outer = _holding.get()
-        if outer is not None and outer.is_open and outer.database is database:
+        is_within = outer is not None and outer.is_open and outer.database is database
+        if is_within and not _is_allowed.get():
             raise AssertionError("a transaction is opened within another")
         held = _Held(database)
         _holding.set(held)
