@@ -275,12 +275,9 @@ def open_database(
         address = address.set(drivername="postgresql+asyncpg")
         # Values are names and words of people; an error's text goes into logs.
         # The connection used last: each keeps prepared statements of its own, here and there.
+        # How many there are is bounded once, where they are waited for: see `_Postgres`.
         pooled = create_engine(
-            address,
-            pool_size=connections,
-            max_overflow=0,
-            pool_use_lifo=True,
-            hide_parameters=True,
+            address, pool_size=connections, pool_use_lifo=True, hide_parameters=True
         )
         event.listen(pooled, "checkin", _noted)
         event.listen(pooled, "checkout", partial(_tried, pooled))
