@@ -76,10 +76,8 @@ async def people(town: Town) -> People:
 
 async def members(town: Town) -> dict[str, set[str]]:
     """Return key of a room → who is in it at the homeserver, the bot aside."""
-    found, school_id = {}, await town.school_id()
-    async with town.db.read() as tx:
-        made = await rooms.of_school(tx, school_id)
-    for key, room in made.items():
+    found = {}
+    for key, room in (await made(town)).items():
         _, answer = await town.bridged.bot_calls("GET", f"rooms/{room.room_id}/joined_members")
         found[key] = set(answer["joined"]) - {BOT}
     return found
@@ -99,10 +97,8 @@ async def wanted(town: Town) -> dict[str, set[str]]:
 
 async def names(town: Town) -> dict[str, str]:
     """Return key of a room → its name at the homeserver."""
-    found, school_id = {}, await town.school_id()
-    async with town.db.read() as tx:
-        made = await rooms.of_school(tx, school_id)
-    for key, room in made.items():
+    found = {}
+    for key, room in (await made(town)).items():
         where = f"rooms/{room.room_id}/state/m.room.name"
         found[key] = (await town.bridged.bot_calls("GET", where))[1]["name"]
     return found
@@ -156,10 +152,7 @@ async def test_35_the_year_turns_and_back(town: Town, people: People) -> None:
     await administrator.say(SCHOOL)
 
     async def under_way() -> bool:
-        school_id = await town.school_id()
-        async with town.db.read() as tx:
-            made = await rooms.of_school(tx, school_id)
-        return any(room.actual.get("read_only") for room in made.values())
+        return any(room.actual.get("read_only") for room in (await made(town)).values())
 
     await until(under_way, 60)
     await school.kill_bridge()
