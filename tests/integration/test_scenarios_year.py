@@ -131,6 +131,7 @@ async def test_35_the_year_turns_and_back(town: Town, people: People) -> None:
     await p.lev.client.say(fifth["pupils"], "что было в пятом")
     await p.mother.client.say(other["parents"], "что было у родителей")
     classmate = min(await of_the_list(town, "5А"))
+    await school.settled()  # a parent waits for the parents' room alone, the others follow it
     before, called = await members(town), await names(town)
     assert before == await wanted(town)
 
