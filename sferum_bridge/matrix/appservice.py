@@ -116,8 +116,12 @@ class Appservice:
         ours = [e for e in events if _is_event(e) and self._door.concerns_us(e)]
         came_of_it = False
         if ours:
-            async with self._db.write() as tx:
+            # Work on what came begins meanwhile. It writes down that it does before it does
+            # anything that cannot be done again, and with that what came is on the disk as well.
+            async with self._db.write(lasting=False) as tx:
                 came_of_it = await take_in(tx, self._door, ours)
+            if came_of_it:
+                await self._db.on_disk()
         fleeting = body.get("ephemeral") or body.get("de.sorunome.msc2409.ephemeral")
         if isinstance(fleeting, list):
             self._fleeting(fleeting)

@@ -168,7 +168,8 @@ class Lanes:
 
     async def _until_noted(self, item: Item, note: Note) -> None:
         async def commit() -> None:
-            async with self._db.write() as tx:
+            # What happened is told of afterwards: were that lost, it would be done once more.
+            async with self._db.write(lasting=False) as tx:
                 await note(tx)
 
         await self._until(item, commit)

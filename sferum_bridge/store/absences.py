@@ -37,11 +37,8 @@ async def of_school(tx: Tx, school_id: str) -> Mapping[str, Mapping[str, str]]:
 
 async def note(tx: Tx, room_id: str, mxid: str, how: str) -> None:
     """Remember that somebody stays out of a room, and how that came: `left` or `banned`."""
-    await tx.run(
-        tx.insert(absences)
-        .values(room_id=room_id, mxid=mxid, how=how, at=tx.now)
-        .on_conflict_do_update(index_elements=["room_id", "mxid"], set_={"how": how, "at": tx.now})
-    )
+    row = {"room_id": room_id, "mxid": mxid, "how": how, "at": tx.now}
+    await tx.put(absences, row, "room_id", "mxid")
 
 
 async def end(tx: Tx, room_id: str, mxids: Collection[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
 
 from sferum_bridge.store import audit, news, schools
 from sferum_bridge.store.tables import (
@@ -33,17 +33,18 @@ REPLACED = "account.replaced"
 and `new` Matrix ids."""
 
 
+_BEHIND = (
+    select(people)
+    .join(accounts, accounts.c.person_id == people.c.id)
+    .where(accounts.c.mxid == bindparam("mxid"))
+)
 _REPLACE, _BECAME = "account.replace", " -> "
 """The action of the audit log, and what parts the old accounts from the new one in its reason."""
 
 
 async def person_of(tx: Tx, mxid: str) -> Person | None:
     """Return the person behind a Matrix account, `None` for an account nobody here knows."""
-    row = await tx.first(
-        select(people)
-        .join(accounts, accounts.c.person_id == people.c.id)
-        .where(accounts.c.mxid == mxid)
-    )
+    row = await tx.first(_BEHIND, {"mxid": mxid})
     return schools.person(row) if row else None
 
 

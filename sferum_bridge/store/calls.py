@@ -70,7 +70,7 @@ async def start(
     row: dict[str, Any] = {"id": made.id, "school_id": school_id, "room_id": room_id}
     row |= {"caller_id": caller_id, "network": network.value, "started_at": tx.now}
     row["sealed"] = sealed
-    is_first = await tx.run(tx.insert(calls).values(**row).on_conflict_do_nothing())
+    is_first = await tx.add(calls, row)
     return made if is_first else None
 
 
@@ -101,7 +101,7 @@ async def overdue(tx: Tx, before: int) -> Sequence[str]:
 async def came(tx: Tx, call_id: str, mxid: str) -> None:
     """Note that somebody went to a call; noted twice it is noted once."""
     values = {"call_id": call_id, "mxid": mxid}
-    await tx.run(tx.insert(call_guests).values(**values).on_conflict_do_nothing())
+    await tx.add(call_guests, values)
 
 
 async def end(tx: Tx, one: Call) -> int:

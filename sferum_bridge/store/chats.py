@@ -52,7 +52,6 @@ _ECHO = select(sending.c.event_id, sending.c.part).where(
     sending.c.chat_id == bindparam("chat_id"),
     sending.c.random_id == bindparam("random_id"),
 )
-_NOTE = insert(sending)
 _PLACES = (
     select(chats)
     .where(
@@ -357,11 +356,7 @@ async def ghost_name(tx: Tx, mxid: str) -> str | None:
 
 async def save_ghost(tx: Tx, mxid: str, name: str) -> None:
     """Remember that a ghost exists and what it is called."""
-    await tx.run(
-        tx.insert(ghosts)
-        .values(mxid=mxid, name=name)
-        .on_conflict_do_update(index_elements=["mxid"], set_={"name": name})
-    )
+    await tx.put(ghosts, {"mxid": mxid, "name": name}, "mxid")
 
 
 async def ghost_picture(tx: Tx, mxid: str) -> str:
@@ -394,7 +389,7 @@ async def map_message(tx: Tx, login_id: str, m: Mapped) -> None:
     What went out through another login than `login_id` is expected no more (`store.voices`).
     """
     row = {"login_id": login_id, "mapped_at": tx.now, **asdict(m)}
-    await tx.run(tx.insert(message_map).on_conflict_do_nothing(), row)
+    await tx.add(message_map, row)
     if m.from_matrix and m.through not in {"", login_id}:
         s = sending.c
         known = (s.event_id == m.event_id, s.part == m.part)
@@ -493,26 +488,16 @@ async def about_to_send(
     another id, for a part that is to be sent anew (`sending.renew`). `digest` is of what it says;
     `heard_in` the room where it is expected, if another login is to hear it (`store.voices`).
     """
-    known = await tx.value(_RANDOM_ID, {"event_id": event_id, "part": part})
-    if known is not None:
-        return int(known)
     hashed = blake2b(f"{seed or event_id}/{part}".encode(), digest_size=4).digest()
     random_id = int.from_bytes(hashed, "big") & _LARGEST_RANDOM_ID or 1
-    while await echo_of(tx, login_id, chat_id, random_id) is not None:
+    row = {"login_id": login_id, "chat_id": chat_id, "event_id": event_id, "part": part}
+    row |= {"at": tx.now, "digest": digest, "heard_in": heard_in}
+    # Nearly always it is the first time, and the id is free: one statement.
+    while not await tx.add(sending, {**row, "random_id": random_id}):
+        known = await tx.value(_RANDOM_ID, {"event_id": event_id, "part": part})
+        if known is not None:
+            return int(known)
         random_id = random_id % _LARGEST_RANDOM_ID + 1
-    await tx.run(
-        _NOTE,
-        {
-            "login_id": login_id,
-            "chat_id": chat_id,
-            "random_id": random_id,
-            "event_id": event_id,
-            "part": part,
-            "at": tx.now,
-            "digest": digest,
-            "heard_in": heard_in,
-        },
-    )
     return random_id
 
 

@@ -83,11 +83,8 @@ async def _remember(
         await tx.run(delete(corrections).where(c.person_id == person_id, c.field == what.value))
         return
     kept = {"roster_value": _kept(tx, what, listed), "corrected_by": corrector, "at": tx.now}
-    await tx.run(
-        tx.insert(corrections)
-        .values(person_id=person_id, field=what.value, **kept)
-        .on_conflict_do_update(index_elements=["person_id", "field"], set_=kept)
-    )
+    row = {"person_id": person_id, "field": what.value, **kept}
+    await tx.put(corrections, row, "person_id", "field")
 
 
 async def roster_values(tx: Tx, person_ids: set[str]) -> Mapping[str, Mapping[str, str]]:

@@ -5,30 +5,36 @@ happened or it has not. `Tx.wake` names who is to look at new work; they are wok
 commit, never before, and a rolled back transaction wakes nobody.
 
 SQLite's statements run in the event loop's own thread: they take microseconds, and handing each to
-another thread and back costs ten times as much. What may wait does not run there: a commit, which
-waits for the disk, has a thread; the beginning of a writer, which waits for other processes, asks
+another thread and back costs ten times as much. What may wait does not run there: a commit that
+waits for the disk has a thread; the beginning of a writer, which waits for other processes, asks
 and sleeps. Writers begin IMMEDIATE, one at a time in this process: a deferred transaction that
 turns into a writer half-way would fail with "database is locked" where nothing can wait for it.
+
+What only reads has no transaction on either database: it would show each statement the same, and
+beginning and ending it costs more than the one statement that most of them are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError, OperationalError
 from sqlalchemy.util import greenlet_spawn
 
+from sferum_bridge.store.tables import bridge_state
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, Row, Table
@@ -39,6 +45,13 @@ if TYPE_CHECKING:
 
 _LOCKED_SECONDS = 30.0
 _LOCKED_PAUSE = 0.005
+_CHECKPOINT_PAGES = 1000
+"""Of SQLite's log: from how many on they are moved into the file. It is SQLite's own default."""
+_MOST_FLEETING = 100
+"""After how many transactions that need not last one does all the same: else the log would grow."""
+_SOON_SECONDS = 0.01
+"""How long it is waited for somebody else's transaction that lasts."""
+_ON_DISK = "database.on_disk"
 _FRESH_SECONDS = 5.0
 """How long a connection to a server counts as working after it was used."""
 _FREE_SECONDS = 30.0
@@ -134,7 +147,16 @@ class Tx:
 
     def insert(self, table: Table) -> Any:
         """Begin an INSERT that knows ON CONFLICT, as this database spells it."""
-        return (sqlite if self.dialect == "sqlite" else postgresql).insert(table)
+        return _insert(table, self.dialect)
+
+    async def add(self, table: Table, row: Mapping[str, Any]) -> bool:
+        """Insert a row where none of the same keys is; tell whether it was."""
+        return bool(await self.run(_insert_new(table, self.dialect), row))
+
+    async def put(self, table: Table, row: Mapping[str, Any], *keys: str) -> None:
+        """Insert a row, or change the one that has the same in the columns `keys` already."""
+        others = tuple(name for name in row if name not in keys)
+        await self.run(_insert_or_change(table, self.dialect, keys, others), row)
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
@@ -150,6 +172,26 @@ class Tx:
     def wake(self, bell: str, lane: str = "") -> None:
         """Ring `bell` for `lane` once the transaction is committed."""
         self.woken[bell].add(lane)
+
+
+def _insert(table: Table, dialect: str) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+
+
+# Kept: see `Tx`.
+@cache
+def _insert_new(table: Table, dialect: str) -> Executable:
+    return cast("Executable", _insert(table, dialect).on_conflict_do_nothing())
+
+
+@cache
+def _insert_or_change(
+    table: Table, dialect: str, keys: tuple[str, ...], others: tuple[str, ...]
+) -> Executable:
+    statement = _insert(table, dialect)
+    values = {name: statement.excluded[name] for name in others}
+    changing = statement.on_conflict_do_update(index_elements=keys, set_=values)
+    return cast("Executable", changing)
 
 
 class Database:
@@ -184,11 +226,15 @@ class Database:
         return self._bells[name]
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Tx]:
-        """Open a transaction; commit at the end, roll back on any exception."""
+    async def write(self, *, lasting: bool = True) -> AsyncIterator[Tx]:
+        """Open a transaction; commit at the end, roll back on any exception.
+
+        Without `lasting` a power cut may undo it for a moment after (a kill never does), together
+        with all that came behind it: for what would then be done once more, to the same end.
+        """
         woken: dict[str, set[str]] = {}
         try:
-            async with self._backend.writing() as runner:
+            async with self._backend.writing(lasting=lasting) as runner:
                 tx = self._tx(runner)
                 yield tx
                 for step in tx.last_steps:
@@ -199,6 +245,16 @@ class Database:
             # nobody would come to look until the next one.
             for bell, lanes in woken.items():
                 self._bells[bell].ring(lanes)
+
+    async def on_disk(self) -> None:
+        """Wait until no power cut can undo what was committed so far.
+
+        Mostly somebody's next transaction sees to that, for the price of one.
+        """
+        if not await self._backend.on_disk():
+            async with self.write() as tx:
+                # Without a change nothing would be written, nor waited for.
+                await tx.put(bridge_state, {"key": _ON_DISK, "value": str(tx.now)}, "key")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
@@ -248,11 +304,14 @@ class _Reader:
 class Backend(Protocol):
     """How a kind of database opens transactions."""
 
-    def writing(self) -> AbstractAsyncContextManager[Runner]:
-        """Open a transaction that is committed at the end."""
+    def writing(self, *, lasting: bool) -> AbstractAsyncContextManager[Runner]:
+        """Open a transaction that is committed at the end: see `Database.write`."""
 
     def reading(self) -> AbstractAsyncContextManager[Runner]:
         """Open what only reads."""
+
+    async def on_disk(self) -> bool:
+        """Wait a moment until all that was committed lasts; false where it does not."""
 
     async def close(self) -> None:
         """Close what it opened."""
@@ -292,7 +351,6 @@ def open_database(
         hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": _LOCKED_SECONDS},
     )
-    event.listen(inline, "begin", _sqlite_begin_at_once)
     event.listen(inline, "connect", _sqlite_connected)
 
     def engine_of_file() -> AsyncEngine:
@@ -322,8 +380,7 @@ class _Postgres:
     As `sqlalchemy.ext.asyncio` does: the driver awaits within a greenlet. See `Database` for why
     that package is not used itself.
 
-    What only reads has no transaction: it would show each statement the same, and beginning and
-    ending it are two more ways to the server and back for what is mostly one statement.
+    Every transaction lasts: who waits for the disk is the server, and nobody here.
 
     A free connection is waited for here: SQLAlchemy's pool would have as many greenlets wait, each
     with a stack of its own.
@@ -335,7 +392,7 @@ class _Postgres:
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Runner]:
+    async def writing(self, *, lasting: bool) -> AsyncIterator[Runner]:  # noqa: ARG002 - see above
         async with self._connected(self._engine) as connection:
             yield _Remote(connection)
             await greenlet_spawn(connection.commit)
@@ -344,6 +401,9 @@ class _Postgres:
     async def reading(self) -> AsyncIterator[Runner]:
         async with self._connected(self._reader) as connection:
             yield _Remote(connection)
+
+    async def on_disk(self) -> bool:
+        return True
 
     @asynccontextmanager
     async def _connected(self, engine: Engine) -> AsyncIterator[Connection]:
@@ -408,21 +468,36 @@ def _tried(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: Any)
 
 
 class _Sqlite:
-    """Opens transactions of a SQLite file."""
+    """Opens transactions of a SQLite file.
+
+    A transaction that need not last is written to the log beside the file, as every one is, and
+    nobody waits for the disk, so no thread has to: handing a commit to one and back is a tenth of
+    what carrying a message costs. The next that lasts brings it to the disk too, for there is but
+    one log; that one also moves what the log holds into the file, which waits for the disk as well.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-commit")
+        self._committed = self._lasting = 0
+        """How many transactions there were, and how many of these a power cut cannot undo."""
+        self._lasts = asyncio.Event()
+        """Set when the next one is on the disk, and replaced."""
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Runner]:
+    async def writing(self, *, lasting: bool) -> AsyncIterator[Runner]:
         async with self._one_writer:
+            lasting = lasting or self._committed - self._lasting >= _MOST_FLEETING
             connection = self._engine.connect()
             try:
-                await _begin(connection)
+                await _begin(connection, lasting=lasting)
                 yield _Inline(connection)
-                await self._commit(connection)
+                if lasting:
+                    await self._commit(connection)
+                else:
+                    connection.commit()
+                    self._committed += 1
             finally:
                 # Rolls back what is not committed.
                 connection.close()
@@ -432,30 +507,62 @@ class _Sqlite:
         with self._engine.connect() as connection:
             yield _Inline(connection)
 
+    async def on_disk(self) -> bool:
+        committed = self._committed
+        try:
+            async with asyncio.timeout(_SOON_SECONDS):
+                while self._lasting < committed:
+                    await self._lasts.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def _commit(self, connection: Connection) -> None:
-        # The thread has the connection: it is nobody else's until it is done.
-        loop = asyncio.get_running_loop()
-        await _to_its_end(loop.run_in_executor(self._thread, connection.commit))
+        # The thread has the connection: it is nobody else's until it is done. By the driver itself,
+        # for what else the thread did would hold up the loop; the rest is done here, and is little.
+        loop, commit = asyncio.get_running_loop(), _driver(connection).commit
+        try:
+            await _to_its_end(loop.run_in_executor(self._thread, commit))
+        except sqlite3.Error as error:
+            raise OperationalError("COMMIT", None, error) from error
+        connection.commit()
+        self._committed += 1
+        self._lasting = self._committed
+        self._lasts.set()
+        self._lasts = asyncio.Event()
 
     async def close(self) -> None:
         self._thread.shutdown()
         self._engine.dispose()
 
 
-async def _begin(connection: Connection) -> None:
-    """Begin writing; wait without blocking while another process does."""
-    connection.info["write"] = True
+async def _begin(connection: Connection, *, lasting: bool) -> None:
+    """Begin writing; wait without blocking while another process does.
+
+    By the driver itself: SQLAlchemy takes ten times as long for each of these.
+    """
+    driver = _driver(connection)
     until = time.monotonic() + _LOCKED_SECONDS
-    while True:
-        try:
-            connection.begin()
-        except OperationalError:
-            if time.monotonic() > until:
-                raise
-            connection.info["write"] = True
-            await asyncio.sleep(_LOCKED_PAUSE)
-        else:
-            return
+    synchronous, checkpoint = ("FULL", _CHECKPOINT_PAGES) if lasting else ("NORMAL", 0)
+    driver.execute(f"PRAGMA synchronous={synchronous}")
+    driver.execute(f"PRAGMA wal_autocheckpoint={checkpoint}")
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if time.monotonic() > until:
+                    raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+                await asyncio.sleep(_LOCKED_PAUSE)
+            else:
+                return
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={_LOCKED_SECONDS * 1000:.0f}")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
 class _Inline:
@@ -487,12 +594,3 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Any) -> None:
     writes = connection.info.pop("write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _sqlite_begin_at_once(connection: Any) -> None:
-    """Begin like `_sqlite_begin`, but fail rather than wait for another writer."""
-    connection.exec_driver_sql("PRAGMA busy_timeout=0")
-    try:
-        _sqlite_begin(connection)
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCKED_SECONDS * 1000:.0f}")

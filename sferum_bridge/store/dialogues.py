@@ -24,11 +24,7 @@ _EMOJI_STYLE = "\ufe0f"
 
 async def add_room(tx: Tx, room_id: str, mxid: str) -> None:
     """Remember a direct chat of the bot with somebody."""
-    await tx.run(
-        tx.insert(direct_rooms)
-        .values(room_id=room_id, mxid=mxid, at=tx.now)
-        .on_conflict_do_update(index_elements=["room_id"], set_={"mxid": mxid, "at": tx.now})
-    )
+    await tx.put(direct_rooms, {"room_id": room_id, "mxid": mxid, "at": tx.now}, "room_id")
 
 
 async def drop_room(tx: Tx, room_id: str) -> None:
@@ -55,12 +51,8 @@ async def rooms(tx: Tx) -> Mapping[str, str]:
 
 async def open_dialogue(tx: Tx, mxid: str, state: Any) -> None:
     """Remember what is being asked of somebody; it replaces an earlier question."""
-    values = {"sealed": tx.sealer.seal(state, "dialogue"), "opened_at": tx.now}
-    await tx.run(
-        tx.insert(dialogues)
-        .values(mxid=mxid, **values)
-        .on_conflict_do_update(index_elements=["mxid"], set_=values)
-    )
+    sealed = tx.sealer.seal(state, "dialogue")
+    await tx.put(dialogues, {"mxid": mxid, "sealed": sealed, "opened_at": tx.now}, "mxid")
 
 
 async def amend(tx: Tx, mxid: str, state: Any) -> None:

@@ -107,7 +107,7 @@ async def add(tx: Tx, person_id: str, name: str, mime: str, size: int) -> str:
     """Note that a document is coming, which takes its room; return its id."""
     fresh = tx.sealer.seal(os.urandom(KEY_BYTES).hex(), _KEY)
     row = {"person_id": person_id, "sealed": fresh}
-    await tx.run(tx.insert(document_keys).values(**row).on_conflict_do_nothing())
+    await tx.add(document_keys, row)
     sealer = await _sealer(tx, person_id)
     if sealer is None:
         raise LookupError("a key that was just made is gone")
@@ -220,7 +220,7 @@ async def note_open(tx: Tx, file: OpenFile) -> None:
         "since": file.since,
         "due_at": file.due_at,
     }
-    await tx.run(tx.insert(open_files).values(**values).on_conflict_do_nothing())
+    await tx.add(open_files, values)
     tx.wake(BELL)
 
 

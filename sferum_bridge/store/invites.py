@@ -131,12 +131,8 @@ async def allow(
     tx: Tx, child_id: str, person_id: str, actor: str, reason: str, *, school: str
 ) -> None:
     """Let an adult who studies here be a parent of a child all the same (S-49): who and why."""
-    values = {"granted_by": actor, "reason": reason, "at": tx.now}
-    await tx.run(
-        tx.insert(overrides)
-        .values(child_id=child_id, person_id=person_id, **values)
-        .on_conflict_do_update(index_elements=["child_id", "person_id"], set_=values)
-    )
+    row = {"child_id": child_id, "person_id": person_id, "granted_by": actor, "reason": reason}
+    await tx.put(overrides, {**row, "at": tx.now}, "child_id", "person_id")
     audit.record(
         tx, actor, "parent.exception", child_id, f"{reason}; parent {person_id}", school=school
     )

@@ -86,7 +86,7 @@ async def add(tx: Tx, one: Material) -> bool:
         "sealed": _sealed(tx, one.author, one.subject, one.title),
         "at": one.at,
     }
-    return bool(await tx.run(tx.insert(materials).values(**row).on_conflict_do_nothing()))
+    return await tx.add(materials, row)
 
 
 async def by_id(tx: Tx, material_id: str) -> Material | None:

@@ -89,9 +89,11 @@ async def put_all(tx: Tx, queue: Queue, rows: Sequence[tuple[str, str, Any]]) ->
         }
         for lane, name, content in rows
     ]
-    # One row by itself, as most are: SQLAlchemy keeps no compiled form of an insert of several.
-    which = values[0] if len(values) == 1 else values
-    added = await tx.run(tx.insert(queue.table).values(which).on_conflict_do_nothing())
+    if len(values) == 1:
+        # As most are: SQLAlchemy keeps no compiled form of an insert of several.
+        added = int(await tx.add(queue.table, values[0]))
+    else:
+        added = await tx.run(tx.insert(queue.table).values(values).on_conflict_do_nothing())
     if added:
         for lane, _, _ in rows:
             tx.wake(queue.bell, lane)

@@ -64,26 +64,18 @@ async def save(tx: Tx, key: Key, reaction: Reaction) -> None:
     Also what somebody reacts with here is remembered, so that its echo is known as such. It is of
     `reaction.at`, 0: of now.
     """
-    values = {
+    row = {
+        "login_id": key.login_id,
+        "chat_id": key.chat_id,
+        "message_id": key.message_id,
+        "user_id": reaction.user_id,
         "emoji": reaction.emoji,
         "event_id": reaction.event_id,
         "mxid": reaction.mxid,
         "times": reaction.times,
         "at": reaction.at or tx.now,
     }
-    await tx.run(
-        tx.insert(reactions)
-        .values(
-            login_id=key.login_id,
-            chat_id=key.chat_id,
-            message_id=key.message_id,
-            user_id=reaction.user_id,
-            **values,
-        )
-        .on_conflict_do_update(
-            index_elements=["login_id", "chat_id", "message_id", "user_id"], set_=values
-        )
-    )
+    await tx.put(reactions, row, "login_id", "chat_id", "message_id", "user_id")
 
 
 async def confirm(tx: Tx, key: Key, user_id: str, event_id: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, exists, func, select
 
+from sferum_bridge.store import schools
 from sferum_bridge.store.tables import (
     accounts,
     logins,
@@ -29,6 +30,25 @@ _TRIED = (
     .join(logins, logins.c.id == sending.c.login_id)
     .where(sending.c.event_id == bindparam("event_id"))
     .order_by(sending.c.part)
+)
+_OTHER, _OTHERS_ACCOUNT = people.alias("other"), accounts.alias("others_account")
+_NAMESAKE = (
+    select(_OTHER.c.id)
+    .join(_OTHERS_ACCOUNT, _OTHERS_ACCOUNT.c.person_id == _OTHER.c.id)
+    .join(room_members, room_members.c.mxid == _OTHERS_ACCOUNT.c.mxid)
+    .where(
+        room_members.c.room_id == bindparam("room_id"),
+        room_members.c.membership == "join",
+        _OTHER.c.id != people.c.id,
+        _OTHER.c.family_name == people.c.family_name,
+        _OTHER.c.given_name == people.c.given_name,
+    )
+    .correlate(people)
+)
+_WRITER = (
+    select(people, exists(_NAMESAKE).label("has_namesake"))
+    .join(accounts, accounts.c.person_id == people.c.id)
+    .where(accounts.c.mxid == bindparam("mxid"))
 )
 
 
@@ -86,19 +106,10 @@ async def reaction_of(tx: Tx, event_id: str) -> tuple[str, str, str, str] | None
     return (row.login_id, row.chat_id, row.message_id, row.user_id) if row else None
 
 
-async def has_namesake(tx: Tx, room_id: str, person: Person) -> bool:
-    """Tell whether somebody else in a room has the same family and given name."""
-    p = people.c
-    other = (
-        select(p.id)
-        .join(accounts, accounts.c.person_id == p.id)
-        .join(room_members, room_members.c.mxid == accounts.c.mxid)
-        .where(
-            room_members.c.room_id == room_id,
-            room_members.c.membership == "join",
-            p.id != person.id,
-            p.family_name == person.family_name,
-            p.given_name == person.given_name,
-        )
-    )
-    return bool(await tx.value(select(exists(other))))
+async def writer(tx: Tx, room_id: str, mxid: str) -> tuple[Person, bool] | None:
+    """Return who writes in a room, and whether another there has the same family and given name.
+
+    `None` for an account nobody here knows.
+    """
+    row = await tx.first(_WRITER, {"room_id": room_id, "mxid": mxid})
+    return (schools.person(row), bool(row.has_namesake)) if row else None

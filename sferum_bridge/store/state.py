@@ -28,11 +28,7 @@ async def under(tx: Tx, prefix: str) -> Sequence[str]:
 
 async def put(tx: Tx, key: str, value: str) -> None:
     """Remember something under a name."""
-    await tx.run(
-        tx.insert(bridge_state)
-        .values(key=key, value=value)
-        .on_conflict_do_update(index_elements=["key"], set_={"value": value})
-    )
+    await tx.put(bridge_state, {"key": key, "value": value}, "key")
 
 
 async def drop(tx: Tx, key: str) -> None:

@@ -87,12 +87,8 @@ async def note(tx: Tx, room_id: str, login_id: str, chat_id: str) -> None:
     linked = select(chats.c.login_id).where(chats.c.room_id == room_id)
     if await tx.value(linked) in {None, login_id}:
         return
-    values = {"chat_id": chat_id, "looked_at": tx.now}
-    await tx.run(
-        tx.insert(voices)
-        .values(room_id=room_id, login_id=login_id, **values)
-        .on_conflict_do_update(index_elements=["room_id", "login_id"], set_=values)
-    )
+    voice = {"room_id": room_id, "login_id": login_id, "chat_id": chat_id, "looked_at": tx.now}
+    await tx.put(voices, voice, "room_id", "login_id")
 
 
 async def drop(tx: Tx, room_id: str, login_id: str) -> None:

@@ -390,9 +390,9 @@ class Scythe:
         blob, remove = Blobs._write, Blobs.remove
 
         @asynccontextmanager
-        async def counted_write(db: Database) -> AsyncIterator[Any]:
+        async def counted_write(db: Database, **how: bool) -> AsyncIterator[Any]:
             self.step()
-            async with write(db) as tx:
+            async with write(db, **how) as tx:
                 yield tx
             self.step()
 

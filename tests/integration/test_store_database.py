@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import InvalidRequestError
 
-from sferum_bridge.store import away, migrate, queues
+from sferum_bridge.store import away, migrate, queues, state
 from sferum_bridge.store import database as store_database
 from sferum_bridge.store.database import Bell, open_database
 from sferum_bridge.store.queues import INBOX
@@ -20,7 +20,7 @@ from tests.support import databases, nesting
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sferum_bridge.store.database import Database
+    from sferum_bridge.store.database import Database, Tx
 
 database_url = databases.database_url
 clock = databases.clock
@@ -249,6 +249,81 @@ async def test_what_only_reads_changes_nothing(database: Database) -> None:
         async with database.read() as tx, tx.attempt():
             pass
     assert await rows(database) == 0
+
+
+# --- on the disk ----------------------------------------------------------------------------
+
+
+async def is_full(tx: Tx) -> bool:
+    """Tell whether SQLite waits for the disk at the end of a transaction."""
+    return int(await tx.value(text("PRAGMA synchronous"))) > 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_only_what_lasts_waits_for_the_disk(database: Database) -> None:
+    for lasting in (True, False, True, False):
+        async with database.write(lasting=lasting) as tx:
+            await state.put(tx, "1", f"{lasting}")
+            assert await is_full(tx) is lasting
+        # It is there all the same, for another process as well.
+        async with databases.opened(str(database.engine.url)) as other, other.read() as tx:
+            assert await state.get(tx, "1") == f"{lasting}"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_not_too_much_is_left_to_the_next(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_database, "_MOST_FLEETING", 3)
+    seen = []
+    await write_row(database, "1")
+    for _ in range(8):
+        async with database.write(lasting=False) as tx:
+            await state.put(tx, "2", "")
+            seen.append(await is_full(tx))
+    assert seen == [False, False, False, True] * 2
+
+
+async def test_who_waits_for_the_disk_lets_somebody_else_see_to_it(database: Database) -> None:
+    await write_row(database, "1")
+    await database.on_disk()
+    assert await rows(database) == 1
+    async with database.write(lasting=False) as tx:
+        await state.put(tx, "2", "")
+    waiting = asyncio.create_task(database.on_disk())
+    await asyncio.sleep(0)
+    await write_row(database, "3")
+    await waiting
+    assert await rows(database) == 3, "nothing was written for the sake of it alone"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_waits_for_the_disk_alone_sees_to_it(database: Database) -> None:
+    async with database.write(lasting=False) as tx:
+        await state.put(tx, "1", "")
+    await database.on_disk()
+    assert await rows(database) == 2
+    # Everything is there now, and nothing left to be done.
+    await database.on_disk()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(database.on_disk() for _ in range(3)))
+    assert await rows(database) == 2
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_a_transaction_that_fails_leaves_nothing_either_way(
+    database: Database, *, lasting: bool
+) -> None:
+    async def fail() -> None:
+        async with database.write(lasting=lasting) as tx:
+            await state.put(tx, "1", "")
+            raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="mind"):
+        await fail()
+    assert await rows(database) == 0
+    await write_row(database, "2")
+    assert await rows(database) == 1
 
 
 # --- a server that went away ----------------------------------------------------------------

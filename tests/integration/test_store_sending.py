@@ -76,9 +76,9 @@ async def test_a_namesake_is_somebody_else_in_the_room(database: Database) -> No
         await rooms.set_member(tx, ROOM, "@c:d", "invite")
         await rooms.set_member(tx, ROOM, "@e:f", "join")
     first = people["@a:b"]
-    assert first is not None
     async with database.write() as tx:
-        assert not await sending.has_namesake(tx, ROOM, first)
+        assert await sending.writer(tx, ROOM, "@a:b") == (first, False)
         await rooms.set_member(tx, ROOM, "@c:d", "join")
-        assert await sending.has_namesake(tx, ROOM, first)
-        assert not await sending.has_namesake(tx, "!other", first)
+        assert await sending.writer(tx, ROOM, "@a:b") == (first, True)
+        assert await sending.writer(tx, "!other", "@a:b") == (first, False)
+        assert await sending.writer(tx, ROOM, "@nobody:f") is None

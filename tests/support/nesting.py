@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sferum_bridge.store.database import Tx
 
-    Opening = Callable[[Database], AbstractAsyncContextManager[Tx]]
+    Opening = Callable[..., AbstractAsyncContextManager[Tx]]
 
 
 @dataclass
@@ -54,7 +54,7 @@ def allowed() -> Iterator[None]:
 
 def _watched(opening: Opening) -> Opening:
     @asynccontextmanager
-    async def watched(database: Database) -> AsyncIterator[Tx]:
+    async def watched(database: Database, **how: bool) -> AsyncIterator[Tx]:
         outer = _holding.get()
         is_within = outer is not None and outer.is_open and outer.database is database
         if is_within and not _is_allowed.get():
@@ -62,7 +62,7 @@ def _watched(opening: Opening) -> Opening:
         held = _Held(database)
         _holding.set(held)
         try:
-            async with opening(database) as tx:
+            async with opening(database, **how) as tx:
                 yield tx
         finally:
             held.is_open = False

@@ -98,7 +98,7 @@ class Queue:
         queueing = Queueing(ghosts, self.names, manner)  # type: ignore[arg-type] # see above
         message = RemoteMessage(CHAT, message_id, ASYA, Content("", parts=files), 1)
         async with self.db.write() as tx:
-            await queueing.put(Turn(tx, LOGIN, {}), LINKED, message)
+            await queueing.put(Turn(tx, LOGIN), LINKED, message)
 
     async def taken(self) -> list[Any]:
         found = []

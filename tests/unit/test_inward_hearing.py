@@ -19,7 +19,7 @@ from sferum_bridge.network.base import Unavailable
 from sferum_bridge.network.content import Content, Span, Style
 from sferum_bridge.relay.connections import Connections
 from sferum_bridge.relay.inward.queueing import Manner
-from sferum_bridge.relay.inward.turn import begin
+from sferum_bridge.relay.inward.turn import Turn
 from sferum_bridge.relay.inward.way import Inward, InwardSettings
 from sferum_bridge.school.attachments import Policies, Policy
 from sferum_bridge.store import chats, voices
@@ -187,7 +187,7 @@ async def test_a_message_that_cannot_be_shown_is_compared_by_what_it_says(
     login, chat = await hearing.login(), await hearing.chat()
     async with hearing.way.db.read() as tx:
         queueing = hearing.incoming._queueing
-        found = await queueing.digests(await begin(tx, login), chat, message)
+        found = await queueing.digests(Turn(tx, login), chat, message)
         assert found == {chats.digest_of(tx, "сломано")}
 
 

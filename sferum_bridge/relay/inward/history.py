@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from sferum_bridge.network.base import BEGINNING, NetworkError, Refused, Unavailable
 from sferum_bridge.network.patience import Patience
 from sferum_bridge.relay.inward import queueing
-from sferum_bridge.relay.inward.turn import begin
+from sferum_bridge.relay.inward.turn import Turn
 from sferum_bridge.store import chats, failures, former
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from sferum_bridge.relay.inward.echoes import Echoes
     from sferum_bridge.relay.inward.names import Names
     from sferum_bridge.relay.inward.queueing import Queueing
-    from sferum_bridge.relay.inward.turn import Turn
     from sferum_bridge.store.chats import Chat, Login, Mapped, Place
     from sferum_bridge.store.database import Database
 
@@ -84,7 +83,7 @@ class History:
             known = await chats.places(tx, login.id, [place.chat.chat_id], hold=True)
             if not known or known[0].is_started or known[0].chat != place.chat:
                 return
-            turn = await begin(tx, login)
+            turn = Turn(tx, login)
             for message in shown:
                 await self._queueing.put_or_tell(turn, place.chat, message, silent=True)
             await chats.set_seen(tx, login.id, place.chat.chat_id, last)
@@ -143,7 +142,7 @@ class History:
             there = await self._page(login, connector, chat.chat_id, after, _PAGE) or ()
             await self._learn(login, connector, there)
         async with self._db.write() as tx:
-            turn = await begin(tx, login)
+            turn = Turn(tx, login)
             if not is_same and not await self._is_same(turn, chat, known, there):
                 return ""
             if not is_same:
@@ -181,7 +180,7 @@ class History:
                 now = await chats.places(tx, login.id, [place.chat.chat_id], hold=True)
                 if not now or now[0].chat.room_id != place.chat.room_id:
                     return  # unlinked meanwhile: nothing of it belongs there any more
-                turn = await begin(tx, login)
+                turn = Turn(tx, login)
                 for message in messages:
                     await self._queueing.put_or_tell(turn, place.chat, message, silent=True)
                 await chats.set_seen(tx, login.id, place.chat.chat_id, after)

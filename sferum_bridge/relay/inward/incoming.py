@@ -33,7 +33,7 @@ from sferum_bridge.network.base import (
 )
 from sferum_bridge.relay.inward import describing, queueing
 from sferum_bridge.relay.inward.pace import Pace, asked_wait
-from sferum_bridge.relay.inward.turn import begin
+from sferum_bridge.relay.inward.turn import Turn
 from sferum_bridge.store import chats, failures
 from sferum_bridge.store import logins as stored_logins
 from sferum_bridge.store.away import is_away, outlasting
@@ -248,7 +248,8 @@ class Incoming:
         ids = {user_id for event in events for user_id in queueing.people_of(event)}
         if unknown := self._names.missing(login.network, ids):
             return unknown
-        async with self._db.write() as tx:
+        # Were this lost, it would be heard again behind the cursor that is left.
+        async with self._db.write(lasting=False) as tx:
             if events:
                 # Once more: a chat may have been linked to another room, or to none, meanwhile.
                 now = await chats.places(tx, login.id, linked, hold=True)
@@ -265,7 +266,7 @@ class Incoming:
         chat_of: Mapping[str, Chat],
         pinned: Mapping[str, str],
     ) -> None:
-        turn = await begin(tx, login)
+        turn = Turn(tx, login)
         seen: dict[str, str] = {}
         for event in batch.events:
             chat = chat_of.get(queueing.chat_of(event))

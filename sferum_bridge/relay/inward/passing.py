@@ -17,7 +17,7 @@ from sferum_bridge.matrix import marks
 from sferum_bridge.matrix.client import TryAgain
 from sferum_bridge.matrix.ghosts import Sender
 from sferum_bridge.network.base import RemoteMessage, RemoteRead, RemoteTyping
-from sferum_bridge.relay.inward.turn import begin
+from sferum_bridge.relay.inward.turn import Turn
 from sferum_bridge.store import chats, failures, voices
 from sferum_bridge.store.away import is_away
 
@@ -140,8 +140,8 @@ class Passing:
     async def _somebody(self, login: Login, chat: Chat, user_id: str) -> Sender | None:
         """Return as whom a user is in a room, `None` for nobody."""
         async with self._db.read() as tx:
-            turn = await begin(tx, login)
-            owner, ghost = turn.owners.get(user_id, ""), self._ghosts.mxid(user_id)
+            turn = Turn(tx, login)
+            owner, ghost = (await turn.owners()).get(user_id, ""), self._ghosts.mxid(user_id)
             if await turn.is_in(chat.room_id, owner):
                 return Sender(owner, puppet=True)
             return Sender(ghost) if await turn.is_in(chat.room_id, ghost) else None

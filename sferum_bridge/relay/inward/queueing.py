@@ -104,7 +104,10 @@ class Queueing:
     async def put(
         self, turn: Turn, chat: Chat, event: RemoteEvent, *, silent: bool = False
     ) -> None:
-        """Queue an event; `silent` for what was written long ago. The names have to be known."""
+        """Queue an event; `silent` for what was written long ago. The names have to be known.
+
+        Nor is it a message that is on both sides already.
+        """
         match event:
             case RemoteMessage():
                 await self._message(turn, chat, event, silent=silent)
@@ -128,6 +131,10 @@ class Queueing:
         self, turn: Turn, chat: Chat, event: RemoteEvent, *, silent: bool = False
     ) -> None:
         """Queue an event; one that this version fails on is told of, so that nothing is stuck."""
+        if isinstance(event, RemoteMessage):
+            message = (turn.login.id, chat.chat_id, event.message_id)
+            if await chats.is_mapped(turn.tx, *message):
+                return
         if not await self._tried(turn, lambda: self.put(turn, chat, event, silent=silent)):
             await self._tried(turn, lambda: self._unreadable(turn, chat, event))
 
@@ -176,8 +183,6 @@ class Queueing:
         self, turn: Turn, chat: Chat, message: RemoteMessage, *, silent: bool
     ) -> None:
         tx, login = turn.tx, turn.login
-        if await chats.is_mapped(tx, login.id, chat.chat_id, message.message_id):
-            return
         if message.random_id:
             echo = await chats.echo_of(tx, login.id, chat.chat_id, message.random_id)
             # What its owner said in another room that has this chat was not said here.
@@ -287,11 +292,11 @@ class Queueing:
         await queues.put(tx, queues.OUTBOX, lane, name, row)
 
     async def _look(self, turn: Turn, chat: Chat) -> Look:
-        members = await turn.members_of(chat.room_id)
+        members, owners = await turn.members_of(chat.room_id), await turn.owners()
 
         def mxid_of(user_id: str) -> str:
             # A person who logged in is mentioned as themselves, where they are a member.
-            for mxid in (turn.owners.get(user_id, ""), self._ghosts.mxid(user_id)):
+            for mxid in (owners.get(user_id, ""), self._ghosts.mxid(user_id)):
                 if members.get(mxid) == "join":
                     return mxid
             return ""
@@ -310,7 +315,7 @@ class Queueing:
         if not user_id:
             return Sender(), None
         ghost = self._ghost(turn, user_id)
-        owner = turn.owners.get(user_id, "")
+        owner = (await turn.owners()).get(user_id, "")
         if await turn.is_in(chat.room_id, owner):
             return Sender(owner, puppet=True), ghost
         return ghost, None

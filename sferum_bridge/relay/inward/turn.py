@@ -20,9 +20,18 @@ class Turn:
 
     tx: Tx
     login: Login
-    owners: Mapping[str, str]
-    """Account id → the Matrix account of whoever logged in with it."""
     members: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _owners: Mapping[str, str] | None = None
+
+    async def owners(self) -> Mapping[str, str]:
+        """Return account id → the Matrix account of whoever logged in with it."""
+        if self._owners is None:
+            logins = [one for one in await chats.all_logins(self.tx) if self._is_there(one)]
+            self._owners = {login.account_id: login.mxid for login in logins}
+        return self._owners
+
+    def _is_there(self, login: Login) -> bool:
+        return login.network == self.login.network
 
     async def is_in(self, room_id: str, mxid: str) -> bool:
         """Tell whether somebody is known to be in a room."""
@@ -33,10 +42,3 @@ class Turn:
         if room_id not in self.members:
             self.members[room_id] = await rooms.members(self.tx, room_id)
         return self.members[room_id]
-
-
-async def begin(tx: Tx, login: Login) -> Turn:
-    """Begin a turn of a login."""
-    logins = await chats.all_logins(tx)
-    owners = {other.account_id: other.mxid for other in logins if other.network == login.network}
-    return Turn(tx, login, owners)

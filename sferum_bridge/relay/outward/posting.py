@@ -16,7 +16,7 @@ from sferum_bridge.network.content import Draft
 from sferum_bridge.relay.outward import splitting, to_network
 from sferum_bridge.relay.outward.errand import NOTED
 from sferum_bridge.relay.outward.errors import NotTaken, TakenBack
-from sferum_bridge.store import accounts, chats, queues, sending
+from sferum_bridge.store import chats, queues, sending
 from sferum_bridge.store.chats import Mapped
 from sferum_bridge.store.sending import Tried
 
@@ -193,7 +193,8 @@ class Posting:
 
     async def settle(self, errand: Errand, left: Sequence[Mapped] = ()) -> None:
         """Map what is left and finish the row: the event has arrived."""
-        async with self._db.write() as tx:
+        # Were this lost, the parts would go out again under the ids they were noted with.
+        async with self._db.write(lasting=False) as tx:
             for mapped in left:
                 await chats.map_message(tx, errand.chat.login_id, mapped)
             await self._reports.arrived(tx, errand.item, errand.login)
@@ -241,9 +242,8 @@ async def message_id_of(tx: Tx, errand: Errand, event_id: str) -> str:
 async def _shown_name(tx: Tx, errand: Errand) -> str:
     """Return the name put in front; with the account beside it where two have the same."""
     localpart = errand.sender[1:].partition(":")[0]
-    person = await accounts.person_of(tx, errand.sender)
-    if person is None:
+    known = await sending.writer(tx, errand.chat.room_id, errand.sender)
+    if known is None:
         return localpart
-    if await sending.has_namesake(tx, errand.chat.room_id, person):
-        return f"{person.full_name} ({localpart})"
-    return person.full_name
+    person, has_namesake = known
+    return f"{person.full_name} ({localpart})" if has_namesake else person.full_name
