@@ -159,10 +159,12 @@ class Door:
         somebody else's costs one look.
         """
         events = [event for event in events if self._is_state(event)]
+        if not events:
+            return set()
         ids = {event["room_id"] for event in events}
         query = select(rooms.c.room_id, rooms.c.key)
         ours = (rooms.c.room_id.in_(ids), rooms.c.school_id.is_not(None))
-        keys = {row.room_id: row.key for row in await tx.all(query.where(*ours))} if ids else {}
+        keys = {row.room_id: row.key for row in await tx.all(query.where(*ours))}
         events = [event for event in events if event["room_id"] in keys]
         pairs = [(e["room_id"], e["state_key"]) for e in events if e["type"] == MEMBER]
         m = room_members.c

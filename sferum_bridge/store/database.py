@@ -20,7 +20,7 @@ import asyncio
 import math
 import sqlite3
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache, cached_property, partial
@@ -52,6 +52,8 @@ _MOST_FLEETING = 100
 _SOON_SECONDS = 0.01
 """How long it is waited for somebody else's transaction that lasts."""
 _ON_DISK = "database.on_disk"
+_QUICK_SECONDS, _QUICK_ONES = 0.004, 20
+"""A disk that made nobody wait longer, so many times in a row, is waited for without a thread."""
 _FRESH_SECONDS = 5.0
 """How long a connection to a server counts as working after it was used."""
 _FREE_SECONDS = 30.0
@@ -484,6 +486,8 @@ class _Sqlite:
         """How many transactions there were, and how many of these a power cut cannot undo."""
         self._lasts = asyncio.Event()
         """Set when the next one is on the disk, and replaced."""
+        self._took: deque[float] = deque(maxlen=_QUICK_ONES)
+        """How long the last of those that wait for the disk did, in seconds."""
 
     @asynccontextmanager
     async def writing(self, *, lasting: bool) -> AsyncIterator[Runner]:
@@ -517,15 +521,23 @@ class _Sqlite:
             return False
         return True
 
+    def _is_quick(self) -> bool:
+        return len(self._took) == _QUICK_ONES and max(self._took) < _QUICK_SECONDS
+
     async def _commit(self, connection: Connection) -> None:
-        # The thread has the connection: it is nobody else's until it is done. By the driver itself,
-        # for what else the thread did would hold up the loop; the rest is done here, and is little.
-        loop, commit = asyncio.get_running_loop(), _driver(connection).commit
-        try:
-            await _to_its_end(loop.run_in_executor(self._thread, commit))
-        except sqlite3.Error as error:
-            raise OperationalError("COMMIT", None, error) from error
-        connection.commit()
+        began = time.monotonic()
+        if self._is_quick():
+            connection.commit()
+        else:
+            # The thread has the connection: it is nobody else's until it is done. By the driver
+            # itself, for what else the thread did would hold up the loop; the rest is little.
+            loop, commit = asyncio.get_running_loop(), _driver(connection).commit
+            try:
+                await _to_its_end(loop.run_in_executor(self._thread, commit))
+            except sqlite3.Error as error:
+                raise OperationalError("COMMIT", None, error) from error
+            connection.commit()
+        self._took.append(time.monotonic() - began)
         self._committed += 1
         self._lasting = self._committed
         self._lasts.set()
