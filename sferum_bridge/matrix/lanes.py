@@ -155,16 +155,18 @@ class Lanes:
             if behind and not self._is_apart(item):
                 await self._until_noted(*behind)
                 behind = None
-            async with asyncio.TaskGroup() as both:
-                handling = both.create_task(self._until(item, partial(self._handle, item)))
+            async with asyncio.TaskGroup() as beside:
                 if behind:
-                    # The request goes out first: the note's statements run in this thread.
-                    await asyncio.sleep(0)
-                    both.create_task(self._until_noted(*behind))
-            note = handling.result()
+                    beside.create_task(self._noted_beside(*behind))
+                note = await self._until(item, partial(self._handle, item))
             behind = (item, note) if note else None
         if behind:
             await self._until_noted(*behind)
+
+    async def _noted_beside(self, item: Item, note: Note) -> None:
+        # The next row's request goes out first: the note's statements run in this thread.
+        await asyncio.sleep(0)
+        await self._until_noted(item, note)
 
     async def _until_noted(self, item: Item, note: Note) -> None:
         async def commit() -> None:

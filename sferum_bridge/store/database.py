@@ -6,9 +6,10 @@ commit, never before, and a rolled back transaction wakes nobody.
 
 SQLite's statements run in the event loop's own thread: they take microseconds, and handing each to
 another thread and back costs ten times as much. What may wait does not run there: a commit that
-waits for the disk has a thread; the beginning of a writer, which waits for other processes, asks
-and sleeps. Writers begin IMMEDIATE, one at a time in this process: a deferred transaction that
-turns into a writer half-way would fail with "database is locked" where nothing can wait for it.
+waits for the disk has a thread, unless the disk was quick for long; the beginning of a writer,
+which waits for other processes, asks and sleeps. Writers begin IMMEDIATE, one at a time in this
+process: a deferred transaction that turns into a writer half-way would fail with "database is
+locked" where nothing can wait for it.
 
 What only reads has no transaction on either database: it would show each statement the same, and
 beginning and ending it costs more than the one statement that most of them are.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
@@ -308,6 +309,36 @@ async def test_who_waits_for_the_disk_alone_sees_to_it(database: Database) -> No
     async with asyncio.timeout(5):
         await asyncio.gather(*(database.on_disk() for _ in range(3)))
     assert await rows(database) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_disk_is_waited_for_in_a_thread_until_it_was_quick_for_long(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *args: Any, **named: Any) -> Any:
+            threads[-1] = True
+            return super().submit(*args, **named)
+
+    async def written(seconds: float) -> list[bool]:
+        monkeypatch.setattr(store_database, "_QUICK_SECONDS", seconds)
+        threads.clear()
+        for _ in range(4):
+            threads.append(False)
+            async with again.write() as tx:
+                await state.put(tx, "1", f"{len(threads)}")
+        return threads
+
+    monkeypatch.setattr(store_database, "_QUICK_ONES", 3)
+    monkeypatch.setattr(store_database, "ThreadPoolExecutor", Pool)
+    async with databases.opened(str(database.engine.url)) as again:
+        assert await written(60.0) == [True, True, True, False]
+        assert await written(0.0) == [True, True, True, True], "one was too slow"
+        assert await written(60.0) == [False, False, False, False]
+        async with again.read() as tx:
+            assert await state.get(tx, "1") == "4"
 
 
 @pytest.mark.parametrize("lasting", [True, False])
