@@ -48,8 +48,9 @@ _LOCKED_SECONDS = 30.0
 _LOCKED_PAUSE = 0.005
 _CHECKPOINT_PAGES = 1000
 """Of SQLite's log: from how many on they are moved into the file. It is SQLite's own default."""
-_MOST_FLEETING = 100
-"""After how many transactions that need not last one does all the same: else the log would grow."""
+_MOST_LOGGED = 100
+"""After how many transactions that need no thread one has it all the same: else the log would grow,
+and what need not last might be lost long after."""
 _SOON_SECONDS = 0.01
 """How long it is waited for somebody else's transaction that lasts."""
 _ON_DISK = "database.on_disk"
@@ -471,38 +472,44 @@ def _tried(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: Any)
 
 
 class _Sqlite:
-    """Opens transactions of a SQLite file.
+    """Opens transactions of a SQLite file, and commits them in one of three ways.
 
-    A transaction that need not last is written to the log beside the file, as every one is, and
-    nobody waits for the disk, so no thread has to: handing a commit to one and back is a tenth of
-    what carrying a message costs. The next that lasts brings it to the disk too, for there is but
-    one log; that one also moves what the log holds into the file, which waits for the disk as well.
+    - One that need not last is written to the log beside the file, as all are, and nobody waits.
+    - One that lasts waits for the disk, and with it all before it last, for there is but one log.
+      A disk that was quick for long is waited for right here: two threads that hand a message to
+      each other wake each other eight times, which costs more than the disk takes.
+    - A disk that may not be quick is waited for in a thread. So is it now and then in any case, to
+      move what the log holds into the file.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-commit")
-        self._committed = self._lasting = 0
-        """How many transactions there were, and how many of these a power cut cannot undo."""
+        self._committed = self._lasting = self._moved = 0
+        """How many transactions there were: all, those that last by now, those in the file."""
         self._lasts = asyncio.Event()
         """Set when the next one is on the disk, and replaced."""
         self._took: deque[float] = deque(maxlen=_QUICK_ONES)
-        """How long the last of those that wait for the disk did, in seconds."""
+        """How long the disk was waited for the last times, in seconds."""
 
     @asynccontextmanager
     async def writing(self, *, lasting: bool) -> AsyncIterator[Runner]:
         async with self._one_writer:
-            lasting = lasting or self._committed - self._lasting >= _MOST_FLEETING
+            is_full = self._committed - self._moved >= _MOST_LOGGED
+            lasting = lasting or is_full
+            in_thread = is_full or (lasting and not self._is_quick())
             connection = self._engine.connect()
             try:
-                await _begin(connection, lasting=lasting)
+                await _begin(connection, lasting=lasting, moves=in_thread)
                 yield _Inline(connection)
-                if lasting:
-                    await self._commit(connection)
-                else:
-                    connection.commit()
-                    self._committed += 1
+                began = time.monotonic()
+                if in_thread:
+                    await self._commit_in_thread(connection)
+                connection.commit()
+                self._note(lasting=lasting, moved=in_thread)
+                if lasting and not is_full:
+                    self._took.append(time.monotonic() - began)
             finally:
                 # Rolls back what is not committed.
                 connection.close()
@@ -525,40 +532,38 @@ class _Sqlite:
     def _is_quick(self) -> bool:
         return len(self._took) == _QUICK_ONES and max(self._took) < _QUICK_SECONDS
 
-    async def _commit(self, connection: Connection) -> None:
-        began = time.monotonic()
-        if self._is_quick():
-            connection.commit()
-        else:
-            # The thread has the connection: it is nobody else's until it is done. By the driver
-            # itself, for what else the thread did would hold up the loop; the rest is little.
-            loop, commit = asyncio.get_running_loop(), _driver(connection).commit
-            try:
-                await _to_its_end(loop.run_in_executor(self._thread, commit))
-            except sqlite3.Error as error:
-                raise OperationalError("COMMIT", None, error) from error
-            connection.commit()
-        self._took.append(time.monotonic() - began)
+    async def _commit_in_thread(self, connection: Connection) -> None:
+        """Commit by the driver itself: what else the thread did would hold up the loop."""
+        # The thread has the connection: it is nobody else's until it is done.
+        loop, commit = asyncio.get_running_loop(), _driver(connection).commit
+        try:
+            await _to_its_end(loop.run_in_executor(self._thread, commit))
+        except sqlite3.Error as error:
+            raise OperationalError("COMMIT", None, error) from error
+
+    def _note(self, *, lasting: bool, moved: bool) -> None:
         self._committed += 1
-        self._lasting = self._committed
-        self._lasts.set()
-        self._lasts = asyncio.Event()
+        if moved:
+            self._moved = self._committed
+        if lasting:
+            self._lasting = self._committed
+            self._lasts.set()
+            self._lasts = asyncio.Event()
 
     async def close(self) -> None:
         self._thread.shutdown()
         self._engine.dispose()
 
 
-async def _begin(connection: Connection, *, lasting: bool) -> None:
+async def _begin(connection: Connection, *, lasting: bool, moves: bool) -> None:
     """Begin writing; wait without blocking while another process does.
 
     By the driver itself: SQLAlchemy takes ten times as long for each of these.
     """
     driver = _driver(connection)
     until = time.monotonic() + _LOCKED_SECONDS
-    synchronous, checkpoint = ("FULL", _CHECKPOINT_PAGES) if lasting else ("NORMAL", 0)
-    driver.execute(f"PRAGMA synchronous={synchronous}")
-    driver.execute(f"PRAGMA wal_autocheckpoint={checkpoint}")
+    driver.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
+    driver.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES if moves else 0}")
     driver.execute("PRAGMA busy_timeout=0")
     try:
         while True:

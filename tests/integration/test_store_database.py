@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +20,6 @@ from sferum_bridge.store.tables import bridge_state
 from tests.support import databases, nesting
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sferum_bridge.store.database import Database, Tx
 
 database_url = databases.database_url
@@ -275,7 +274,7 @@ async def test_only_what_lasts_waits_for_the_disk(database: Database) -> None:
 async def test_not_too_much_is_left_to_the_next(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_database, "_MOST_FLEETING", 3)
+    monkeypatch.setattr(store_database, "_MOST_LOGGED", 3)
     seen = []
     await write_row(database, "1")
     for _ in range(8):
@@ -309,6 +308,23 @@ async def test_who_waits_for_the_disk_alone_sees_to_it(database: Database) -> No
     async with asyncio.timeout(5):
         await asyncio.gather(*(database.on_disk() for _ in range(3)))
     assert await rows(database) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_the_log_beside_the_file_stays_small(
+    database: Database, monkeypatch: pytest.MonkeyPatch, *, lasting: bool
+) -> None:
+    for name, value in (("CHECKPOINT_PAGES", 20), ("MOST_LOGGED", 10), ("QUICK_SECONDS", 60.0)):
+        monkeypatch.setattr(store_database, f"_{name}", value)
+    size = Path(f"{database.engine.url.database}-wal").stat
+    sizes = []
+    for number in range(300):
+        async with database.write(lasting=lasting) as tx:
+            await state.put(tx, f"{number}", "a" * 3000)
+        sizes.append(size().st_size)
+    assert 0 < max(sizes) < 2**20, "all of it would be more than three times as much"
+    assert await rows(database) == 300
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
