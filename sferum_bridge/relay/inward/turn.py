@@ -26,12 +26,12 @@ class Turn:
     async def owners(self) -> Mapping[str, str]:
         """Return account id → the Matrix account of whoever logged in with it."""
         if self._owners is None:
-            logins = [one for one in await chats.all_logins(self.tx) if self._is_there(one)]
-            self._owners = {login.account_id: login.mxid for login in logins}
+            self._owners = {
+                one.account_id: one.mxid
+                for one in await chats.all_logins(self.tx)
+                if one.network == self.login.network
+            }
         return self._owners
-
-    def _is_there(self, login: Login) -> bool:
-        return login.network == self.login.network
 
     async def is_in(self, room_id: str, mxid: str) -> bool:
         """Tell whether somebody is known to be in a room."""
