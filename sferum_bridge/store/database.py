@@ -23,7 +23,7 @@ import sqlite3
 import time
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -594,8 +594,18 @@ class _Inline:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        with self._connection.begin_nested():
+        # By the driver itself, see `_begin`. Of several with one name the innermost is meant.
+        driver = _driver(self._connection)
+        driver.execute("SAVEPOINT attempt")
+        try:
             yield
+        except BaseException:
+            # On a disk that is full, say, SQLite has undone all of it by itself.
+            with suppress(sqlite3.OperationalError):
+                driver.execute("ROLLBACK TO attempt")
+                driver.execute("RELEASE attempt")
+            raise
+        driver.execute("RELEASE attempt")
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 
 _IN_ROOM = select(voices).where(voices.c.room_id == bindparam("room_id"))
+_EXPECTED = (
+    select(sending, logins.c.account_id)
+    .join(logins, logins.c.id == sending.c.login_id)
+    .where(
+        sending.c.heard_in != "",  # for the partial index
+        sending.c.heard_in.in_(bindparam("room_ids", expanding=True)),
+    )
+    .order_by(sending.c.at, sending.c.event_id, sending.c.part)
+)
 _EXPECTED_IN = select(sending.c.heard_in).where(
     sending.c.event_id == bindparam("event_id"), sending.c.part == bindparam("part")
 )
@@ -147,13 +156,6 @@ async def expected(tx: Tx, room_ids: Collection[str]) -> Sequence[Expected]:
     """Return what is expected in some rooms, the oldest first."""
     if not room_ids:
         return ()
-    s = sending.c
-    query = (
-        select(sending, logins.c.account_id)
-        .join(logins, logins.c.id == s.login_id)
-        .where(s.heard_in != "", s.heard_in.in_(room_ids))  # the first for the partial index
-        .order_by(s.at, s.event_id, s.part)
-    )
     return [
         Expected(
             r.event_id,
@@ -167,7 +169,7 @@ async def expected(tx: Tx, room_ids: Collection[str]) -> Sequence[Expected]:
             r.account_id,
             r.is_over,
         )
-        for r in await tx.all(query)
+        for r in await tx.all(_EXPECTED, {"room_ids": list(room_ids)})
     ]
 
 

@@ -235,6 +235,28 @@ async def test_an_attempt_that_fails_keeps_the_rest(database: Database) -> None:
     assert await rows(database) == 2
 
 
+async def test_attempts_within_attempts_fail_alone_or_together(database: Database) -> None:
+    async def fails(tx: Tx, *keys: str) -> None:
+        async with tx.attempt():
+            for key in keys:
+                await state.put(tx, key, "")
+            async with tx.attempt():
+                await state.put(tx, f"{keys[0]} within", "")
+            raise RuntimeError("changed my mind")
+
+    async with database.write() as tx:
+        async with tx.attempt():
+            await state.put(tx, "1", "kept")
+            with pytest.raises(RuntimeError, match="mind"):
+                await fails(tx, "2", "3")
+            await state.put(tx, "4", "kept")
+        with pytest.raises(RuntimeError, match="mind"):
+            await fails(tx, "5")
+    async with database.read() as tx:
+        kept = await tx.all(select(bridge_state.c.key).order_by(bridge_state.c.key))
+    assert [row.key for row in kept] == ["1", "4"]
+
+
 async def test_what_only_reads_changes_nothing(database: Database) -> None:
     row = {"key": "1", "value": ""}
     for statement in (
