@@ -38,7 +38,7 @@ async def of_school(tx: Tx, school_id: str) -> Mapping[str, Mapping[str, str]]:
 async def note(tx: Tx, room_id: str, mxid: str, how: str) -> None:
     """Remember that somebody stays out of a room, and how that came: `left` or `banned`."""
     row = {"room_id": room_id, "mxid": mxid, "how": how, "at": tx.now}
-    await tx.put(absences, row, "room_id", "mxid")
+    await tx.put(absences, row)
 
 
 async def end(tx: Tx, room_id: str, mxids: Collection[str]) -> None:

@@ -356,7 +356,7 @@ async def ghost_name(tx: Tx, mxid: str) -> str | None:
 
 async def save_ghost(tx: Tx, mxid: str, name: str) -> None:
     """Remember that a ghost exists and what it is called."""
-    await tx.put(ghosts, {"mxid": mxid, "name": name}, "mxid")
+    await tx.put(ghosts, {"mxid": mxid, "name": name})
 
 
 async def ghost_picture(tx: Tx, mxid: str) -> str:

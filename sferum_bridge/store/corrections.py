@@ -84,7 +84,7 @@ async def _remember(
         return
     kept = {"roster_value": _kept(tx, what, listed), "corrected_by": corrector, "at": tx.now}
     row = {"person_id": person_id, "field": what.value, **kept}
-    await tx.put(corrections, row, "person_id", "field")
+    await tx.put(corrections, row)
 
 
 async def roster_values(tx: Tx, person_ids: set[str]) -> Mapping[str, Mapping[str, str]]:

@@ -32,7 +32,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError, OperationalError
 from sqlalchemy.util import greenlet_spawn
 
-from sferum_bridge.store.tables import bridge_state
+from sferum_bridge.store import state
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -157,10 +157,9 @@ class Tx:
         """Insert a row where none of the same keys is; tell whether it was."""
         return bool(await self.run(_insert_new(table, self.dialect), row))
 
-    async def put(self, table: Table, row: Mapping[str, Any], *keys: str) -> None:
-        """Insert a row, or change the one that has the same in the columns `keys` already."""
-        others = tuple(name for name in row if name not in keys)
-        await self.run(_insert_or_change(table, self.dialect, keys, others), row)
+    async def put(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Insert a row, or change the one with the same primary key: what `row` says of it."""
+        await self.run(_insert_or_change(table, self.dialect, tuple(row)), row)
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
@@ -189,13 +188,12 @@ def _insert_new(table: Table, dialect: str) -> Executable:
 
 
 @cache
-def _insert_or_change(
-    table: Table, dialect: str, keys: tuple[str, ...], others: tuple[str, ...]
-) -> Executable:
-    statement = _insert(table, dialect)
-    values = {name: statement.excluded[name] for name in others}
-    changing = statement.on_conflict_do_update(index_elements=keys, set_=values)
-    return cast("Executable", changing)
+def _insert_or_change(table: Table, dialect: str, names: tuple[str, ...]) -> Executable:
+    statement, keys = _insert(table, dialect), table.primary_key.columns
+    values = {name: statement.excluded[name] for name in names if name not in keys}
+    return cast(
+        "Executable", statement.on_conflict_do_update(index_elements=list(keys), set_=values)
+    )
 
 
 class Database:
@@ -258,7 +256,7 @@ class Database:
         if not await self._backend.on_disk():
             async with self.write() as tx:
                 # Without a change nothing would be written, nor waited for.
-                await tx.put(bridge_state, {"key": _ON_DISK, "value": str(tx.now)}, "key")
+                await state.put(tx, _ON_DISK, str(tx.now))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

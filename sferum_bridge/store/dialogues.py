@@ -24,7 +24,7 @@ _EMOJI_STYLE = "\ufe0f"
 
 async def add_room(tx: Tx, room_id: str, mxid: str) -> None:
     """Remember a direct chat of the bot with somebody."""
-    await tx.put(direct_rooms, {"room_id": room_id, "mxid": mxid, "at": tx.now}, "room_id")
+    await tx.put(direct_rooms, {"room_id": room_id, "mxid": mxid, "at": tx.now})
 
 
 async def drop_room(tx: Tx, room_id: str) -> None:
@@ -52,7 +52,7 @@ async def rooms(tx: Tx) -> Mapping[str, str]:
 async def open_dialogue(tx: Tx, mxid: str, state: Any) -> None:
     """Remember what is being asked of somebody; it replaces an earlier question."""
     sealed = tx.sealer.seal(state, "dialogue")
-    await tx.put(dialogues, {"mxid": mxid, "sealed": sealed, "opened_at": tx.now}, "mxid")
+    await tx.put(dialogues, {"mxid": mxid, "sealed": sealed, "opened_at": tx.now})
 
 
 async def amend(tx: Tx, mxid: str, state: Any) -> None:
@@ -77,18 +77,15 @@ async def add_offer(tx: Tx, event_id: str, reaction: str, mxid: str, command: st
 
     Clients differ in whether they put a variation selector behind an emoji: it is left out.
     """
-    await tx.run(
-        tx.insert(offers)
-        .values(
-            event_id=event_id,
-            reaction=reaction.replace(_EMOJI_STYLE, ""),
-            mxid=mxid,
-            # It may quote what somebody typed: papers of a removal, why an exception was made.
-            command=b64encode(tx.sealer.seal(command, _OFFER)).decode(),
-            at=tx.now,
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "event_id": event_id,
+        "reaction": reaction.replace(_EMOJI_STYLE, ""),
+        "mxid": mxid,
+        # It may quote what somebody typed: papers of a removal, why an exception was made.
+        "command": b64encode(tx.sealer.seal(command, _OFFER)).decode(),
+        "at": tx.now,
+    }
+    await tx.add(offers, row)
 
 
 async def offer(tx: Tx, event_id: str, reaction: str, mxid: str) -> str:

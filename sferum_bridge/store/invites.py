@@ -132,7 +132,7 @@ async def allow(
 ) -> None:
     """Let an adult who studies here be a parent of a child all the same (S-49): who and why."""
     row = {"child_id": child_id, "person_id": person_id, "granted_by": actor, "reason": reason}
-    await tx.put(overrides, {**row, "at": tx.now}, "child_id", "person_id")
+    await tx.put(overrides, {**row, "at": tx.now})
     audit.record(
         tx, actor, "parent.exception", child_id, f"{reason}; parent {person_id}", school=school
     )

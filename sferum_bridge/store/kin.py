@@ -197,21 +197,17 @@ async def link(tx: Tx, wanted: ParentLink, actor: str, reason: str = "") -> kins
     if not await _held(tx, child_id, parent_id):
         return kinship.Answer.UNKNOWN
     for slot in range(1, kinship.MOST_PARENTS + 1):
-        added = await tx.run(
-            tx.insert(parent_links)
-            .values(
-                id=schools.new_id(),
-                child_id=child_id,
-                parent_id=parent_id,
-                slot=slot,
-                state=state.value,
-                confirmed_at=tx.now,
-                waits_for=_waits(wanted.waits_for),
-                vouched=wanted.vouched,
-            )
-            .on_conflict_do_nothing()
-        )
-        if not added:
+        row = {
+            "id": schools.new_id(),
+            "child_id": child_id,
+            "parent_id": parent_id,
+            "slot": slot,
+            "state": state.value,
+            "confirmed_at": tx.now,
+            "waits_for": _waits(wanted.waits_for),
+            "vouched": wanted.vouched,
+        }
+        if not await tx.add(parent_links, row):
             if any(held.parent_id == parent_id for held in await links_of_child(tx, child_id)):
                 return kinship.Answer.ALREADY
             continue

@@ -59,19 +59,16 @@ async def put(
     tx: Tx, seed: str, to: str, subject: str, body: str, *, issuer: str, about: str
 ) -> None:
     """Queue a letter of `issuer` about somebody (ids of people), once for each `seed`."""
-    await tx.run(
-        tx.insert(mails)
-        .values(
-            id=tx.sealer.token(f"mail/{seed}", _ID_BYTES).hex(),
-            issued_by=issuer,
-            about_id=about,
-            sealed=tx.sealer.seal([seed, to, subject, body], "mail"),
-            queued_at=tx.now,
-            next_at=tx.now,
-            state="waiting",
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "id": tx.sealer.token(f"mail/{seed}", _ID_BYTES).hex(),
+        "issued_by": issuer,
+        "about_id": about,
+        "sealed": tx.sealer.seal([seed, to, subject, body], "mail"),
+        "queued_at": tx.now,
+        "next_at": tx.now,
+        "state": "waiting",
+    }
+    await tx.add(mails, row)
     tx.wake(BELL)
 
 

@@ -75,7 +75,7 @@ async def save(tx: Tx, key: Key, reaction: Reaction) -> None:
         "times": reaction.times,
         "at": reaction.at or tx.now,
     }
-    await tx.put(reactions, row, "login_id", "chat_id", "message_id", "user_id")
+    await tx.put(reactions, row)
 
 
 async def confirm(tx: Tx, key: Key, user_id: str, event_id: str) -> None:

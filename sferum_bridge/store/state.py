@@ -28,7 +28,7 @@ async def under(tx: Tx, prefix: str) -> Sequence[str]:
 
 async def put(tx: Tx, key: str, value: str) -> None:
     """Remember something under a name."""
-    await tx.put(bridge_state, {"key": key, "value": value}, "key")
+    await tx.put(bridge_state, {"key": key, "value": value})
 
 
 async def drop(tx: Tx, key: str) -> None:

@@ -35,16 +35,9 @@ async def put(
     said |= {_by_name(form) for form in forms}
     said |= {_by_birthday(form, form.birth_date) for form in forms}
     for each in sorted(said):
-        await tx.run(
-            tx.insert(tombstones)
-            .values(
-                school_id=school_id,
-                digest=tx.sealer.digest(each, "tombstone"),
-                person_id=forms[0].id,
-                at=tx.now,
-            )
-            .on_conflict_do_nothing()
-        )
+        digest = tx.sealer.digest(each, "tombstone")
+        row = {"school_id": school_id, "digest": digest, "person_id": forms[0].id, "at": tx.now}
+        await tx.add(tombstones, row)
 
 
 async def reader(tx: Tx, school_id: str) -> Callable[[RosterPerson], str]:

@@ -97,7 +97,7 @@ async def note(tx: Tx, room_id: str, login_id: str, chat_id: str) -> None:
     if await tx.value(linked) in {None, login_id}:
         return
     voice = {"room_id": room_id, "login_id": login_id, "chat_id": chat_id, "looked_at": tx.now}
-    await tx.put(voices, voice, "room_id", "login_id")
+    await tx.put(voices, voice)
 
 
 async def drop(tx: Tx, room_id: str, login_id: str) -> None:

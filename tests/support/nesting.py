@@ -48,8 +48,10 @@ def refused() -> Iterator[None]:
 def allowed() -> Iterator[None]:
     """Let it pass where a test plays two who have nothing to do with each other."""
     before = _is_allowed.set(True)
-    yield
-    _is_allowed.reset(before)
+    try:
+        yield
+    finally:
+        _is_allowed.reset(before)
 
 
 def _watched(opening: Opening) -> Opening:

@@ -131,10 +131,10 @@ class Queueing:
         self, turn: Turn, chat: Chat, event: RemoteEvent, *, silent: bool = False
     ) -> None:
         """Queue an event; one that this version fails on is told of, so that nothing is stuck."""
-        if isinstance(event, RemoteMessage):
-            message = (turn.login.id, chat.chat_id, event.message_id)
-            if await chats.is_mapped(turn.tx, *message):
-                return
+        if isinstance(event, RemoteMessage) and await chats.is_mapped(
+            turn.tx, turn.login.id, chat.chat_id, event.message_id
+        ):
+            return
         if not await self._tried(turn, lambda: self.put(turn, chat, event, silent=silent)):
             await self._tried(turn, lambda: self._unreadable(turn, chat, event))
 
